@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 from otel_labelstudio.demo.label_studio import EmbeddedLabelStudio
 from tests.browser.chromium import NAMES, installed_chromium, page_of
 from tests.browser.labeling_page import LabelingPage
+from tests.missing import missing
 
 
 @pytest.fixture(scope="session")
@@ -18,10 +18,7 @@ def chromium() -> Path:
     """Where Chromium is; where it must be there (CI), its absence is a failure."""
     found = installed_chromium()
     if found is None:
-        why = f"no Chromium: none of {', '.join(NAMES)} is there"
-        if os.environ.get("CI"):
-            pytest.fail(why)
-        pytest.skip(why)
+        missing(f"Chromium ({', '.join(NAMES)})")
     return found
 
 

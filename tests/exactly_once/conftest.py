@@ -15,6 +15,7 @@ from tests.delivery.faults import FaultyServer
 from tests.delivery.labeling import Labeling
 from tests.delivery.pipelines import Pipelines
 from tests.exactly_once.postgres import installed, postgresql
+from tests.missing import missing
 
 
 @pytest.fixture(scope="session", params=["SQLite", "PostgreSQL"])
@@ -26,9 +27,7 @@ def server(request: pytest.FixtureRequest) -> Iterator[EmbeddedLabelStudio]:
         return
     programs = installed()
     if programs is None:
-        if os.environ.get("CI"):
-            pytest.fail("PostgreSQL is not installed; .ci/run installs it")
-        pytest.skip("PostgreSQL is not installed")
+        missing("PostgreSQL")
     with postgresql(programs) as database, EmbeddedLabelStudio(database=database) as label_studio:
         yield label_studio
 

@@ -1,11 +1,9 @@
-"""One receiver for the tests that only send to it, and requirements that may be missing."""
+"""One receiver for the tests that only send to it."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NoReturn
 
 import pytest
 
@@ -21,10 +19,3 @@ def receiver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Receiver]:
 @pytest.fixture
 def outbox(tmp_path: Path) -> Path:
     return tmp_path / "outbox.db"
-
-
-def missing(what: str) -> NoReturn:
-    """Skip the test, but under CI, where everything must be there."""
-    if os.environ.get("CI"):
-        pytest.fail(f"{what} is missing")
-    pytest.skip(f"{what} is missing")

@@ -16,7 +16,7 @@ import pytest
 from otel_labelstudio.calls import LLMCall
 from otel_labelstudio.demo.environment import cache_directory
 from otel_labelstudio.demo.locking import locked
-from tests.receiver.conftest import missing
+from tests.missing import missing
 from tests.receiver.requests_made import as_json, ids, traces
 from tests.receiver.serving import Receiver
 
