@@ -1,4 +1,4 @@
-"""Real senders: the SDKs of Python and Node over all three protocols, curl, and a Collector between: all are read alike."""
+"""Real senders: the SDKs of Python and Node over all three protocols, curl, a Collector between; all are read alike."""
 
 from __future__ import annotations
 
