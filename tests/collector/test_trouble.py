@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -72,6 +73,27 @@ def test_a_full_queue_costs_the_backend_nothing_but_is_told_to_applications(
         assert names(collector) >= FULL
         collector.stop()  # it brings the back-end what is in that queue
     assert Counter({span_id: backend.span_ids[span_id] for span_id in sent}) == Counter(sent)
+
+
+def test_a_backend_that_refuses_makes_no_call_twice(otelcol: Path, tmp_path: Path, backend: Backend) -> None:
+    """While the other back-end is away and its queue is full, applications are told to send again; what comes again is
+    one task."""
+    backend_away = (
+        f"yaml:exporters::otlp_grpc/backend: {{endpoint: '{NOBODY.removeprefix('http://')}',"
+        " sending_queue: {queue_size: 1, num_consumers: 1}}"
+    )
+    with Receiver(tmp_path / "outbox.db") as receiver:
+        environment = {"OTEL_LABELSTUDIO_ENDPOINT": receiver.http}
+        with Collector(otelcol, tmp_path / "collector", ["sidecar.yaml", backend_away], environment) as collector:
+            request = traces("Again?")
+            answers = [send(collector, request) for _ in range(6)]
+            assert answers.count(503) >= 3
+            end = time.monotonic() + 60
+            while collector.metric("otelcol_exporter_sent_spans", exporter=LABELSTUDIO) < len(answers):
+                assert time.monotonic() < end, "not all of it was passed on"
+                time.sleep(0.05)
+        assert receiver.pipeline.flush(30)
+        assert [call.span_id for call in receiver.sink.calls] == ids(request)
 
 
 def test_what_is_refused_for_good_is_counted(otelcol: Path, tmp_path: Path, backend: Backend) -> None:
