@@ -20,7 +20,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
 from otel_labelstudio.demo.label_studio import EmbeddedLabelStudio
-from tests.collector.collector import Collector
+from tests.collector.collector import CONFIGURATIONS, Collector
 from tests.collector.numbered import Sender, numbered_calls, send
 from tests.collector.serve import Serve
 from tests.delivery.labeling import Labeling
@@ -166,6 +166,37 @@ def test_a_full_outbox_loses_nothing(otelcol: Path, broker: Broker, labeling: La
         until(lambda: serve.accepted == 40 and serve.is_done, 120)
         until(lambda: topics.lag() == 0)
         serve.audit().assert_exactly_once(range(40))
+
+
+def test_tls_and_a_login_are_a_matter_of_taking_comments_away(
+    otelcol: Path, broker: Broker, labeling: Labeling, tmp_path: Path
+) -> None:
+    """The lines that are comments in both files, against the broker's port that asks for both."""
+    topics = Topics.make(broker)
+    user = "kafka-configs.sh --bootstrap-server $KAFKA_BROKERS --alter --entity-type users --entity-name collector"
+    broker.run(f"{user} --add-config 'SCRAM-SHA-512=[password=its-password]'")
+    login = {"KAFKA_USERNAME": "collector", "KAFKA_PASSWORD": "its-password", "KAFKA_BROKERS": broker.secure_address}
+    with Serve(tmp_path, labeling) as serve:
+        environment = {**topics.environment, **login, "OTEL_LABELSTUDIO_ENDPOINT": serve.url}
+        produces = ["sidecar.yaml", "no-backend.yaml", _secured("kafka-producer.yaml", tmp_path, broker)]
+        consumes = [_secured("kafka-consumer.yaml", tmp_path, broker)]
+        with (
+            Collector(otelcol, tmp_path / "producer", produces, environment) as producer,
+            Collector(otelcol, tmp_path / "consumer", consumes, environment),
+        ):
+            send(_url(producer), numbered_calls(range(5)))
+            until(lambda: serve.accepted == 5 and serve.is_done)
+        serve.audit().assert_exactly_once(range(5))
+
+
+def _secured(name: str, directory: Path, broker: Broker) -> str:
+    """The path of a copy without the marks of a comment before the lines for TLS and the login."""
+    text = (CONFIGURATIONS / name).read_text(encoding="utf-8")
+    text, lines = re.subn(r"^    # (tls:|auth:|  ca_file:|  sasl:)", r"    \1", text, flags=re.MULTILINE)
+    assert lines == 4
+    copy = directory / name
+    copy.write_text(text.replace("/etc/otelcol/kafka-ca.pem", str(broker.authority)), encoding="utf-8")
+    return str(copy)
 
 
 def _too_deep() -> bytes:

@@ -11,6 +11,9 @@ import time
 from pathlib import Path
 from types import TracebackType
 
+import trustme
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
+
 from otel_labelstudio.demo.ports import LOOPBACK, free_port
 from otel_labelstudio.demo.running import started, stop, tail_of
 from tests.kafka.installed import kafka_jars
@@ -30,11 +33,16 @@ _TOOLS = {
 _PROPERTIES = """\
 process.roles=broker,controller
 node.id=1
-listeners=PLAINTEXT://{host}:{port},CONTROLLER://{host}:{controller_port}
-advertised.listeners=PLAINTEXT://{host}:{port}
+listeners=PLAINTEXT://{host}:{port},SECURE://{host}:{secure_port},CONTROLLER://{host}:{controller_port}
+advertised.listeners=PLAINTEXT://{host}:{port},SECURE://{host}:{secure_port}
+inter.broker.listener.name=PLAINTEXT
 controller.listener.names=CONTROLLER
 controller.quorum.voters=1@{host}:{controller_port}
-listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SECURE:SASL_SSL
+listener.name.secure.sasl.enabled.mechanisms=SCRAM-SHA-512
+listener.name.secure.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
+ssl.keystore.type=PEM
+ssl.keystore.location={directory}/server.pem
 log.dirs={directory}/log
 auto.create.topics.enable=false
 offsets.topic.replication.factor=1
@@ -53,19 +61,19 @@ class Broker:
     """A broker that can be stopped and started again with what it holds; a context manager.
 
     It makes no topic by itself, and its limits are Kafka's own: messages of 1 MB unless the topic says otherwise.
-    Memory is bounded: 384 MB of heap.
+    Memory is bounded: 384 MB of heap. There is a second port with TLS, where users log in with SCRAM-SHA-512.
     """
 
     def __init__(self) -> None:
         self.directory = Path(tempfile.mkdtemp(prefix="kafka-"))
         self._jars = kafka_jars()
-        self._port, controller_port = free_port(), free_port()
+        self._port, self._secure_port = free_port(), free_port()
+        ports = {"port": self._port, "secure_port": self._secure_port, "controller_port": free_port()}
         self._properties = self.directory / "server.properties"
-        self._properties.write_text(
-            _PROPERTIES.format(
-                host=LOOPBACK, port=self._port, controller_port=controller_port, directory=self.directory
-            )
-        )
+        self._properties.write_text(_PROPERTIES.format(host=LOOPBACK, directory=self.directory, **ports))
+        self.authority = self.directory / "authority.pem"
+        """The certificate of the authority that vouches for the port with TLS."""
+        self._certify()
         self._log = self.directory / "kafka.log"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -73,6 +81,11 @@ class Broker:
     def address(self) -> str:
         """Where it listens, as host and port."""
         return f"{LOOPBACK}:{self._port}"
+
+    @property
+    def secure_address(self) -> str:
+        """Where it listens with TLS, for users whom it knows."""
+        return f"{LOOPBACK}:{self._secure_port}"
 
     def start(self) -> None:
         """Returns when it takes connections.
@@ -129,6 +142,16 @@ class Broker:
     ) -> None:
         self.stop()
         shutil.rmtree(self.directory, ignore_errors=True)
+
+    def _certify(self) -> None:
+        authority = trustme.CA()
+        certificate = authority.issue_cert(LOOPBACK)
+        authority.cert_pem.write_to_path(str(self.authority))
+        key = load_pem_private_key(certificate.private_key_pem.bytes(), password=None)
+        # The only form in which Kafka reads a key
+        readable = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        chain = b"".join(blob.bytes() for blob in certificate.cert_chain_pems)
+        (self.directory / "server.pem").write_bytes(readable + chain)
 
     def _format(self) -> None:
         tool = self._java("128m", "kafka.tools.StorageTool")

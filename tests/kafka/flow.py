@@ -35,6 +35,7 @@ class Topics:
         blocks = re.findall(r"```sh\n(.*?)```", (CONFIGURATIONS / "README.md").read_text(encoding="utf-8"), re.DOTALL)
         (block,) = [block for block in blocks if title in " ".join(block.split())]
         ours = {
+            "kafka-1:9092,kafka-2:9092,kafka-3:9092": self.broker.address,
             "llm_spans": self.traces,
             "llm_logs": self.logs,
             "otel-labelstudio": self.group,
@@ -49,12 +50,12 @@ class Topics:
     def producer(self, otelcol: Path, directory: Path) -> Collector:
         """A Collector that takes OTLP and produces."""
         return Collector(
-            otelcol, directory, ["sidecar.yaml", "no-backend.yaml", "kafka-producer.yaml"], self._environment
+            otelcol, directory, ["sidecar.yaml", "no-backend.yaml", "kafka-producer.yaml"], self.environment
         )
 
     def consumer(self, otelcol: Path, directory: Path, endpoint: str) -> Collector:
         """A Collector of the group, which sends to a receiver's URL."""
-        environment = {**self._environment, "OTEL_LABELSTUDIO_ENDPOINT": endpoint}
+        environment = {**self.environment, "OTEL_LABELSTUDIO_ENDPOINT": endpoint}
         return Collector(otelcol, directory, ["kafka-consumer.yaml"], environment)
 
     def lag(self) -> int:
@@ -65,7 +66,8 @@ class Topics:
         return sum(int(row[4] if row[5] == "-" else row[5]) for row in rows)
 
     @property
-    def _environment(self) -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
+        """What an operator sets for them."""
         return {
             "KAFKA_BROKERS": self.broker.address,
             "KAFKA_TRACES_TOPIC": self.traces,
