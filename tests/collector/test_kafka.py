@@ -1,6 +1,6 @@
 """Calls through Kafka: Collectors that produce, a real broker, a group of Collectors, `serve`, and Label Studio.
 
-``KAFKA_SOAK_S`` makes the traffic between two faults longer than it is by default, in seconds (3).
+``KAFKA_SOAK_S`` makes the traffic between two faults longer than it is by default, in seconds (2).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from tests.kafka.flow import Topics
 from tests.kafka.installed import missing_tool
 from tests.missing import missing
 
-SOAK_S = float(os.environ.get("KAFKA_SOAK_S", "3"))
+SOAK_S = float(os.environ.get("KAFKA_SOAK_S", "2"))
 _MANY = 10**6
 
 
@@ -46,9 +46,9 @@ def broker() -> Iterator[Broker]:
 @pytest.mark.slow
 @pytest.mark.timeout(600 + 20 * SOAK_S)
 def test_what_is_sent_is_delivered_once_whatever_dies(otelcol: Path, broker: Broker, tmp_path: Path) -> None:
-    """Three partitions, two Collectors that produce, three that consume. Under load a consumer is killed with SIGKILL
-    and another one joins, a producer is killed and comes back, `serve` is killed and comes back, and Label Studio is
-    restarted; every call that was answered with success is one task."""
+    """Three partitions, two Collectors that produce, three that consume. Under load `serve` is killed by SIGKILL, then
+    a consumer, and another one joins; `serve` comes back; a producer and the broker are killed and come back, and Label
+    Studio is restarted. Every call that was answered with success is one task."""
     topics = Topics.make(broker, partitions=3)
     names = (tmp_path / f"otelcol-{number}" for number in count())
     with EmbeddedLabelStudio() as label_studio, ExitStack() as running:
@@ -57,13 +57,16 @@ def test_what_is_sent_is_delivered_once_whatever_dies(otelcol: Path, broker: Bro
         consumers = [running.enter_context(topics.consumer(otelcol, next(names), serve.url)) for _ in range(3)]
         senders = [running.enter_context(Sender(_url(p), n * _MANY)) for n, p in enumerate(producers)]
         for fault in (
+            serve.kill,
+            # Which has read what `serve` has not answered
             consumers[0].kill,
             lambda: running.enter_context(topics.consumer(otelcol, next(names), serve.url)),
+            serve.start,
             producers[0].kill,
             producers[0].start,
-            serve.kill,
-            serve.start,
             label_studio.restart,
+            broker.kill,
+            broker.start,
         ):
             _load(senders)
             fault()
@@ -74,7 +77,7 @@ def test_what_is_sent_is_delivered_once_whatever_dies(otelcol: Path, broker: Bro
         until(lambda: serve.accepted >= len(sent) and topics.lag() == 0, 180)
         until(lambda: serve.is_done, 120)
         found = serve.audit()
-    print(f"sent {len(sent)}", flush=True)
+        print(f"sent {len(sent)}, messages in Kafka {topics.messages()}", flush=True)
     found.assert_exactly_once(sent)
     assert sorted(found.numbers) == sent
 
@@ -84,7 +87,8 @@ def test_poison_does_not_block_a_partition_and_takes_no_neighbour_with_it(
 ) -> None:
     """All in one partition: what is no OTLP, and what `serve` refuses for good, between calls that are delivered."""
     topics = Topics.make(broker, partitions=1)
-    with topics.producer(otelcol, tmp_path / "producer") as producer:
+    with ExitStack() as running:
+        producer = running.enter_context(topics.producer(otelcol, tmp_path / "producer"))
         for request in (numbered_calls(range(4)), ("/v1/traces", _too_deep()), numbered_calls(range(4, 8))):
             produced = _records(producer)
             send(_url(producer), request)
@@ -92,20 +96,20 @@ def test_poison_does_not_block_a_partition_and_takes_no_neighbour_with_it(
             broker.run(_garbage(topics.traces) + _garbage(topics.logs))
         send(_url(producer), numbered_calls(range(8, 12)))
         until(lambda: _records(producer) == 13)
-    # Only now, so that all of it comes in one piece; which also shows that a new group begins with what is there
-    with (
-        Serve(tmp_path, labeling) as serve,
-        topics.consumer(otelcol, tmp_path / "consumer", serve.url) as consumer,
-    ):
+        # Only now, so that all of it comes in one piece; which also shows that a new group begins with what is there
+        serve = running.enter_context(Serve(tmp_path, labeling))
+        consumer = running.enter_context(topics.consumer(otelcol, tmp_path / "consumer", serve.url))
         until(lambda: serve.accepted == 12 and serve.is_done)
         until(lambda: topics.lag() == 0)
         found = serve.audit()
         metrics = consumer.metrics()
+        names = re.findall(r"^\w+", producer.metrics() + metrics, re.MULTILINE)
     found.assert_exactly_once(range(12))
     assert _value(metrics, "otelcol_kafka_receiver_unmarshal_failed_spans") == 3
     assert _value(metrics, "otelcol_kafka_receiver_unmarshal_failed_log_records") == 3
     assert _value(metrics, "otelcol_exporter_send_failed_spans") == 1
     assert "HTTP Status Code 400" in consumer.log
+    assert set(_documented_metrics()) <= set(names)
 
 
 def test_a_call_larger_than_kafkas_default_goes_through_and_one_that_is_too_large_fails_alone(
@@ -197,6 +201,12 @@ def _secured(name: str, directory: Path, broker: Broker) -> str:
     copy = directory / name
     copy.write_text(text.replace("/etc/otelcol/kafka-ca.pem", str(broker.authority)), encoding="utf-8")
     return str(copy)
+
+
+def _documented_metrics() -> list[str]:
+    """Those of Collectors in the README's section on Kafka."""
+    section = (CONFIGURATIONS / "README.md").read_text(encoding="utf-8").split("\n## Kafka\n")[1].split("\n## ")[0]
+    return re.findall(r"\botelcol_\w+", section)
 
 
 def _too_deep() -> bytes:

@@ -15,7 +15,7 @@ import trustme
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
 from otel_labelstudio.demo.ports import LOOPBACK, free_port
-from otel_labelstudio.demo.running import started, stop, tail_of
+from otel_labelstudio.demo.running import kill, started, stop, tail_of
 from tests.kafka.installed import kafka_jars
 
 _START_TIMEOUT_S = 120.0
@@ -58,7 +58,7 @@ log.index.size.max.bytes=1048576
 
 
 class Broker:
-    """A broker that can be stopped and started again with what it holds; a context manager.
+    """A broker that can be stopped, killed and started again with what it holds; a context manager.
 
     It makes no topic by itself, and its limits are Kafka's own: messages of 1 MB unless the topic says otherwise.
     Memory is bounded: 384 MB of heap. There is a second port with TLS, where users log in with SCRAM-SHA-512.
@@ -107,6 +107,11 @@ class Broker:
         """Ends it, kindly if it can be done so."""
         if self._process is not None:
             stop(self._process, _STOP_GRACE_S)
+
+    def kill(self) -> None:
+        """Ends it as a crash would."""
+        if self._process is not None:
+            kill(self._process)
 
     def run(self, script: str, environment: dict[str, str] | None = None) -> str:
         """A shell script that may use Kafka's tools under their names (``kafka-topics.sh``), and ``$KAFKA_BROKERS``.

@@ -60,10 +60,12 @@ class Topics:
 
     def lag(self) -> int:
         """How many messages wait for the group."""
-        described = self.broker.run(self.as_documented("kafka-consumer-groups.sh --describe"))
-        rows = [line.split() for line in described.splitlines() if line.startswith(self.group)]
         # Of a partition of which nothing was read yet there is no lag, but an end
-        return sum(int(row[4] if row[5] == "-" else row[5]) for row in rows)
+        return sum(int(row[4] if row[5] == "-" else row[5]) for row in self._described())
+
+    def messages(self) -> int:
+        """How many messages were produced."""
+        return sum(int(row[4]) for row in self._described())
 
     @property
     def environment(self) -> dict[str, str]:
@@ -74,3 +76,8 @@ class Topics:
             "KAFKA_LOGS_TOPIC": self.logs,
             "KAFKA_GROUP": self.group,
         }
+
+    def _described(self) -> list[list[str]]:
+        """Group, topic, partition, offset, end and lag of each partition that the group knows."""
+        described = self.broker.run(self.as_documented("kafka-consumer-groups.sh --describe"))
+        return [line.split() for line in described.splitlines() if line.startswith(f"{self.group} ")]
