@@ -46,6 +46,6 @@ def _directory() -> Path:
 
 
 def _copy(directory: Path) -> None:
-    maven = [shutil.which("mvn") or "mvn", "--batch-mode", "--quiet", f"--file={POM}"]
+    maven = [shutil.which("mvn") or "mvn", "--batch-mode", "--quiet", "-Dstyle.color=never", f"--file={POM}"]
     goal = ["dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={directory}"]
     subprocess.run([*maven, *goal], check=True, timeout=_TIMEOUT_S)
