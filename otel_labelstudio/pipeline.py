@@ -5,7 +5,7 @@
 ============  =============================================================================================
 decode        ``spans/``     a door makes `Span` and `LogRecord` of what it receives
 read          ``dialects/``  a dialect makes `LLMCall` of a span, or says why it gives none
-filter        a function of the user's: from a call to a call or None
+filter        ``filtering.py``   a function of the user's: from a call to a call or None
 outbox        ``delivery/outbox.py``   accepted means: here; the destination is fixed here (``routing.py``)
 settle        ``folding.py``, ``holding.py``   the readings of one call become one; content finds its span
 build         ``tasks/``     a call and the project's labeling configuration give a task
@@ -18,17 +18,14 @@ Everything up to the outbox happens on the caller's thread and asks no server; e
 from __future__ import annotations
 
 import logging
-import os
-import threading
 import time
 import weakref
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeAlias
 
-from otel_labelstudio import dialects, holding
+from otel_labelstudio import dialects, forking, holding
 from otel_labelstudio.calls import LLMCall
 from otel_labelstudio.config import Settings
 from otel_labelstudio.delivery.election import Election
@@ -39,6 +36,8 @@ from otel_labelstudio.delivery.sink import LabelStudioSink, Sink, Waits
 from otel_labelstudio.delivery.worker import Worker
 from otel_labelstudio.dialects.shared.spanless import is_content_event
 from otel_labelstudio.errors import OutboxError, OutboxFullError
+from otel_labelstudio.filtering import filtered
+from otel_labelstudio.holding import Addressed, HeldTelemetry
 from otel_labelstudio.media import without_large_media
 from otel_labelstudio.routing import Route, Router, rules_of
 from otel_labelstudio.spans.model import LogRecord, Span, SpanIds
@@ -47,8 +46,6 @@ from otel_labelstudio.telemetry import Telemetry
 _logger = logging.getLogger(__name__)
 
 _STRANGERS = 10_000
-# A call and, as text, its destination
-_Addressed: TypeAlias = tuple[LLMCall, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +88,12 @@ class Pipeline:
         # Without a door for log records, a span without content waits for none
         self.joins_log_records = False
         self._build_stages()
-        _pipelines.add(self)
+        forking.register(self)
 
     @classmethod
     def open(cls, settings: Settings, *, for_log_records: bool = False) -> Pipeline:
         """The pipeline of these settings, one for all doors of this process; each door closes it."""
-        with _opening:
+        with forking.opening:
             pipeline = _open_pipelines.get(settings)
             if pipeline is None:
                 pipeline = _open_pipelines[settings] = cls(settings)
@@ -115,8 +112,9 @@ class Pipeline:
         of them were read.
         """
         accepted_at = position.received_at if position else self._clock()
-        readings: list[_Addressed] = []
+        readings: list[Addressed] = []
         waiting: list[Span] = []
+        skipped: list[tuple[dialects.Skip, Span]] = []
         received = 0
         for span in spans:
             received += 1
@@ -124,20 +122,24 @@ class Pipeline:
             if self.joins_log_records and holding.may_lack_log_records(reading):
                 waiting.append(span)
             elif isinstance(reading, dialects.Skip):
-                self._skip(reading)
-                if self.joins_log_records and reading.reason is dialects.SkipReason.NOT_GENAI:
-                    self._strangers.append((span.trace_id, span.span_id))
+                skipped.append((reading, span))
             else:
                 readings += self._addressed(reading, accepted_at, span)
+        is_whole = self._store(readings, [(holding.SPAN, span) for span in waiting], position=position)
         self.telemetry.count("spans.received", received)
         self._pass_over(strangers)
-        return self._store(readings, [(holding.SPAN, span) for span in waiting], position=position)
+        for skip, span in skipped:
+            self._skip(skip)
+            if self.joins_log_records and skip.reason is dialects.SkipReason.NOT_GENAI:
+                self._strangers.append((span.trace_id, span.span_id))
+        return is_whole
 
     def accept_log_records(self, log_records: Iterable[LogRecord], *, position: Position | None = None) -> bool:
         """Hold the records with content of LLM calls until their spans are there; False when some did not fit."""
         content = [record for record in log_records if is_content_event(record)]
+        is_whole = self._store([], [(holding.LOG_RECORD, record) for record in content], position=position)
         self.telemetry.count("log_records.received", len(content))
-        return self._store([], [(holding.LOG_RECORD, record) for record in content], position=position)
+        return is_whole
 
     def accept_calls(self, calls: Iterable[LLMCall], *, may_be_stored: bool = False) -> bool:
         """Put calls that were read elsewhere into the outbox; False when some did not fit.
@@ -164,7 +166,7 @@ class Pipeline:
 
     def close(self, timeout_s: float) -> bool:
         """A door closes; the last one settles and delivers what waits. Whether all was delivered within the time."""
-        with _opening:
+        with forking.opening:
             self._doors -= 1
             if self._doors > 0:
                 return True
@@ -194,6 +196,14 @@ class Pipeline:
             clock=self._clock,
         )
         self.telemetry.watch(self._outbox)
+        self._held = HeldTelemetry(
+            self._outbox,
+            self.telemetry,
+            address=lambda calls, span: self._addressed(calls, self._clock(), span),
+            skip=self._skip,
+            settle_s=settings.settle_s,
+            clock=self._clock,
+        )
         sink = self._given_sink or LabelStudioSink(
             LabelStudioServer(settings.url, settings.api_key, settings.timeout_s, settings.import_timeout_s),
             rules_of(settings),
@@ -225,40 +235,17 @@ class Pipeline:
         if self.joins_log_records:
             self._strangers.extend(strangers)
 
-    def _addressed(self, calls: Iterable[LLMCall], accepted_at: float, span: Span | None = None) -> list[_Addressed]:
+    def _addressed(self, calls: Iterable[LLMCall], accepted_at: float, span: Span | None = None) -> list[Addressed]:
         """What the filter lets through of the calls of a span, and where it goes."""
-        kept = self._filtered(calls)
+        kept = filtered(calls, self.settings.call_filter, self.telemetry, self._warn_once)
         if not kept:
             return []
         destination = self._router.destination(span, datetime.fromtimestamp(accepted_at)).dumps()
         return [(call, destination) for call in kept]
 
-    def _filtered(self, calls: Iterable[LLMCall]) -> list[LLMCall]:
-        """What the user's filter lets through, as it returns it. A call that it fails on is dropped: it may be there to
-        keep a secret."""
-        call_filter = self.settings.call_filter
-        if call_filter is None:
-            return list(calls)
-        kept = []
-        for call in calls:
-            try:
-                filtered = call_filter(call)
-                if filtered is not None and not isinstance(filtered, LLMCall):
-                    raise TypeError(f"call_filter returned {type(filtered).__name__}")  # noqa: TRY301
-            except Exception as error:
-                # Without the error's text, which may hold what the call holds
-                self._warn_once(f"call_filter failed with {type(error).__name__}: such calls are dropped.")
-                self.telemetry.count("calls.dropped", reason="filter_failed")
-                continue
-            if filtered is None:
-                self.telemetry.count("calls.dropped", reason="filtered")
-            else:
-                kept.append(filtered)
-        return kept
-
     def _store(
         self,
-        readings: list[_Addressed],
+        readings: list[Addressed],
         held: list[tuple[str, Span | LogRecord]],
         *,
         may_be_stored: bool = False,
@@ -303,47 +290,8 @@ class Pipeline:
 
     def _settle(self, due_by: float) -> None:
         """What has waited long enough becomes calls; on the worker's thread."""
-        held = self._outbox.held()
-        for group in holding.groups(held, set(self._strangers)) if held else ():
-            self._settle_held(group, due_by)
+        self._held.settle(due_by, self._strangers)
         self.telemetry.count("calls.late_twins", self._outbox.settle(due_by))
-
-    def _settle_held(self, group: holding.HeldGroup, due_by: float) -> None:
-        if group.joined is None:
-            if group.due_at <= due_by:
-                self._outbox.release(group.held)
-                self.telemetry.count("log_records.unmatched")
-            return
-        is_due = group.due_at <= due_by
-        if not is_due and not group.joined.is_span_missing:
-            return
-        reading = group.joined.read()
-        if isinstance(reading, dialects.Skip):
-            if is_due:
-                self._settle_unreadable(group, reading, due_by)
-            return
-        # Where the span had content of its own, it was read when it came
-        is_read = all(self._outbox.is_known(call) for call in reading)
-        if not is_read and not is_due:
-            return
-        calls = self._addressed(reading, self._clock(), group.joined.span)
-        with self._outbox.transaction():
-            self._outbox.release(group.held)
-            if is_read:
-                self._outbox.complete(call for call, _ in calls)
-                return
-            due_at = self._clock() + self.settings.settle_s
-            put = [self._outbox.put(call, to, due_at=due_at, is_accepted=True) for call, to in calls]
-        self.telemetry.count("calls.accepted", put.count(Put.ACCEPTED))
-        self.telemetry.count("calls.repeated", put.count(Put.KNOWN))
-
-    def _settle_unreadable(self, group: holding.HeldGroup, skip: dialects.Skip, due_by: float) -> None:
-        """A span whose content never came, or records without an answer: those may be of a call still under way."""
-        if group.may_be_under_way(due_by):
-            self._outbox.defer(group.held, due_by + self.settings.settle_s)
-        else:
-            self._outbox.release(group.held)
-            self._skip(skip)
 
     def _skip(self, skip: dialects.Skip) -> None:
         self.telemetry.count("spans.skipped", reason=skip.reason.value)
@@ -367,9 +315,20 @@ class Pipeline:
             self.telemetry.count("calls.dropped", left, reason="shutdown")
             _logger.error("%d calls were not delivered to %s before the shutdown.", left, self.settings.url)
 
-    def _after_fork_in_child(self) -> None:
-        # The parent delivers what it holds. The worker's locks and connection may have been in use by a thread that
-        # does not exist here: they are left alone, not closed
+    # -- forking ---------------------------------------------------------------------------------------------------
+
+    def before_fork(self) -> None:
+        """No thread is inside SQLite while the process is copied."""
+        self._outbox.lock()
+
+    def after_fork_in_parent(self) -> None:
+        """The end of `before_fork`."""
+        self._outbox.unlock()
+
+    def after_fork_in_child(self) -> None:
+        """The parent delivers what it holds. The worker's locks and connection may have been in use by a thread that
+        does not exist here: they are left alone, not closed."""
+        self._outbox.unlock()
         _inherited.append((self._outbox, self._worker))
         self.telemetry = Telemetry()
         self._build_stages()
@@ -379,32 +338,5 @@ def _read_to(source: str) -> str:
     return f"read to, {source}"
 
 
-_opening = threading.RLock()
 _open_pipelines: weakref.WeakValueDictionary[Settings, Pipeline] = weakref.WeakValueDictionary()
-_pipelines: weakref.WeakSet[Pipeline] = weakref.WeakSet()
 _inherited: list[object] = []
-_locked: list[Outbox] = []
-
-
-def _before_fork() -> None:
-    # No thread is inside SQLite while the process is copied: a lock that it held would stay locked in the child
-    _opening.acquire()
-    for pipeline in list(_pipelines):
-        pipeline._outbox.lock()
-        _locked.append(pipeline._outbox)
-
-
-def _after_fork_in_parent() -> None:
-    while _locked:
-        _locked.pop().unlock()
-    _opening.release()
-
-
-def _after_fork_in_child() -> None:
-    _after_fork_in_parent()
-    for pipeline in list(_pipelines):
-        pipeline._after_fork_in_child()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)
