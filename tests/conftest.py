@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
+import tarfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from otel_labelstudio.demo.label_studio import EmbeddedLabelStudio
+from tests.collector.collector import build
 from tests.delivery.faults import FaultyServer
 from tests.delivery.labeling import Labeling
+from tests.missing import missing
 
 
 @pytest.fixture(scope="session")
@@ -32,3 +37,21 @@ def faulty(label_studio: EmbeddedLabelStudio) -> Iterator[FaultyServer]:
     """A server before the shared Label Studio that goes wrong on demand."""
     with FaultyServer(label_studio.url) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with the recorded telemetry: ``<producer>/<scenario>/{traces-N.pb, logs-N.pb, truth.json}``."""
+    folder = tmp_path_factory.mktemp("corpus")
+    with tarfile.open(Path(__file__).parent / "corpus" / "corpus.tar.xz") as tar:
+        tar.extractall(folder, filter="data")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def otelcol() -> Path:
+    """The program of a real OpenTelemetry Collector, built from the manifest that the project keeps; the build is kept
+    between runs."""
+    if shutil.which("go") is None:
+        missing("Go, which builds the Collector,")
+    return build()

@@ -15,6 +15,7 @@ from otel_labelstudio.demo.ports import free_port
 
 CONFIGURATIONS = Path(__file__).parents[2] / "collector-config"
 _START_S = 60.0
+_BUILD_TIMEOUT_S = 1800
 
 
 class Collector:
@@ -83,6 +84,21 @@ class Collector:
             text: str = answer.read().decode()
             return text
 
+    def metric(self, name: str, **labels: str) -> float:
+        """The sum of a metric's values with these labels; 0 where there are none, as before the first of them."""
+        return _sum(self.metrics(), name, labels)
+
+    def wait_until_idle(self, timeout_s: float = 120.0) -> None:
+        """Until nothing is in its queues or under way, twice in a row: between the two, it is in neither metric."""
+        end = time.monotonic() + timeout_s
+        looks = 0
+        while looks < 2:
+            page = self.metrics()
+            names = ("otelcol_exporter_queue_size", "otelcol_exporter_in_flight_requests")
+            looks = 0 if any(_sum(page, name, {}) for name in names) else looks + 1
+            assert time.monotonic() < end, f"it has not passed on what it has:\n{self.log[-4000:]}"
+            time.sleep(0.05)
+
     def __enter__(self) -> Collector:
         self.start()
         return self
@@ -101,6 +117,19 @@ class Collector:
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(number)
             self._process.wait(timeout_s)
+
+
+def _sum(page: str, name: str, labels: Mapping[str, str]) -> float:
+    wanted = [f'{label}="{value}"' for label, value in labels.items()]
+    lines = [line for line in page.splitlines() if line.startswith((f"{name}{{", f"{name} "))]
+    return sum(float(line.rsplit(" ", 1)[1]) for line in lines if all(one in line for one in wanted))
+
+
+def build() -> Path:
+    """Where the Collector's program is, built from the manifest if it is not there yet."""
+    command = [str(CONFIGURATIONS / "build.sh")]
+    built = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=_BUILD_TIMEOUT_S, check=True)
+    return Path(built.stdout.strip())
 
 
 def _telemetry(port: int) -> str:

@@ -1,24 +1,16 @@
-"""A real OpenTelemetry Collector, built from the manifest that the project keeps."""
+"""What stands at the other end of a Collector."""
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 
-from tests.collector.collector import CONFIGURATIONS
-from tests.missing import missing
-
-_BUILD_TIMEOUT_S = 1800
+from tests.collector.backend import Backend
 
 
-@pytest.fixture(scope="session")
-def otelcol() -> Path:
-    """Where the Collector's program is; the build is kept between runs."""
-    if shutil.which("go") is None:
-        missing("Go, which builds the Collector,")
-    command = [str(CONFIGURATIONS / "build.sh")]
-    built = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=_BUILD_TIMEOUT_S, check=True)
-    return Path(built.stdout.strip())
+@pytest.fixture
+def backend() -> Iterator[Backend]:
+    """The back-end that a pipeline has already."""
+    with Backend() as made:
+        yield made

@@ -1,0 +1,59 @@
+"""Every configuration passes the Collector's own check, as it stands and as an operator sets it."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.collector.collector import CONFIGURATIONS
+
+# Files that change others, and what they go on top of
+OVERLAYS: dict[str, list[str]] = {
+    "no-backend.yaml": ["sidecar.yaml"],
+}
+# Values that an operator may well set, for variables where a word will not do
+VALUES = {"BACKEND_OTLP_INSECURE": "false"}
+FILES = sorted(path.name for path in CONFIGURATIONS.glob("*.yaml") if path.name != "manifest.yaml")
+_VARIABLE = re.compile(r"\$\{env:(\w+)(?::-([^}]*))?\}")
+
+
+def variables(names: list[str]) -> dict[str, str]:
+    """The environment variables of these files with their defaults; empty where there is none."""
+    text = "".join((CONFIGURATIONS / name).read_text(encoding="utf-8") for name in names)
+    return dict(_VARIABLE.findall(text))
+
+
+def validate(otelcol: Path, names: list[str], environment: dict[str, str]) -> None:
+    command = [str(otelcol), "validate", *(f"--config={CONFIGURATIONS / name}" for name in names)]
+    run = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert run.returncode == 0, run.stderr
+
+
+def set_by_an_operator(name: str, default: str) -> str:
+    """Another value of the same kind."""
+    if name in VALUES:
+        return VALUES[name]
+    if default.replace(".", "").isdigit():
+        return "42"
+    if default.startswith("/") or "STATE" in name:
+        return "/srv/otelcol"
+    return "http://collector.example.com:4319" if "://" in default else "collector.example.com:4319"
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_it_is_valid(otelcol: Path, name: str) -> None:
+    """With no variable set but those that have no default, and with each set to something else."""
+    names = [*OVERLAYS.get(name, []), name]
+    found = variables(names)
+    without_default = {variable: "set" for variable, default in found.items() if not default}
+    validate(otelcol, names, without_default)
+    validate(otelcol, names, {variable: set_by_an_operator(variable, default) for variable, default in found.items()})
+
+
+def test_there_are_some() -> None:
+    """They are found where they are."""
+    assert "sidecar.yaml" in FILES
+    assert set(OVERLAYS) <= set(FILES)
