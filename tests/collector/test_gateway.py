@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,18 +20,11 @@ from otel_labelstudio.dialects import NAME_PREFIXES
 from otel_labelstudio.dialects.shared.spanless import INCOMPLETE_WITHOUT_SPAN
 from otel_labelstudio.recordings import read_calls
 from tests.collector.backend import Backend
+from tests.collector.capturing import WAIT_S, captured_by, settled, spans_at, wait_until
 from tests.collector.collector import Collector
 from tests.collector.recorded import scenarios, signal_of
 from tests.collector.tenants import event_of, request_of, send, shared_id, span_of, unshared_id
 from tests.receiver.serving import Receiver, post
-
-# The gateway's own way out, to a back-end that keeps all it gets
-CAPTURE = (
-    "yaml:{{exporters: {{otlp_grpc/capture: {{endpoint: '{endpoint}', tls: {{insecure: true}}, sending_queue: {{queue_size: 100000}}}}}},"
-    " service: {{pipelines: {{traces/labelstudio: {{exporters: [otlp_grpc/capture]}},"
-    " logs/labelstudio: {{exporters: [otlp_grpc/capture]}}}}}}}}"
-)
-_WAIT_S = 60.0
 
 
 @pytest.fixture
@@ -41,21 +33,13 @@ def gateway(otelcol: Path, tmp_path: Path, backend: Backend) -> Callable[..., Co
 
     def made(**variables: str) -> Collector:
         environment = {"GATEWAY_DECISION_WAIT": "1s", "GATEWAY_BALANCED_ENDPOINT": "127.0.0.1:0", **variables}
-        return Collector(otelcol, tmp_path, ["gateway.yaml", CAPTURE.format(endpoint=backend.endpoint)], environment)
+        return Collector(otelcol, tmp_path, ["gateway.yaml", captured_by(backend)], environment)
 
     return made
 
 
-def kept(backend: Backend) -> list[Span]:
-    return [span for rs in backend.traces.resource_spans for ss in rs.scope_spans for span in ss.spans]
-
-
-def wait_for(arrived: Callable[[], Iterable[bytes]], ids: Iterable[bytes]) -> None:
-    """Until all of these have arrived."""
-    end = time.monotonic() + _WAIT_S
-    while missing := set(ids) - set(arrived()):
-        assert time.monotonic() < end, f"{len(missing)} did not arrive"
-        time.sleep(0.05)
+def arrived(backend: Backend, spans: Iterable[Span]) -> bool:
+    return {span.span_id for span in spans} <= {span.span_id for span in spans_at(backend)}
 
 
 @pytest.mark.timeout(300)
@@ -79,7 +63,7 @@ def test_errors_and_cut_off_answers_are_kept(
             assert post(f"{collector.http}/v1/{signal_of(file)}", file.read_bytes())[0] == 200
         collector.stop()  # decides on all that waits
     assert len(wanted) > 80
-    assert {span.trace_id.hex() for span in kept(backend)} == wanted
+    assert {span.trace_id.hex() for span in spans_at(backend)} == wanted
     assert not backend.logs.resource_logs
 
 
@@ -99,7 +83,7 @@ def test_low_scores_are_kept(gateway: Callable[..., Collector], backend: Backend
     with gateway(GATEWAY_SHARE_PERCENT="0") as collector:
         send(collector, request_of(spans))
         collector.stop()
-    assert {span.span_id for span in kept(backend)} == {span.span_id for span in spans[:4]}
+    assert {span.span_id for span in spans_at(backend)} == {span.span_id for span in spans[:4]}
 
 
 @pytest.mark.parametrize(("percent", "below"), [("0", 0), ("2.5", 107374183), ("30", 1288490190), ("100", 2**32)])
@@ -120,7 +104,7 @@ def test_a_share_is_one_of_traces(
     with gateway(GATEWAY_SHARE_PERCENT=percent) as collector:
         send(collector, request_of(spans), logs)
         collector.stop()
-    assert {span.trace_id for span in kept(backend)} == wanted
+    assert {span.trace_id for span in spans_at(backend)} == wanted
     records = [record for rl in backend.logs.resource_logs for sl in rl.scope_logs for record in sl.log_records]
     assert {record.trace_id for record in records} == wanted
 
@@ -128,14 +112,15 @@ def test_a_share_is_one_of_traces(
 def test_late_spans_go_the_way_of_their_trace(gateway: Callable[..., Collector], backend: Backend) -> None:
     """After the decision: those of a kept trace are kept, an error in a dropped one comes too late."""
     errors, dropped = unshared_id(), unshared_id()
+    first = [span_of(errors, error__type="TimeoutError"), span_of(dropped)]
     late = [span_of(errors), span_of(dropped, error__type="TimeoutError"), span_of(shared_id())]
     with gateway(GATEWAY_SHARE_PERCENT="1") as collector:
-        send(collector, request_of([span_of(errors, error__type="TimeoutError"), span_of(dropped)]))
-        wait_for(lambda: (span.trace_id for span in kept(backend)), [errors])
+        send(collector, request_of(first))
+        wait_until(lambda: arrived(backend, first[:1]), "the trace with an error")
         send(collector, request_of(late))
-        wait_for(lambda: (span.span_id for span in kept(backend)), [late[0].span_id, late[2].span_id])
+        wait_until(lambda: arrived(backend, [late[0], late[2]]), "its late span, and a trace that came with it")
         collector.stop()
-    assert dropped not in {span.trace_id for span in kept(backend)}
+    assert dropped not in {span.trace_id for span in spans_at(backend)}
 
 
 @contextmanager
@@ -143,17 +128,6 @@ def receiver(outbox: Path, call_filter: str | None = None) -> Iterator[Receiver]
     """It settles when the test says so: spans that a gateway holds back come long after their log events."""
     with Receiver(outbox, pipeline={"settle_s": 3600, "call_filter": call_filter}) as made:
         yield made
-
-
-def settled(made: Receiver, **counts: int) -> list[LLMCall]:
-    """The calls, once this many spans and log records have come."""
-    end = time.monotonic() + _WAIT_S
-    wanted = {f"{name}.received": count for name, count in counts.items()}
-    while not wanted.items() <= (came := made.pipeline.telemetry.counts()).items():
-        assert time.monotonic() < end, f"{wanted} wanted, but {came} came"
-        time.sleep(0.05)
-    assert made.pipeline.flush(_WAIT_S)
-    return made.sink.calls
 
 
 def to_receiver(otelcol: Path, directory: Path, made: Receiver, *configs: str, **variables: str) -> Collector:
@@ -233,7 +207,7 @@ def test_the_tenant_is_the_headers(module_gateway: tuple[Collector, Backend]) ->
         span = span_of(shared_id(), tenant__id="globex")
         send(collector, request_of([span], tenant__id="globex"), **headers)
         wanted[span.span_id] = tenant
-    wait_for(lambda: tenants_of(backend), wanted)
+    wait_until(lambda: wanted.keys() <= tenants_of(backend).keys(), "spans of all tenants")
     found = tenants_of(backend)
     assert {span_id: found[span_id] for span_id in wanted} == wanted
 
@@ -243,10 +217,10 @@ def test_the_tenant_over_grpc(module_gateway: tuple[Collector, Backend]) -> None
     collector, backend = module_gateway
     once, twice = span_of(shared_id()), span_of(shared_id())
     with grpc.insecure_channel(collector.grpc) as channel:
-        stub = TraceServiceStub(channel)
+        stub = TraceServiceStub(channel)  # type: ignore[no-untyped-call]
         stub.Export(request_of([once]), metadata=[("x-tenant", "acme")])
         stub.Export(request_of([twice]), metadata=[("x-tenant", "acme"), ("x-tenant", "globex")])
-    wait_for(lambda: tenants_of(backend), [once.span_id, twice.span_id])
+    wait_until(lambda: arrived(backend, [once, twice]), "both spans")
     assert tenants_of(backend)[once.span_id] == ["acme"]
     assert tenants_of(backend)[twice.span_id] == []
 
@@ -259,7 +233,7 @@ def test_log_events_have_their_tenant(module_gateway: tuple[Collector, Backend])
     record = request.resource_logs[0].scope_logs[0].log_records[0]
     record.attributes.add(key="tenant.id").value.string_value = "globex"
     send(collector, request, X_Tenant="acme")
-    wait_for(lambda: (rl.scope_logs[0].log_records[0].trace_id for rl in backend.logs.resource_logs), [record.trace_id])
+    wait_until(lambda: bool(backend.logs.resource_logs), "the log event")
     arrived = str(backend.logs)
     assert arrived.count("tenant.id") == arrived.count('"acme"') == 1
 
@@ -269,26 +243,26 @@ def module_gateway(otelcol: Path, tmp_path_factory: pytest.TempPathFactory) -> I
     """One for many small questions."""
     with Backend() as backend:
         environment = {"GATEWAY_DECISION_WAIT": "1s", "GATEWAY_BALANCED_ENDPOINT": "127.0.0.1:0"}
-        configs = ["gateway.yaml", CAPTURE.format(endpoint=backend.endpoint)]
+        configs = ["gateway.yaml", captured_by(backend)]
         with Collector(otelcol, tmp_path_factory.mktemp("gateway"), configs, environment) as made:
             yield made, backend
 
 
 def test_what_a_death_costs(gateway: Callable[..., Collector], backend: Backend) -> None:
-    """Traces that wait for their decision: after SIGTERM they are decided on as they are, after SIGKILL they are gone."""
+    """Traces that wait for their decision: SIGTERM has them decided on as they are, SIGKILL loses them."""
     waiting, lost, marker = (span_of(shared_id()) for _ in range(3))
     collector = gateway(GATEWAY_DECISION_WAIT="3600s")
     with collector:
         send(collector, request_of([waiting]))
         collector.stop()
-        assert [span.span_id for span in kept(backend)] == [waiting.span_id]
+        assert [span.span_id for span in spans_at(backend)] == [waiting.span_id]
         collector.start()
         send(collector, request_of([lost]))
         collector.kill()
         collector.start()
         send(collector, request_of([marker]))
         collector.stop()
-    assert [span.span_id for span in kept(backend)] == [waiting.span_id, marker.span_id]
+    assert [span.span_id for span in spans_at(backend)] == [waiting.span_id, marker.span_id]
 
 
 def test_what_was_decided_is_on_the_disk(otelcol: Path, tmp_path: Path) -> None:
@@ -300,11 +274,8 @@ def test_what_was_decided_is_on_the_disk(otelcol: Path, tmp_path: Path) -> None:
     collector = Collector(otelcol, tmp_path, ["gateway.yaml"], environment)
     with collector:
         send(collector, request_of([span]))
-        end = time.monotonic() + _WAIT_S
-        while not collector.metric("otelcol_exporter_queue_size"):
-            assert time.monotonic() < end, "it was not decided"
-            time.sleep(0.05)
+        wait_until(lambda: collector.metric("otelcol_exporter_queue_size") > 0, "its decision")
         collector.kill()
         collector.start()
         with Receiver(tmp_path / "outbox.db", http=address) as made:
-            made.delivered([span.span_id.hex()], timeout_s=_WAIT_S)
+            made.delivered([span.span_id.hex()], timeout_s=WAIT_S)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterator
-from itertools import islice
-from os.path import commonprefix
+from itertools import islice, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +17,12 @@ from otel_labelstudio.calls import LLMCall, TextPart
 from otel_labelstudio.recordings import Recording, read_recording
 from otel_labelstudio.spans.from_otlp import log_records_from_protobuf, spans_from_protobuf
 from tests.collector.backend import Backend
+from tests.collector.capturing import captured_by
 from tests.collector.collector import Collector
 from tests.collector.personal import FORBIDDEN, HARMLESS, PERSONAL, masked, rewrite_request, set_value, typed
 from tests.collector.recorded import Scenario, scenarios, signal_of
 from tests.receiver.requests_made import ids, traces
 from tests.receiver.serving import Receiver, post
-
-CAPTURE = (
-    "yaml:{{exporters: {{otlp_grpc/capture: {{endpoint: '{endpoint}', tls: {{insecure: true}}}}}},"
-    " service: {{pipelines: {{traces/labelstudio: {{exporters: [otlp_grpc/capture]}},"
-    " logs/labelstudio: {{exporters: [otlp_grpc/capture]}}}}}}}}"
-)
 
 
 @pytest.fixture
@@ -40,7 +34,7 @@ def leaving() -> Iterator[Backend]:
 
 @pytest.fixture
 def collector(otelcol: Path, tmp_path: Path, backend: Backend, leaving: Backend) -> Iterator[Collector]:
-    configs = ["sidecar.yaml", "redact.yaml", CAPTURE.format(endpoint=leaving.endpoint)]
+    configs = ["sidecar.yaml", "redact.yaml", captured_by(leaving)]
     with Collector(otelcol, tmp_path / "collector", configs, {"BACKEND_OTLP_ENDPOINT": backend.endpoint}) as made:
         yield made
 
@@ -49,7 +43,7 @@ def collector(otelcol: Path, tmp_path: Path, backend: Backend, leaving: Backend)
 def module_collector(otelcol: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Collector, Backend]]:
     """One for many small questions, with all that leaves it."""
     with Backend() as leaving, Backend() as backend:
-        configs = ["sidecar.yaml", "redact.yaml", CAPTURE.format(endpoint=leaving.endpoint)]
+        configs = ["sidecar.yaml", "redact.yaml", captured_by(leaving)]
         environment = {"BACKEND_OTLP_ENDPOINT": backend.endpoint}
         with Collector(otelcol, tmp_path_factory.mktemp("redact"), configs, environment) as made:
             yield made, leaving
@@ -83,7 +77,8 @@ def differences(wanted: Any, came: Any, path: str = "") -> Iterator[str]:
         for number, (one, other) in enumerate(zip(wanted, came, strict=True)):
             yield from differences(one, other, f"{path}/{number}")
     elif isinstance(wanted, str) and isinstance(came, str) and wanted != came:
-        start = max(0, len(commonprefix([wanted, came])) - 40)
+        same = takewhile(lambda pair: pair[0] == pair[1], zip(wanted, came, strict=False))
+        start = max(0, sum(1 for _ in same) - 40)
         yield f"{path}: {wanted[start : start + 200]!r} became {came[start : start + 200]!r}"
     elif wanted != came:
         yield f"{path}: {wanted!r:.200} became {came!r:.200}"

@@ -14,9 +14,15 @@ from tests.collector.collector import CONFIGURATIONS
 OVERLAYS: dict[str, list[str]] = {
     "no-backend.yaml": ["sidecar.yaml"],
     "redact.yaml": ["sidecar.yaml"],
+    "gateway-split.yaml": ["gateway.yaml"],
 }
 # Values that an operator may well set, for variables where a word will not do
-VALUES = {"BACKEND_OTLP_INSECURE": "false"}
+VALUES = {
+    "BACKEND_OTLP_INSECURE": "false",
+    "GATEWAYS": "[gateway-0.example.com:14317, gateway-1.example.com:14317]",
+    "GATEWAYS_INSECURE": "false",
+    "GATEWAY_DECISION_WAIT": "2m",
+}
 FILES = sorted(path.name for path in CONFIGURATIONS.glob("*.yaml") if path.name != "manifest.yaml")
 _VARIABLE = re.compile(r"\$\{env:(\w+)(?::-([^}]*))?\}")
 
