@@ -1,26 +1,28 @@
 """Recorded OTLP files to spans and log records, and to calls.
 
 ==========================  ===========================================================================================
-``*.pb``                    the body of one export request; traces, or logs where ``logs`` is in the file's name (their
-                            bytes do not tell: the field numbers are the same), or what ``signal`` says
+``*.pb``                    the body of one export request, or several with their lengths, as the Collector's file
+                            exporter writes them in ``format: proto``; traces, or logs where ``logs`` is in the file's
+                            name (their bytes do not tell: the field numbers are the same), or what ``signal`` says
 ``*.json``, ``*.jsonl``     OTLP JSON: one object, or one a line as the Collector's file exporter writes them
 ``-``                       standard input: JSON where it starts with a brace, else protobuf
 ==========================  ===========================================================================================
 
 Each may be compressed with gzip, whatever its name. What cannot be read does not stop the rest from being read: it is
-handed to ``on_error``, with the file and the line; without one, the first error is raised.
+handed to ``on_error``, with the file and the line; without one, the first error is raised. Such is the end of a file
+that is still being written, and what a crash of its writer has torn.
 """
 
 from __future__ import annotations
 
 import gzip
-import json
 import os
 import sys
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -29,6 +31,15 @@ from otel_labelstudio.dialects import Skip, SkipReason
 from otel_labelstudio.errors import ConfigError, DecodeError, LabelStudioExportError
 from otel_labelstudio.folding import FoldedCall, fold
 from otel_labelstudio.joining import join
+from otel_labelstudio.spans.collector_files import (
+    Torn,
+    holds_object,
+    is_compressed_with_zstd,
+    is_framed,
+    is_json,
+    json_objects,
+    messages,
+)
 from otel_labelstudio.spans.from_otlp import from_json, log_records_from_protobuf, spans_from_protobuf
 from otel_labelstudio.spans.model import LogRecord, Span
 
@@ -109,8 +120,12 @@ def _decode_file(path: str, signal: Signal | None) -> Iterator[Recording | Label
     except OSError as error:
         yield ConfigError(f"{name}: {error.strerror or error}")
         return
-    if _is_json(path, body):
+    if is_compressed_with_zstd(body):
+        yield DecodeError(f"{name}: compressed with zstd; leave `compression` out in the Collector, and use gzip later")
+    elif _is_json(path, body):
         yield from _decode_json(name, body)
+    elif is_framed(body):
+        yield from _decode_framed(name, body, signal or _signal_of(path))
     else:
         yield _decode_protobuf(name, body, signal or _signal_of(path))
 
@@ -142,13 +157,48 @@ def _decode_protobuf(name: str, body: bytes, signal: Signal) -> Recording | Deco
         return DecodeError(f'{name}: {error}; if it holds {other}, say so with signal="{other}"')
 
 
+def _decode_framed(name: str, body: bytes, signal: Signal) -> Iterator[Recording | DecodeError]:
+    for number, message in enumerate(messages(body, partial(_holds_something, signal=signal)), start=1):
+        if isinstance(message, Torn):
+            yield _torn(f"{name}, message {number}", message.is_last)
+        else:
+            yield _decode_protobuf(f"{name}, message {number}", message, signal)
+
+
+def _holds_something(message: bytes, signal: Signal) -> bool:
+    found = _decode_protobuf("", message, signal)
+    return isinstance(found, Recording) and bool(found.spans or found.log_records)
+
+
 def _decode_json(name: str, body: bytes) -> Iterator[Recording | DecodeError]:
     text = body.removeprefix(b"\xef\xbb\xbf")
     lines = [(number, line) for number, line in enumerate(text.split(b"\n"), start=1) if line.strip()]
-    if lines and not any(_is_json_value(line) for _, line in lines[:2]):
+    is_of_lines = any(holds_object(line) or is_json(line) for _, line in lines[:2])
+    if lines and not is_of_lines:
         lines = [(lines[0][0], text)]  # one object, over several lines
-    for number, line in lines:
-        yield _decode_json_object(f"{name}, line {number}", line)
+    for index, (number, line) in enumerate(lines, start=1):
+        may_come = index == len(lines) and not text.endswith(b"\n")
+        yield from _decode_json_line(f"{name}, line {number}", line.strip(), may_come)
+
+
+def _decode_json_line(name: str, line: bytes, may_come: bool) -> Iterator[Recording | DecodeError]:
+    """``may_come`` where the rest of the line may not have been written yet."""
+    whole = _decode_json_object(name, line)
+    is_damaged = not isinstance(whole, Recording) and not is_json(line)
+    if not is_damaged or not (holds_object(line) or (may_come and line.startswith(b"{"))):
+        yield whole
+        return
+    for found in json_objects(line):
+        if isinstance(found, Torn):
+            yield _torn(name, found.is_last and may_come)
+        else:
+            yield _decode_json_object(name, found)
+
+
+def _torn(name: str, is_last: bool) -> DecodeError:
+    if is_last:
+        return DecodeError(f"{name}: the end is missing; the file is being written, or its writer was killed")
+    return DecodeError(f"{name}: torn, as a killed writer leaves it; what comes after it is read")
 
 
 def _decode_json_object(name: str, text: bytes) -> Recording | DecodeError:
@@ -156,11 +206,3 @@ def _decode_json_object(name: str, text: bytes) -> Recording | DecodeError:
         return Recording(*from_json(text))
     except DecodeError as error:
         return DecodeError(f"{name}: {error}")
-
-
-def _is_json_value(text: bytes) -> bool:
-    try:
-        json.loads(text)
-    except (ValueError, RecursionError):
-        return False
-    return True

@@ -15,8 +15,8 @@ def add_input_arguments(parser: argparse.ArgumentParser) -> None:
         "inputs",
         nargs="+",
         metavar="INPUT",
-        help="an OTLP file: protobuf (.pb), JSON (.json) or JSON lines (.jsonl, as the Collector's file exporter "
-        "writes them), each also with gzip; - is standard input",
+        help="an OTLP file: protobuf (.pb), JSON (.json) or JSON lines (.jsonl), as the Collector's file exporter "
+        "writes them or one request alone, each also with gzip; - is standard input",
     )
     parser.add_argument(
         "--signal", choices=("traces", "logs"), help="what protobuf holds, where the file's name does not say it"

@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 
 from otel_labelstudio.calls import LLMCall
 from otel_labelstudio.dialects import NAME_PREFIXES
 from otel_labelstudio.recordings import read_calls
 from tests.collector.backend import Backend
-from tests.collector.collector import Collector
+from tests.collector.collector import CONFIGURATIONS, Collector
 from tests.collector.recorded import Scenario, scenarios, signal_of
 from tests.receiver.requests_made import traces
 from tests.receiver.serving import Receiver, post
@@ -90,3 +91,14 @@ def _log_records() -> ExportLogsServiceRequest:
     records.add(event_name="http.request").body.string_value = "gen_ai.choice"
     records.add().attributes.add(key="gen_ai.system").value.string_value = "gen_ai.choice"
     return request
+
+
+def test_files_select_as_the_sidecar_does() -> None:
+    """What is written to files is what is sent."""
+    sidecar, files = (
+        yaml.safe_load((CONFIGURATIONS / name).read_text(encoding="utf-8")) for name in ("sidecar.yaml", "files.yaml")
+    )
+    assert sidecar["processors"] == files["processors"]
+    for signal in ("traces", "logs"):
+        pipelines = sidecar["service"]["pipelines"][f"{signal}/labelstudio"], files["service"]["pipelines"][signal]
+        assert pipelines[0]["processors"] == pipelines[1]["processors"]

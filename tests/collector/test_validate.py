@@ -23,6 +23,8 @@ VALUES = {
     "GATEWAYS_INSECURE": "false",
     "GATEWAY_DECISION_WAIT": "2m",
 }
+# Sections of the README with a table of the variables of a file
+TABLES = {"Sidecar": "sidecar.yaml", "Gateway": "gateway.yaml", "Files": "files.yaml"}
 FILES = sorted(path.name for path in CONFIGURATIONS.glob("*.yaml") if path.name != "manifest.yaml")
 _VARIABLE = re.compile(r"\$\{env:(\w+)(?::-([^}]*))?\}")
 
@@ -64,3 +66,19 @@ def test_there_are_some() -> None:
     """They are found where they are."""
     assert "sidecar.yaml" in FILES
     assert set(OVERLAYS) <= set(FILES)
+
+
+@pytest.mark.parametrize("section", TABLES)
+def test_the_readme_has_every_variable_with_its_default(section: str) -> None:
+    """The table of the section is that of the file."""
+    readme = (CONFIGURATIONS / "README.md").read_text(encoding="utf-8")
+    text = readme.split(f"\n## {section}\n")[1].split("\n## ")[0]
+    assert dict(re.findall(r"^\| `([A-Z_]+)` \| `([^`]*)` \|", text, re.MULTILINE)) == variables([TABLES[section]])
+
+
+def test_links_of_the_readme_lead_somewhere() -> None:
+    """To files here and to its own sections."""
+    readme = (CONFIGURATIONS / "README.md").read_text(encoding="utf-8")
+    links = re.findall(r"\]\((?!https?://)([^)]+)\)", readme)
+    headings = {f"#{heading.lower().replace(' ', '-')}" for heading in re.findall(r"^#+ (.+)$", readme, re.MULTILINE)}
+    assert [link for link in links if link not in headings and not (CONFIGURATIONS / link).exists()] == []

@@ -1,4 +1,4 @@
-"""Real senders: the SDKs of Python and Node over all three protocols, and curl; the same telemetry is read alike."""
+"""Real senders: the SDKs of Python and Node over all three protocols, curl, a Collector between; all are read alike."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ import pytest
 from otel_labelstudio.calls import LLMCall
 from otel_labelstudio.demo.environment import cache_directory
 from otel_labelstudio.demo.locking import locked
+from tests.collector.collector import Collector
 from tests.missing import missing
 from tests.receiver.requests_made import as_json, ids, traces
 from tests.receiver.serving import Receiver
@@ -119,6 +120,30 @@ def test_sdks(outbox: Path, reference: dict[str, Any], sdk: str, protocol: str) 
         else:
             python = python_with_json() if protocol == "json" else sys.executable
             sent([python, str(CLIENTS / "send_span.py"), protocol, where, ATTRIBUTES])
+        assert receiver.pipeline.flush(10)
+        (call,) = receiver.sink.calls
+    assert read_alike(call) == reference
+
+
+@pytest.mark.parametrize("protocol", ["grpc", "protobuf"])
+@pytest.mark.parametrize("exporter", ["otlp_grpc", "otlp_http"])
+def test_a_collector_between(
+    otelcol: Path, tmp_path: Path, outbox: Path, reference: dict[str, Any], exporter: str, protocol: str
+) -> None:
+    """From the SDK to a Collector and from there to the receiver, over gRPC and HTTP both: its call is the same."""
+    with Receiver(outbox) as receiver:
+        where = receiver.grpc if exporter == "otlp_grpc" else receiver.http
+        pipeline = (
+            "yaml:{extensions: {health_check: {endpoint: '${env:HEALTH_ENDPOINT}'}}, receivers: {otlp: {protocols:"
+            " {grpc: {endpoint: '${env:OTLP_GRPC_ENDPOINT}'}, http: {endpoint: '${env:OTLP_HTTP_ENDPOINT}'}}}},"
+            f" exporters: {{{exporter}: {{endpoint: '{where}', tls: {{insecure: true}}}}}},"
+            " service: {extensions: [health_check],"
+            f" pipelines: {{traces: {{receivers: [otlp], exporters: [{exporter}]}}}}}}}}"
+        )
+        with Collector(otelcol, tmp_path / "collector", [pipeline]) as collector:
+            where = f"http://{collector.grpc}" if protocol == "grpc" else f"{collector.http}/v1/traces"
+            sent([sys.executable, str(CLIENTS / "send_span.py"), protocol, where, ATTRIBUTES])
+            collector.wait_until_idle()
         assert receiver.pipeline.flush(10)
         (call,) = receiver.sink.calls
     assert read_alike(call) == reference

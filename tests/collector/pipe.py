@@ -1,0 +1,72 @@
+"""Applications -> Collector -> `otel-labelstudio serve` -> Label Studio, and the Collector's other back-end."""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+from otel_labelstudio.demo.label_studio import EmbeddedLabelStudio
+from otel_labelstudio.demo.ports import free_port
+from tests.collector.backend import Backend
+from tests.collector.collector import Collector
+from tests.delivery.labeling import Labeling
+from tests.exactly_once.audit import left_to_do
+from tests.receiver.serving import serve_command
+
+
+class Pipe:
+    """``config`` between an application and Label Studio; a context manager. The receiver keeps its port and its outbox
+    when it is stopped and started again."""
+
+    def __init__(self, otelcol: Path, directory: Path, label_studio: EmbeddedLabelStudio, title: str, config: str):
+        self.title = title
+        self.outbox = directory / "outbox.db"
+        self.backend = Backend()
+        self.labeling = Labeling(label_studio.url, label_studio.api_key)
+        self._label_studio = label_studio
+        self._port = free_port()
+        environment = {
+            "BACKEND_OTLP_ENDPOINT": self.backend.endpoint,
+            "OTEL_LABELSTUDIO_ENDPOINT": f"http://127.0.0.1:{self._port}",
+        }
+        self.collector = Collector(otelcol, directory / "collector", [config], environment)
+        self._serving = ExitStack()
+
+    def start_serve(self) -> None:
+        """Returns when it listens."""
+        serve = self._serving.enter_context(
+            serve_command(
+                f"--http=127.0.0.1:{self._port}",
+                *("--grpc=off", f"--outbox={self.outbox}", "--mode=auto", f"--project-name={self.title}"),
+                "--settle-s=0.5",
+                OTEL_EXPORTER_LABELSTUDIO_DOUBT_WAIT_S="2",
+                OTEL_EXPORTER_LABELSTUDIO_AUDIT_WAIT_S="4",
+                LABEL_STUDIO_URL=self._label_studio.url,
+                LABEL_STUDIO_API_KEY=self._label_studio.api_key,
+            )
+        )
+        assert serve.process.poll() is None, f"it does not start: {serve.log}"
+
+    def stop_serve(self) -> None:
+        """With SIGKILL."""
+        self._serving.close()
+
+    def wait_until_delivered(self, timeout_s: float = 180.0) -> None:
+        """Until the Collector has passed on what it has, and all of it is delivered and audited."""
+        self.collector.wait_until_idle(timeout_s)
+        end = time.monotonic() + timeout_s
+        while left := left_to_do(self.outbox):
+            assert time.monotonic() < end, f"{left} calls are left to do"
+            time.sleep(0.2)
+
+    def __enter__(self) -> Pipe:
+        self.backend.__enter__()
+        self.start_serve()
+        self.collector.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.collector.kill()
+        self.stop_serve()
+        self.backend.__exit__()

@@ -1,0 +1,64 @@
+"""The sidecar as an operator runs it: applications, a Collector, a receiver, Label Studio, and the other back-end."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from otel_labelstudio.demo.label_studio import EmbeddedLabelStudio
+from tests.collector.pipe import Pipe
+from tests.delivery.labeling import fresh_title
+from tests.receiver.test_clients import node_directory
+
+APPLICATIONS = Path(__file__).with_name("applications")
+NODE_CALLS = 10
+
+
+@pytest.fixture
+def pipe(otelcol: Path, tmp_path: Path, label_studio: EmbeddedLabelStudio) -> Iterator[Pipe]:
+    with Pipe(otelcol, tmp_path, label_studio, fresh_title("sidecar"), "sidecar.yaml") as made:
+        yield made
+
+
+def traced(command: list[str], cwd: Path | None = None) -> dict[str, list[str]]:
+    """The span ids that an application says it has sent."""
+    run = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=180, check=False)
+    assert run.returncode == 0, run.stderr
+    ids: dict[str, list[str]] = json.loads(run.stdout.splitlines()[-1])
+    return ids
+
+
+def in_node(protocol: str, url: str) -> dict[str, list[str]]:
+    directory = node_directory()
+    shutil.copy(APPLICATIONS / "numbered_chats.mjs", directory)
+    return traced(["node", "numbered_chats.mjs", protocol, url, str(NODE_CALLS)], directory)
+
+
+@pytest.mark.timeout(600)
+def test_every_call_of_python_and_node_once_and_nothing_else(pipe: Pipe) -> None:
+    """LangChain in Python over gRPC, and Node over gRPC and HTTP with protobuf and JSON: each LLM call is one task with
+    one prediction, nothing else is a task, and the other back-end has every span, the log line and the metric."""
+    sent = [
+        traced([sys.executable, str(APPLICATIONS / "langchain_chats.py"), f"http://{pipe.collector.grpc}"]),
+        in_node("grpc", f"http://{pipe.collector.grpc}"),
+        in_node("protobuf", f"{pipe.collector.http}/v1/traces"),
+        in_node("json", f"{pipe.collector.http}/v1/traces"),
+    ]
+    pipe.wait_until_delivered()
+    tasks = pipe.labeling.tasks(pipe.title)
+    llm = Counter(span_id for ids in sent for span_id in ids["llm"])
+    assert llm.total() > 3 * NODE_CALLS + 5
+    assert Counter(task["data"]["span_id"] for task in tasks) == llm
+    assert [len(task["predictions"]) for task in tasks] == [1] * len(tasks)
+    assert pipe.backend.span_ids == llm + Counter(span_id for ids in sent for span_id in ids["others"])
+    (log_record,) = pipe.backend.logs.resource_logs[0].scope_logs[0].log_records
+    assert "gen_ai.choice" in log_record.body.string_value
+    names = [m.name for rm in pipe.backend.metrics.resource_metrics for sm in rm.scope_metrics for m in sm.metrics]
+    assert "orders" in names
