@@ -261,6 +261,8 @@ _BASE64 = "QUJD" * 300
         ),
         (json.dumps({"data": f"-_{_BASE64}"}), '{"data": "data:;base64,"}'),
         (json.dumps({"data": f"/{_BASE64}/"}).replace("/", "\\/"), '{"data": "data:;base64,"}'),
+        (json.dumps({"data": f"see\n{_BASE64}"}), '{"data": "see\\ndata:;base64,"}'),
+        (json.dumps({"data": "\n" + "\n".join([_BASE64[:64]] * 9)}), '{"data": "\\ndata:;base64,"}'),
         (json.dumps({"data": "\r\n".join([_BASE64[:76]] * 9) + "\r\nQUI="}), '{"data": "data:;base64,"}'),
         (
             json.dumps({"data": json.dumps({"b": "\n".join([_BASE64[:60]] * 9) + "\n"})}),
