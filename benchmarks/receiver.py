@@ -4,9 +4,10 @@
 
 OTLP/HTTP with protobuf, from a process of its own: LLM spans of 2.5 KB and of 25 KB, and traffic of which one span in
 100 is an LLM call; 10 and 100 spans a request; 1 and 4 connections. Ours stores before it answers, and its worker goes
-on meanwhile towards a Label Studio that refuses connections. Phoenix answers before it stores; MLflow stores before.
-Phoenix and MLflow are installed, newest release, each into an environment below the user's cache directory. Linux only,
-for the memory. The subjects take turns within each row, each started anew and alone on the machine.
+on meanwhile towards a Label Studio that refuses connections; what is stored then is read, at a rate given beside.
+Phoenix answers before it stores; MLflow stores before. Phoenix and MLflow are installed, newest release, each into an
+environment below the user's cache directory. Linux only, for the memory. The subjects take turns within each row, each
+started anew and alone on the machine.
 """
 
 from __future__ import annotations
@@ -100,6 +101,8 @@ def _run(name: str, kind: str, spans: int, connections: int, seconds: float, mem
     ):
         memory.append(subject.memory_mib())
         result = _measure(subject, kind, spans, connections, seconds)
+        if name == "receiver":
+            result["read_per_s"] = _reading_rate(subject)
         memory.append(subject.memory_mib())
     return result
 
@@ -112,11 +115,26 @@ def _measure(subject: Subject, kind: str, spans: int, connections: int, seconds:
     return result
 
 
+def _reading_rate(subject: Subject, seconds: float = 3.0) -> float | None:
+    """Spans a second that are read from the inbox while nobody sends; None where there are too few left to tell."""
+    began, before = time.monotonic(), _value(subject, "otel_labelstudio_spans_received_total")
+    time.sleep(seconds)
+    took, read = time.monotonic() - began, _value(subject, "otel_labelstudio_spans_received_total") - before
+    return read / took if _value(subject, "otel_labelstudio_receiver_inbox_size_bytes") else None
+
+
+def _value(subject: Subject, name: str) -> float:
+    with urllib.request.urlopen(f"{subject.url}/metrics", timeout=30) as page:
+        lines = [line.decode() for line in page if line.decode().startswith(name)]
+    return sum(float(line.rsplit(" ", 1)[1]) for line in lines)
+
+
 def _cell(result: dict[str, Any]) -> str:
     if not result["requests"]:
         return f"none ({result['refused']} refused)"
     refused = f", {result['refused']} refused" if result["refused"] else ""
-    return f"{result['spans_per_s']:,.0f}/s, p99 {result['p99_ms']:,.0f} ms{refused}"
+    read = f", read at {result['read_per_s']:,.0f}/s" if result.get("read_per_s") else ""
+    return f"{result['spans_per_s']:,.0f}/s, p99 {result['p99_ms']:,.0f} ms{refused}{read}"
 
 
 @contextmanager

@@ -24,6 +24,7 @@ import time
 import weakref
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
 
@@ -48,6 +49,16 @@ _logger = logging.getLogger(__name__)
 _STRANGERS = 10_000
 # A call and, as text, its destination
 _Addressed: TypeAlias = tuple[LLMCall, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A place in a source of telemetry that can be read again: the ``number`` of what was read there, which grows, and
+    when it was received (seconds since 1970). Noted with what came of it, in one transaction."""
+
+    source: str
+    number: int
+    received_at: float
 
 
 class Pipeline:
@@ -95,11 +106,15 @@ class Pipeline:
             pipeline.take_up_what_was_left()
             return pipeline
 
-    def accept_spans(self, spans: Iterable[Span], *, strangers: Collection[SpanIds] = ()) -> bool:
+    def accept_spans(
+        self, spans: Iterable[Span], *, strangers: Collection[SpanIds] = (), position: Position | None = None
+    ) -> bool:
         """Read the spans and put their calls into the outbox; False when some did not fit.
 
-        ``strangers`` are the ids of further spans, which have been seen to tell of no model.
+        ``strangers`` are the ids of further spans, which have been seen to tell of no model; ``position`` is where all
+        of them were read.
         """
+        accepted_at = position.received_at if position else self._clock()
         readings: list[_Addressed] = []
         waiting: list[Span] = []
         received = 0
@@ -113,23 +128,23 @@ class Pipeline:
                 if self.joins_log_records and reading.reason is dialects.SkipReason.NOT_GENAI:
                     self._strangers.append((span.trace_id, span.span_id))
             else:
-                readings += self._addressed(reading, span)
+                readings += self._addressed(reading, accepted_at, span)
         self.telemetry.count("spans.received", received)
         self._pass_over(strangers)
-        return self._store(readings, [(holding.SPAN, span) for span in waiting])
+        return self._store(readings, [(holding.SPAN, span) for span in waiting], position=position)
 
-    def accept_log_records(self, log_records: Iterable[LogRecord]) -> bool:
+    def accept_log_records(self, log_records: Iterable[LogRecord], *, position: Position | None = None) -> bool:
         """Hold the records with content of LLM calls until their spans are there; False when some did not fit."""
         content = [record for record in log_records if is_content_event(record)]
         self.telemetry.count("log_records.received", len(content))
-        return self._store([], [(holding.LOG_RECORD, record) for record in content])
+        return self._store([], [(holding.LOG_RECORD, record) for record in content], position=position)
 
     def accept_calls(self, calls: Iterable[LLMCall], *, may_be_stored: bool = False) -> bool:
         """Put calls that were read elsewhere into the outbox; False when some did not fit.
 
         ``may_be_stored`` has each looked up before it is imported, for calls that an earlier run may have delivered.
         """
-        return self._store(self._addressed(calls), [], may_be_stored=may_be_stored)
+        return self._store(self._addressed(calls, self._clock()), [], may_be_stored=may_be_stored)
 
     def take_up_what_was_left(self) -> None:
         """An earlier run's calls, and its audits, do not wait for this one's first call."""
@@ -139,9 +154,9 @@ class Pipeline:
         except OutboxError as error:
             _logger.error("What an earlier run left cannot be told: %s", error)  # noqa: TRY400
 
-    def check_room(self) -> None:
-        """Raises `OutboxError` where the outbox cannot take a call now: it is full, or it cannot be written."""
-        self._outbox.check_room()
+    def read_to(self, source: str) -> int:
+        """The number of the last position of a source from which something was stored; 0 if nothing was."""
+        return int(self._outbox.noted(_read_to(source)) or 0)
 
     def flush(self, timeout_s: float) -> bool:
         """Settle and deliver what waits; whether all of it was delivered within the time."""
@@ -210,12 +225,12 @@ class Pipeline:
         if self.joins_log_records:
             self._strangers.extend(strangers)
 
-    def _addressed(self, calls: Iterable[LLMCall], span: Span | None = None) -> list[_Addressed]:
+    def _addressed(self, calls: Iterable[LLMCall], accepted_at: float, span: Span | None = None) -> list[_Addressed]:
         """What the filter lets through of the calls of a span, and where it goes."""
         kept = self._filtered(calls)
         if not kept:
             return []
-        destination = self._router.destination(span, datetime.fromtimestamp(self._clock())).dumps()
+        destination = self._router.destination(span, datetime.fromtimestamp(accepted_at)).dumps()
         return [(call, destination) for call in kept]
 
     def _filtered(self, calls: Iterable[LLMCall]) -> list[LLMCall]:
@@ -242,7 +257,12 @@ class Pipeline:
         return kept
 
     def _store(
-        self, readings: list[_Addressed], held: list[tuple[str, Span | LogRecord]], *, may_be_stored: bool = False
+        self,
+        readings: list[_Addressed],
+        held: list[tuple[str, Span | LogRecord]],
+        *,
+        may_be_stored: bool = False,
+        position: Position | None = None,
     ) -> bool:
         """One transaction for all that came together."""
         if not readings and not held:
@@ -258,6 +278,8 @@ class Pipeline:
                 dropped = put.count(Put.FULL) + fit.count(False)
                 if dropped and self._is_all_or_nothing:
                     raise OutboxFullError("the outbox is full", is_hopeless=is_empty)
+                if position:
+                    self._outbox.note(_read_to(position.source), str(position.number))
         except OutboxError as error:
             if self._is_all_or_nothing:
                 raise
@@ -304,7 +326,7 @@ class Pipeline:
         is_read = all(self._outbox.is_known(call) for call in reading)
         if not is_read and not is_due:
             return
-        calls = self._addressed(reading, group.joined.span)
+        calls = self._addressed(reading, self._clock(), group.joined.span)
         with self._outbox.transaction():
             self._outbox.release(group.held)
             if is_read:
@@ -351,6 +373,10 @@ class Pipeline:
         _inherited.append((self._outbox, self._worker))
         self.telemetry = Telemetry()
         self._build_stages()
+
+
+def _read_to(source: str) -> str:
+    return f"read to, {source}"
 
 
 _opening = threading.RLock()

@@ -1,15 +1,16 @@
 """Receive OTLP, for applications in any language and for Collectors, and deliver its LLM calls to Label Studio.
 
-OTLP over gRPC and HTTP (protobuf and JSON), traces and logs. A request is answered with success when its calls are in
-the outbox's file: what is answered is delivered, once, whatever happens to this process. Flags beat the environment,
-the environment beats the file that --config names; that file alone has routes. SIGTERM ends it with exit status 0.
-Needs otel-labelstudio[receiver].
+OTLP over gRPC and HTTP (protobuf and JSON), traces and logs. A request is answered with success when it is on the
+disk: what is answered is delivered, once, whatever happens to this process. Flags beat the environment, the environment
+beats the file that --config names; that file alone has routes. SIGTERM ends it with exit status 0. Needs
+otel-labelstudio[receiver].
 """
 
 from __future__ import annotations
 
 import argparse
 import logging
+import sys
 from pathlib import Path
 
 from otel_labelstudio.cli.settings import PROJECT, SERVER, add_setting_arguments, settings_from
@@ -20,6 +21,8 @@ _logger = logging.getLogger(__name__)
 DEFAULT_OUTBOX = "~/.local/state/otel-labelstudio/outbox.db"
 # A receiver holds what arrives while Label Studio is down; its outbox is a file
 _DEFAULTS = {"outbox": DEFAULT_OUTBOX, "outbox_max_calls": 100_000, "outbox_max_bytes": 2 * 2**30}
+# A thread that reads must not keep the event loop from answering for long; Python's default is 5 ms
+_SWITCH_INTERVAL_S = 0.0005
 _SETTINGS = (
     *PROJECT,
     *SERVER,
@@ -79,6 +82,7 @@ def run(options: argparse.Namespace) -> int:
         serving.heed_signals()
         await serving.serve()
 
+    sys.setswitchinterval(_SWITCH_INTERVAL_S)
     try:
         uvloop.run(serve())
     finally:

@@ -32,7 +32,6 @@ from otel_labelstudio.delivery.letters import STATES, DeadLetter, Held, Letter, 
 from otel_labelstudio.delivery.outbox_file import Database
 from otel_labelstudio.delivery.settling import settle
 from otel_labelstudio.delivery.written import body_of, call_of, key_of
-from otel_labelstudio.errors import OutboxFullError
 from otel_labelstudio.folding import completed
 from otel_labelstudio.tasks.mend import mend_text
 
@@ -147,14 +146,6 @@ class Outbox:
     def defer(self, held: Iterable[Held], due_at: float) -> None:
         """Hold these for longer."""
         self._update("UPDATE held SET due_at = ? WHERE seq = ?", held, due_at)
-
-    def check_room(self) -> None:
-        """Raises `OutboxError` where not even a small call can be accepted: it is full, or cannot be written."""
-        self.note("checked", "")
-        with self._database.reading():
-            calls, size = self._total("waiting")
-        if not self._fits(calls + 1, size + 1):
-            raise OutboxFullError("the outbox is full")
 
     def __len__(self) -> int:
         """How many readings and calls wait or are in flight, and how many things are held."""
@@ -375,6 +366,12 @@ class Outbox:
         """Keep a word for those who look at the outbox, such as the last error."""
         with self._database.transaction() as db:
             db.execute("INSERT OR REPLACE INTO notes VALUES (?, ?, ?)", (name, mend_text(value), self._clock()))
+
+    def noted(self, name: str) -> str | None:
+        """What was noted last under this name."""
+        with self._database.reading() as db:
+            row = db.execute("SELECT value FROM notes WHERE name = ?", (name,)).fetchone()
+        return None if row is None else str(row[0])
 
     def status(self) -> OutboxStatus:
         """How the outbox stands."""

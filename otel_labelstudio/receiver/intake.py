@@ -1,7 +1,7 @@
-"""The only way in, for both transports: a body goes through here, and what it holds is in the outbox's file afterwards.
+"""The only way in, for both transports: a body goes through here, and is in the inbox's file afterwards.
 
-Decoding and storing run on a few threads, beside the event loop. Large bodies are decoded one at a time: as objects
-they take several times their size.
+Before that it is known to be OTLP. Looking at a body that takes long runs on a few threads, storing on one of its own.
+Large bodies are looked at one at a time: as objects they take several times their size.
 """
 
 from __future__ import annotations
@@ -17,14 +17,19 @@ from dataclasses import dataclass
 from otel_labelstudio.errors import OutboxError
 from otel_labelstudio.pipeline import Pipeline
 from otel_labelstudio.receiver.admission import Admission, Share
+from otel_labelstudio.receiver.inbox import Inbox
 from otel_labelstudio.receiver.metrics import ReceiverMetrics
-from otel_labelstudio.receiver.requests import Request, Telemetry, decoded, uncompressed
+from otel_labelstudio.receiver.reader import InboxReader
+from otel_labelstudio.receiver.requests import Request, count_items, uncompressed
 from otel_labelstudio.receiver.status import Outcome, RefusedError, refusal_of
+from otel_labelstudio.receiver.writer import InboxWriter
 
 _logger = logging.getLogger(__name__)
 
 _THREADS = 2
 _LARGE_BYTES = 8 * 2**20
+# Between two requests of a busy sender; longer than that, nobody waits
+_LULL_S = 0.02
 _SAID_EVERY_S = 60.0
 _CHECKED_EVERY_S = 1.0
 # Of the senders, not of ours
@@ -40,11 +45,17 @@ class Limits:
 
 
 class Intake:
-    """``pipeline`` must be all or nothing: what it cannot store, it raises."""
+    """What it stores, a reader takes on to ``pipeline``, which must be all or nothing."""
 
-    def __init__(self, pipeline: Pipeline, limits: Limits, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, inbox: Inbox, pipeline: Pipeline, limits: Limits, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self.limits = limits
-        self._pipeline = pipeline
+        self._inbox = inbox
+        self._reader = InboxReader(inbox, pipeline, limits.max_request_bytes, self._is_busy)
+        self._writer = InboxWriter(inbox)
+        self._under_way = 0
+        self._answered_at = float("-inf")
         self._admission = Admission(limits.max_held_bytes)
         self._clock = clock
         self._threads = ThreadPoolExecutor(_THREADS, "otel-labelstudio-intake")
@@ -53,19 +64,27 @@ class Intake:
         self._said: dict[Outcome, float] = {}
         self._checked_at, self._why_not_ready = float("-inf"), ""
 
+    def start(self) -> None:
+        """Read what an earlier run has left, and then what comes."""
+        self._writer.start()
+        self._reader.start()
+
     def share(self) -> Share:
         """The memory of one request; a context manager."""
         return Share(self._admission)
 
     async def accept(self, request: Request, share: Share, metrics: ReceiverMetrics) -> None:
-        """Returns when all that the request holds is stored. Raises `RefusedError`, and then nothing of it is."""
+        """Returns when the request is stored. Raises `RefusedError`, and then it is not."""
+        self._under_way += 1
         try:
-            loop = asyncio.get_running_loop()
-            await loop.run_in_executor(self._threads, self._accept, request, share, metrics)
+            await self._store(request, await self._counted(request, share), metrics)
         except Exception as error:
             refused = refusal_of(error)
             self._say(refused, error)
             raise refused from None
+        finally:
+            self._under_way -= 1
+            self._answered_at = self._clock()
 
     async def why_not_ready(self) -> str:
         """Empty where a request can be stored now."""
@@ -80,35 +99,50 @@ class Intake:
         """Be ready for no more; the servers finish what is under way, and refuse what comes after."""
         self._stopping = True
 
-    def close(self) -> None:
-        """Wait for what is under way."""
-        self._threads.shutdown(wait=True)
+    def drain(self, timeout_s: float) -> bool:
+        """Read all that is stored; whether it was within the time."""
+        return self._reader.drain(timeout_s)
 
-    def _accept(self, request: Request, share: Share, metrics: ReceiverMetrics) -> None:
+    def close(self, timeout_s: float) -> None:
+        """Wait for what is under way, and read what is stored as far as the time allows."""
+        self._threads.shutdown(wait=True)
+        self._writer.stop()
+        self._reader.drain(timeout_s)
+        self._reader.stop()
+        self._inbox.close()
+
+    async def _counted(self, request: Request, share: Share) -> int:
+        """How many spans or log records it holds, and so that it is OTLP."""
+        if request.is_quickly_counted:
+            return count_items(request.signal, request.content_type, request.body)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._count, request, share)
+
+    def _count(self, request: Request, share: Share) -> int:
         body = uncompressed(request, self.limits.max_request_bytes, share.reserve)
         is_large = len(body) > _LARGE_BYTES
         if is_large and not self._large.acquire(blocking=False):
-            raise RefusedError(Outcome.BUSY, "another large request is being read")
+            raise RefusedError(Outcome.BUSY, "another large request is being looked at")
         try:
-            self._store(request, decoded(request.signal, request.content_type, body), metrics)
+            return count_items(request.signal, request.content_type, body)
         finally:
             if is_large:
                 self._large.release()
 
-    def _store(self, request: Request, telemetry: Telemetry, metrics: ReceiverMetrics) -> None:
+    async def _store(self, request: Request, items: int, metrics: ReceiverMetrics) -> None:
         is_stored = False
         try:
-            if telemetry.log_records:
-                self._pipeline.accept_log_records(telemetry.log_records)
-            else:
-                self._pipeline.accept_spans(telemetry.spans, strangers=telemetry.strangers)
+            await self._writer.put(request)
             is_stored = True
         finally:
-            metrics.count_items(request.signal, len(telemetry), accepted=is_stored)
+            metrics.count_items(request.signal, items, accepted=is_stored)
+        self._reader.notify()
+
+    def _is_busy(self) -> bool:
+        return self._under_way > 0 or self._clock() - self._answered_at < _LULL_S
 
     def _check(self) -> str:
         try:
-            self._pipeline.check_room()
+            self._inbox.check_room(self.limits.max_request_bytes)
         except OutboxError as error:
             return str(refusal_of(error))
         return ""

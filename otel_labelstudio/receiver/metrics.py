@@ -9,14 +9,19 @@ The names are the Collector's for its receivers, behind this package's own:
 ``otel_labelstudio.receiver.refused_log_records``     {record}    could not be accepted
 ``otel_labelstudio.receiver.requests``                {request}   by ``outcome``, see `status.Outcome`
 ``otel_labelstudio.receiver.request.duration``        s           from the request's head to the answer
+``otel_labelstudio.receiver.inbox.size``              By          what is stored and not read yet
+``otel_labelstudio.receiver.inbox.capacity``          By          how much of it may be
 ====================================================  ==========  =======================================
 
-Each has the attribute ``transport``, grpc or http. How many spans a body held that could not be decoded is not known.
+All but the last two have the attribute ``transport``, grpc or http. How many spans a body held that could not be
+decoded is not known.
 """
 
 from __future__ import annotations
 
 import time
+import weakref
+from collections.abc import Callable, Iterable
 from functools import cache
 
 from opentelemetry import metrics
@@ -24,6 +29,7 @@ from opentelemetry.exporter.prometheus import PrometheusMetricReader
 from opentelemetry.sdk.metrics import MeterProvider
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
 
+from otel_labelstudio.receiver.inbox import Inbox
 from otel_labelstudio.receiver.requests import Signal
 from otel_labelstudio.receiver.status import Outcome
 
@@ -68,3 +74,37 @@ class ReceiverMetrics:
         attributes = {**self._transport, "outcome": outcome.value}
         self._requests.add(1, attributes)
         self._duration.record(time.perf_counter() - started_at, attributes)
+
+
+# A meter takes an observable's callbacks once for each name
+_watched: weakref.WeakSet[Inbox] = weakref.WeakSet()
+
+
+def watch(inbox: Inbox) -> None:
+    """Have the metrics readers look at an inbox; they do not keep it alive."""
+    _watched.add(inbox)
+    _make_gauges()
+
+
+@cache
+def _make_gauges() -> None:
+    meter = metrics.get_meter("otel_labelstudio")
+    for name, measure in (("size", _size), ("capacity", _capacity)):
+        meter.create_observable_up_down_counter(
+            f"otel_labelstudio.receiver.inbox.{name}", callbacks=[_observer(measure)], unit="By"
+        )
+
+
+def _observer(measure: Callable[[Inbox], int]) -> Callable[[metrics.CallbackOptions], Iterable[metrics.Observation]]:
+    def observe(_: metrics.CallbackOptions) -> Iterable[metrics.Observation]:
+        return [metrics.Observation(sum(map(measure, list(_watched))))]
+
+    return observe
+
+
+def _size(inbox: Inbox) -> int:
+    return inbox.size
+
+
+def _capacity(inbox: Inbox) -> int:
+    return inbox.max_bytes

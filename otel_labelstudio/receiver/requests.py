@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from otel_labelstudio.dialects import NAME_PREFIXES
 from otel_labelstudio.receiver.expansion import check_json, check_protobuf
 from otel_labelstudio.receiver.inflate import inflated
-from otel_labelstudio.receiver.status import JSON, Outcome, RefusedError
+from otel_labelstudio.receiver.status import JSON, PROTOBUF, Outcome, RefusedError
 from otel_labelstudio.spans.from_otlp import (
+    count_log_records,
+    count_spans,
     log_records_from_json,
     log_records_from_protobuf,
     spans_from_json,
     spans_with_names_from_protobuf,
 )
 from otel_labelstudio.spans.model import LogRecord, Span, SpanIds
+
+_QUICK_BYTES = 512 * 1024
 
 
 class Signal(str, Enum):
@@ -32,8 +36,14 @@ class Request:
 
     signal: Signal
     content_type: str
-    body: bytes
+    body: bytes = field(repr=False)
     content_encoding: str = ""
+
+    @property
+    def is_quickly_counted(self) -> bool:
+        """Whether `count_items` takes this body as it is, and less time than handing it to another thread."""
+        is_plain = self.content_type == PROTOBUF and self.content_encoding in ("", "identity")
+        return is_plain and len(self.body) <= _QUICK_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +63,17 @@ def uncompressed(request: Request, max_bytes: int, reserve: Callable[[int], None
     if len(request.body) > max_bytes:
         raise RefusedError(Outcome.TOO_LARGE, f"the body is larger than {max_bytes} bytes")
     return inflated(request.body, request.content_encoding, max_bytes, reserve)
+
+
+def count_items(signal: Signal, content_type: str, body: bytes) -> int:
+    """How many spans or log records an uncompressed body holds, which is then known to be OTLP.
+
+    Raises `RefusedError` or `DecodeError`.
+    """
+    if content_type == JSON:
+        return len(decoded(signal, content_type, body))
+    check_protobuf(body, are_logs=signal is Signal.LOGS)
+    return count_log_records(body) if signal is Signal.LOGS else count_spans(body)
 
 
 def decoded(signal: Signal, content_type: str, body: bytes) -> Telemetry:

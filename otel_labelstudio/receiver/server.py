@@ -23,7 +23,9 @@ from otel_labelstudio.pipeline import Pipeline
 from otel_labelstudio.receiver.connections import ConnectionGuard, ConnectionLimits
 from otel_labelstudio.receiver.grpc import GrpcService, server_options
 from otel_labelstudio.receiver.http import HttpApplication
+from otel_labelstudio.receiver.inbox import Inbox, path_beside
 from otel_labelstudio.receiver.intake import Intake, Limits
+from otel_labelstudio.receiver.metrics import watch
 from otel_labelstudio.receiver.settings import Address, ReceiverSettings
 from otel_labelstudio.receiver.tls import Tls
 
@@ -47,7 +49,9 @@ class ReceiverServer:
     ) -> None:
         self._settings, self._pipeline = settings, pipeline
         self._said_listening = said_listening
-        self._intake = Intake(pipeline, Limits(settings.max_request_bytes, settings.max_held_bytes))
+        inbox = Inbox(path_beside(pipeline.settings.outbox), settings.inbox_max_bytes)
+        watch(inbox)
+        self.intake = Intake(inbox, pipeline, Limits(settings.max_request_bytes, settings.max_held_bytes))
         self._credentials = settings.credentials()
         self._tls = (
             Tls(settings.tls_cert, settings.tls_key, settings.tls_client_ca)
@@ -61,6 +65,7 @@ class ReceiverServer:
         """From listening to the last answer."""
         _raise_open_files()
         self._pipeline.take_up_what_was_left()
+        self.intake.start()
         async with contextlib.AsyncExitStack() as servers:
             listening: dict[str, Address] = {}
             if self._settings.http is not None:
@@ -71,10 +76,10 @@ class ReceiverServer:
             self._said_listening(listening)
             await self._stop.wait()
             _logger.info("Stopping: requests under way are finished.")
-            self._intake.stop()
+            self.intake.stop()
             if self._uvicorn is not None:
                 self._uvicorn.should_exit = True  # at once, while gRPC stops too
-        self._intake.close()
+        self.intake.close(self._settings.stop_timeout_s)
 
     def stop(self) -> None:
         """Have `serve` come to its end; on the event loop's thread."""
@@ -94,7 +99,7 @@ class ReceiverServer:
         )
         guard = ConnectionGuard(limits)
         config = uvicorn.Config(
-            HttpApplication(self._intake, self._credentials, self._settings.cors_origins),
+            HttpApplication(self.intake, self._credentials, self._settings.cors_origins),
             http=cast(type[asyncio.Protocol], guard.protocol),  # it is only called
             ws="none",
             lifespan="off",
@@ -121,7 +126,7 @@ class ReceiverServer:
     async def _grpc(self, address: Address) -> AsyncIterator[Address]:
         options = server_options(self._settings.max_request_bytes, _IDLE_TIMEOUT_S)
         server = grpc.aio.server(options=options)
-        service = GrpcService(self._intake, self._settings.body_timeout_s, self._credentials)
+        service = GrpcService(self.intake, self._settings.body_timeout_s, self._credentials)
         server.add_generic_rpc_handlers(tuple(service.handlers()))
         try:
             if self._tls:

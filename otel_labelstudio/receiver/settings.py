@@ -133,6 +133,13 @@ VARIABLES: tuple[Variable, ...] = (
         256 * 2**20,
     ),
     Variable(
+        "inbox_max_bytes",
+        "OTEL_LABELSTUDIO_RECEIVER_INBOX_MAX_BYTES",
+        "bytes of requests that may wait on the disk to be read; further ones are told to come again",
+        _positive_int,
+        2 * 2**30,
+    ),
+    Variable(
         "max_connections",
         "OTEL_LABELSTUDIO_RECEIVER_MAX_CONNECTIONS",
         "HTTP connections; the one that was idle for longest makes room for another",
@@ -149,7 +156,7 @@ VARIABLES: tuple[Variable, ...] = (
     Variable(
         "stop_timeout_s",
         "OTEL_LABELSTUDIO_RECEIVER_STOP_TIMEOUT_S",
-        "seconds for requests under way, and as many for deliveries, after SIGTERM",
+        "seconds for requests under way, as many for reading and as many for deliveries, after SIGTERM",
         _seconds,
         10.0,
     ),
@@ -174,6 +181,7 @@ class ReceiverSettings:
     cors_origins: tuple[str, ...]
     max_request_bytes: int
     max_held_bytes: int
+    inbox_max_bytes: int
     max_connections: int
     body_timeout_s: float
     stop_timeout_s: float
@@ -219,6 +227,8 @@ class ReceiverSettings:
             raise ConfigError("tls_client_ca asks senders for certificates, which takes tls_cert and tls_key too.")
         if self.max_held_bytes < 2 * self.max_request_bytes:
             raise ConfigError("max_held_bytes is less than twice max_request_bytes: a large request would never fit.")
+        if self.inbox_max_bytes < 2 * self.max_request_bytes:
+            raise ConfigError("inbox_max_bytes is less than twice max_request_bytes: a large request might never fit.")
         public = next((address for address in addresses if not address.is_loopback), None)
         if public is not None and not self._is_guarded and not self.allow_unauthenticated:
             raise ConfigError(

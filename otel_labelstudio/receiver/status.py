@@ -35,8 +35,8 @@ class Outcome(str, Enum):
     TOO_LARGE = "too_large"
     BUSY = "busy"
     INCOMPLETE = "incomplete_body"
-    FULL = "outbox_full"
-    STORAGE = "outbox_error"
+    FULL = "inbox_full"
+    STORAGE = "storage_error"
     FAULT = "fault"
 
 
@@ -92,12 +92,10 @@ def refusal_of(error: Exception) -> RefusedError:
         return RefusedError(Outcome.BAD_DATA, str(error))
     if isinstance(error, OutboxFullError):
         if error.is_hopeless:
-            return RefusedError(
-                Outcome.TOO_LARGE, "the request holds more than the whole outbox may; send less at once"
-            )
-        return RefusedError(Outcome.FULL, "the outbox is full; Label Studio is behind")
+            return RefusedError(Outcome.TOO_LARGE, "the request is larger than the whole inbox; send less at once")
+        return RefusedError(Outcome.FULL, "the inbox is full; Label Studio is behind")
     if isinstance(error, OutboxError):
-        return RefusedError(Outcome.STORAGE, "the outbox cannot be written")
+        return RefusedError(Outcome.STORAGE, "the disk cannot be written")
     return RefusedError(Outcome.FAULT, "the receiver failed")
 
 

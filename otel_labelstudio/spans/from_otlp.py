@@ -24,6 +24,20 @@ from otel_labelstudio.spans.model import Attributes, LogRecord, Scope, Span, Spa
 _MAX_DEPTH = 48
 
 
+def count_spans(body: bytes) -> int:
+    """How many spans an ``ExportTraceServiceRequest`` holds; raises `DecodeError` where the bytes are none."""
+    request = ExportTraceServiceRequest()
+    _parse(request, body)
+    return sum(len(scope_spans.spans) for resource in request.resource_spans for scope_spans in resource.scope_spans)
+
+
+def count_log_records(body: bytes) -> int:
+    """How many records an ``ExportLogsServiceRequest`` holds; raises `DecodeError` where the bytes are none."""
+    request = ExportLogsServiceRequest()
+    _parse(request, body)
+    return sum(len(scope_logs.log_records) for resource in request.resource_logs for scope_logs in resource.scope_logs)
+
+
 def spans_from_protobuf(body: bytes) -> list[Span]:
     """The spans of an ``ExportTraceServiceRequest``; raises `DecodeError` where the bytes are none."""
     request = ExportTraceServiceRequest()

@@ -77,6 +77,15 @@ class Receiver:
             time.sleep(0.02)
         return [call for call in self.sink.calls if call.span_id in span_ids]
 
+    def read(self, timeout_s: float = 15.0) -> bool:
+        """Read all that was answered; whether it was within the time."""
+        assert self._server is not None
+        return self._server.intake.drain(timeout_s)
+
+    def flush(self, timeout_s: float = 15.0) -> bool:
+        """Read and deliver all that was answered; whether it was within the time."""
+        return self.read(timeout_s) and self.pipeline.flush(timeout_s)
+
     def stop(self) -> None:
         """Stop gracefully, as SIGTERM does."""
         if self._loop is not None and self._server is not None and self._thread.is_alive():

@@ -96,7 +96,7 @@ def reference(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """The call as the Python SDK's protobuf tells of it."""
     with Receiver(tmp_path_factory.mktemp("reference") / "outbox.db") as receiver:
         sent([sys.executable, str(CLIENTS / "send_span.py"), "protobuf", endpoint(receiver, "protobuf"), ATTRIBUTES])
-        receiver.pipeline.flush(10)
+        assert receiver.flush()
         return read_alike(receiver.sink.calls[0])
 
 
@@ -120,7 +120,7 @@ def test_sdks(outbox: Path, reference: dict[str, Any], sdk: str, protocol: str) 
         else:
             python = python_with_json() if protocol == "json" else sys.executable
             sent([python, str(CLIENTS / "send_span.py"), protocol, where, ATTRIBUTES])
-        assert receiver.pipeline.flush(10)
+        assert receiver.flush()
         (call,) = receiver.sink.calls
     assert read_alike(call) == reference
 

@@ -117,13 +117,17 @@ def test_the_metrics_page(tmp_path: Path) -> None:
             value(requests, outcome="bad_data"),
         )
         assert [now - then for now, then in zip(after, before, strict=True)] == [10, 1, 1]
-        found = set(re.findall(r"^(otel_labelstudio_[a-z_]+?)(?:_total|_bucket|_count|_sum)?\{", page(), re.MULTILINE))
+        names = re.compile(r"^(otel_labelstudio_[a-z_]+?)(?:_total|_bucket|_count|_sum)?[{ ]", re.MULTILINE)
+        end = time.monotonic() + 10
+        while "otel_labelstudio_spans_skipped" not in (found := set(names.findall(page()))):  # until it was read
+            assert time.monotonic() < end
         assert found >= {
             "otel_labelstudio_receiver_accepted_spans",
             "otel_labelstudio_receiver_request_duration_seconds",
             "otel_labelstudio_outbox_queue_size",
+            "otel_labelstudio_receiver_inbox_size_bytes",
+            "otel_labelstudio_receiver_inbox_capacity_bytes",
             "otel_labelstudio_outbox_queue_capacity",
-            "otel_labelstudio_spans_skipped",
         }
 
 

@@ -23,6 +23,7 @@ EXAMPLES: dict[str, tuple[str, Any, tuple[Any, ...]]] = {
     "cors_origins": ("https://a.example, https://b.example", ("https://a.example", "https://b.example"), (5, [5])),
     "max_request_bytes": ("1000", 1000, ("0", "-1", "much", True, 1.5)),
     "max_held_bytes": ("1000000000", 10**9, ("0", "much")),
+    "inbox_max_bytes": ("1000000000", 10**9, ("0", "much")),
     "max_connections": ("10", 10, ("0", "many")),
     "body_timeout_s": ("2.5", 2.5, ("0", "-1", "long", "inf", True)),
     "stop_timeout_s": ("2.5", 2.5, ("0", "nan")),
