@@ -10,6 +10,7 @@ from typing import Any
 
 import grpc
 import pytest
+import yaml
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import TraceServiceStub
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
@@ -21,10 +22,24 @@ from otel_labelstudio.dialects.shared.spanless import INCOMPLETE_WITHOUT_SPAN
 from otel_labelstudio.recordings import read_calls
 from tests.collector.backend import Backend
 from tests.collector.capturing import WAIT_S, captured_by, settled, spans_at, wait_until
-from tests.collector.collector import Collector
+from tests.collector.collector import CONFIGURATIONS, Collector
 from tests.collector.recorded import scenarios, signal_of
 from tests.collector.tenants import event_of, request_of, send, shared_id, span_of, unshared_id
 from tests.receiver.serving import Receiver, post
+
+
+def test_what_files_share_is_the_same_in_each() -> None:
+    """The balancer knows tenants as the gateway does, and the gateway LLM calls as the sidecar does."""
+    sidecar, gateway, balancer = (
+        yaml.safe_load((CONFIGURATIONS / f"{name}.yaml").read_text(encoding="utf-8"))
+        for name in ("sidecar", "gateway", "gateway-balancer")
+    )
+    assert balancer["processors"].items() <= gateway["processors"].items()
+    assert balancer["receivers"].items() <= gateway["receivers"].items()
+    processors, same = sidecar["processors"], ("transform/llm", "filter/llm")
+    assert {name: processors[name] for name in same} == {name: gateway["processors"][name] for name in same}
+    exporter = "otlp_http/labelstudio"
+    assert sidecar["exporters"][exporter] == gateway["exporters"][exporter]
 
 
 @pytest.fixture
