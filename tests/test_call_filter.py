@@ -12,6 +12,8 @@ import pytest
 
 from otel_labelstudio.calls import LLMCall
 from otel_labelstudio.config import Settings
+from otel_labelstudio.dialects.shared.spanless import INCOMPLETE_WITHOUT_SPAN
+from otel_labelstudio.filters import with_span
 from otel_labelstudio.pipeline import Pipeline
 from otel_labelstudio.recordings import decode_files
 from otel_labelstudio.testing import RecordingSink
@@ -89,3 +91,10 @@ def test_calls_from_files_are_filtered_too(tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     (filtered,), _ = delivered(without_model, tmp_path / "other", lambda p: p.accept_calls([call]))
     assert filtered.request_model is None
+
+
+def test_what_came_without_its_span_can_be_left_out(tmp_path: Path) -> None:
+    """By a filter that is there already; all else passes as it is."""
+    (call,), _ = delivered("otel_labelstudio.filters:with_span", tmp_path, accept_spans)
+    assert with_span(call) is call
+    assert with_span(replace(call, incomplete=("cut", INCOMPLETE_WITHOUT_SPAN))) is None

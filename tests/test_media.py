@@ -59,3 +59,5 @@ def test_a_labeler_sees_type_and_size() -> None:
         for call in (call_with(PARTS[0].values[0]), without_large_media(call_with(PARTS[0].values[0]), 1000))  # type: ignore[arg-type]
     )
     assert part_text(whole) == part_text(slim) == "[image/png, 3 KiB]"
+    removed = BlobPart("image", "", "image/png")  # before it came here, by a Collector
+    assert part_text(removed) == "[image/png, removed]"

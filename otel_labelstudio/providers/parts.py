@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from otel_labelstudio.calls import (
+    BlobPart,
     GenericPart,
     JSONObject,
     Part,
@@ -203,8 +204,9 @@ def _thought(block: JSONObject) -> Part | None:
 
 def _convention(block: JSONObject) -> Part | None:
     part = part_from_dict(block)
-    # A data URL is no address, but the media themselves (OpenLLMetry's uri parts)
-    is_inline = isinstance(part, UriPart) and part.uri.startswith("data:")
+    # A data URL is no address, but the media themselves (OpenLLMetry's uri parts); nor is it base64 (redact.yaml)
+    held = part.uri if isinstance(part, UriPart) else part.content if isinstance(part, BlobPart) else ""
+    is_inline = held.startswith("data:")
     return media_part(block) if is_inline or isinstance(part, GenericPart) else part
 
 

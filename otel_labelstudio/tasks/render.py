@@ -145,4 +145,6 @@ def _cut(text: str, length: int) -> str:
 
 
 def _size(size: int) -> str:
+    if size == 0:
+        return "removed"
     return f"{size} bytes" if size < 1024 else f"{size / 1024:.0f} KiB"

@@ -19,12 +19,21 @@ class Pipe:
     """``config`` between an application and Label Studio; a context manager. The receiver keeps its port and its outbox
     when it is stopped and started again."""
 
-    def __init__(self, otelcol: Path, directory: Path, label_studio: EmbeddedLabelStudio, title: str, config: str):
+    def __init__(
+        self,
+        otelcol: Path,
+        directory: Path,
+        label_studio: EmbeddedLabelStudio,
+        title: str,
+        config: str,
+        settle_s: float = 0.5,
+    ) -> None:
         self.title = title
         self.outbox = directory / "outbox.db"
         self.backend = Backend()
         self.labeling = Labeling(label_studio.url, label_studio.api_key)
         self._label_studio = label_studio
+        self._settle_s = settle_s
         self._port = free_port()
         environment = {
             "BACKEND_OTLP_ENDPOINT": self.backend.endpoint,
@@ -39,7 +48,7 @@ class Pipe:
             serve_command(
                 f"--http=127.0.0.1:{self._port}",
                 *("--grpc=off", f"--outbox={self.outbox}", "--mode=auto", f"--project-name={self.title}"),
-                "--settle-s=0.5",
+                f"--settle-s={self._settle_s}",
                 OTEL_EXPORTER_LABELSTUDIO_DOUBT_WAIT_S="2",
                 OTEL_EXPORTER_LABELSTUDIO_AUDIT_WAIT_S="4",
                 LABEL_STUDIO_URL=self._label_studio.url,

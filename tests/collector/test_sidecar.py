@@ -6,15 +6,20 @@ import json
 import shutil
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path
 
 import pytest
 
 from otel_labelstudio.demo.label_studio import EmbeddedLabelStudio
+from otel_labelstudio.recordings import read_calls
 from tests.collector.pipe import Pipe
+from tests.collector.recorded import scenarios, signal_of
 from tests.delivery.labeling import fresh_title
+from tests.receiver.serving import post
 from tests.receiver.test_clients import node_directory
 
 APPLICATIONS = Path(__file__).with_name("applications")
@@ -62,3 +67,26 @@ def test_every_call_of_python_and_node_once_and_nothing_else(pipe: Pipe) -> None
     assert "gen_ai.choice" in log_record.body.string_value
     names = [m.name for rm in pipe.backend.metrics.resource_metrics for sm in rm.scope_metrics for m in sm.metrics]
     assert "orders" in names
+
+
+@pytest.mark.timeout(600)
+def test_every_producer_of_the_corpus(
+    otelcol: Path, tmp_path: Path, label_studio: EmbeddedLabelStudio, corpus: Path
+) -> None:
+    """A recording of each producer, spans and log events, to Label Studio: the tasks are the calls that are read from
+    the files, each once, and whole."""
+    recorded = scenarios(corpus, tmp_path / "recorded")
+    one_each = [next(found) for _, found in groupby(recorded, key=lambda scenario: scenario.name.split("/")[0])]
+    files = [file for scenario in one_each for file in scenario.files]
+    calls = sorted(json.dumps(call.to_dict(), sort_keys=True) for call in read_calls(files))
+    with Pipe(otelcol, tmp_path, label_studio, fresh_title("corpus"), "sidecar.yaml", settle_s=10) as pipe:
+        for file in files:
+            assert post(f"{pipe.collector.http}/v1/{signal_of(file)}", file.read_bytes())[0] == 200
+        end = time.monotonic() + 120
+        while len(pipe.labeling.tasks(pipe.title)) < len(calls):
+            assert time.monotonic() < end, "not all calls became tasks"
+            time.sleep(0.5)
+        pipe.wait_until_delivered()
+        tasks = pipe.labeling.tasks(pipe.title)
+    assert len(calls) > 80
+    assert sorted(json.dumps(task["meta"]["call"], sort_keys=True) for task in tasks) == calls

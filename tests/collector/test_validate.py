@@ -13,11 +13,22 @@ from tests.collector.collector import CONFIGURATIONS
 # Files that change others, and what they go on top of
 OVERLAYS: dict[str, list[str]] = {
     "no-backend.yaml": ["sidecar.yaml"],
+    "redact.yaml": ["sidecar.yaml"],
+    "gateway-split.yaml": ["gateway.yaml"],
 }
 # Values that an operator may well set, for variables where a word will not do
-VALUES = {"BACKEND_OTLP_INSECURE": "false"}
-# Sections of the README with a table of the variables of a file
-TABLES = {"Sidecar": "sidecar.yaml", "Files": "files.yaml"}
+VALUES = {
+    "BACKEND_OTLP_INSECURE": "false",
+    "GATEWAYS": "[gateway-0.example.com:14317, gateway-1.example.com:14317]",
+    "GATEWAYS_INSECURE": "false",
+    "GATEWAY_DECISION_WAIT": "2m",
+}
+# Sections of the README with a table of variables, and the files whose they are
+TABLES = {
+    "Sidecar": ["sidecar.yaml"],
+    "Gateway": ["gateway.yaml", "gateway-balancer.yaml", "gateway-split.yaml"],
+    "Files": ["files.yaml"],
+}
 FILES = sorted(path.name for path in CONFIGURATIONS.glob("*.yaml") if path.name != "manifest.yaml")
 _VARIABLE = re.compile(r"\$\{env:(\w+)(?::-([^}]*))?\}")
 
@@ -63,10 +74,10 @@ def test_there_are_some() -> None:
 
 @pytest.mark.parametrize("section", TABLES)
 def test_the_readme_has_every_variable_with_its_default(section: str) -> None:
-    """The table of the section is that of the file."""
+    """The table of the section is that of its files."""
     readme = (CONFIGURATIONS / "README.md").read_text(encoding="utf-8")
     text = readme.split(f"\n## {section}\n")[1].split("\n## ")[0]
-    assert dict(re.findall(r"^\| `([A-Z_]+)` \| `([^`]*)` \|", text, re.MULTILINE)) == variables([TABLES[section]])
+    assert dict(re.findall(r"^\| `([A-Z_]+)` \| `([^`]*)` \|", text, re.MULTILINE)) == variables(TABLES[section])
 
 
 def test_links_of_the_readme_lead_somewhere() -> None:

@@ -345,6 +345,20 @@ def test_what_is_not_known_survives_as_it_was() -> None:
     assert message.to_dict()["parts"] == [{"type": "hologram", "depth": 3, "points": [1, 2]}]
 
 
+def test_media_that_were_removed_keep_their_type() -> None:
+    """A data URL without its content, as redact.yaml leaves it, is media still, wherever it stands."""
+    blocks = [
+        {"type": "image_url", "image_url": {"url": "data:image/png;base64,"}},
+        {"type": "image", "source": {"type": "base64", "media_type": "image/jpeg", "data": "data:;base64,"}},
+        {"type": "blob", "modality": "image", "mime_type": "image/png", "content": "data:;base64,"},
+        {"type": "uri", "modality": "image", "uri": "data:image/png;base64,"},
+    ]
+    ((_, found),) = parts(messages_from([{"role": "user", "content": blocks}]))
+    assert [(part["type"], part["mime_type"], part["content"]) for part in found] == [
+        ("blob", mime_type, "") for mime_type in ("image/png", "image/jpeg", "image/png", "image/png")
+    ]
+
+
 @pytest.mark.parametrize(
     ("role", "expected"),
     [
