@@ -47,8 +47,8 @@ def broker() -> Iterator[Broker]:
 @pytest.mark.timeout(600 + 20 * SOAK_S)
 def test_what_is_sent_is_delivered_once_whatever_dies(otelcol: Path, broker: Broker, tmp_path: Path) -> None:
     """Three partitions, two Collectors that produce, three that consume. Under load `serve` is killed by SIGKILL, then
-    a consumer, and another one joins; `serve` comes back; a producer and the broker are killed and come back, and Label
-    Studio is restarted. Every call that was answered with success is one task."""
+    a consumer, and another one joins; `serve` comes back, Label Studio is restarted; the broker is killed, then a
+    producer, and both come back. Every call that was answered with success is one task."""
     topics = Topics.make(broker, partitions=3)
     names = (tmp_path / f"otelcol-{number}" for number in count())
     with EmbeddedLabelStudio() as label_studio, ExitStack() as running:
@@ -62,10 +62,11 @@ def test_what_is_sent_is_delivered_once_whatever_dies(otelcol: Path, broker: Bro
             consumers[0].kill,
             lambda: running.enter_context(topics.consumer(otelcol, next(names), serve.url)),
             serve.start,
-            producers[0].kill,
-            producers[0].start,
             label_studio.restart,
             broker.kill,
+            # Which has answered for what it could not produce
+            producers[0].kill,
+            producers[0].start,
             broker.start,
         ):
             _load(senders)
