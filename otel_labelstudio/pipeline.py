@@ -5,7 +5,7 @@
 ============  =============================================================================================
 decode        ``spans/``     a door makes `Span` and `LogRecord` of what it receives
 read          ``dialects/``  a dialect makes `LLMCall` of a span, or says why it gives none
-filter        ``filtering.py``   a function of the user's: from a call to a call or None
+filter        ``filters.py``   a function of the user's: from a call to a call or None
 outbox        ``delivery/outbox.py``   accepted means: here; the destination is fixed here (``routing.py``)
 settle        ``folding.py``, ``holding.py``   the readings of one call become one; content finds its span
 build         ``tasks/``     a call and the project's labeling configuration give a task
@@ -36,7 +36,7 @@ from otel_labelstudio.delivery.sink import LabelStudioSink, Sink, Waits
 from otel_labelstudio.delivery.worker import Worker
 from otel_labelstudio.dialects.shared.spanless import is_content_event
 from otel_labelstudio.errors import OutboxError, OutboxFullError
-from otel_labelstudio.filtering import filtered
+from otel_labelstudio.filters import filtered
 from otel_labelstudio.holding import Addressed, HeldTelemetry
 from otel_labelstudio.media import without_large_media
 from otel_labelstudio.routing import Route, Router, rules_of
