@@ -138,21 +138,40 @@ def test_a_call_larger_than_kafkas_default_goes_through_and_one_that_is_too_larg
 def test_what_the_broker_delivers_twice_is_one_task(
     otelcol: Path, broker: Broker, labeling: Labeling, tmp_path: Path
 ) -> None:
-    """The group goes back to where it began, as an operator would have it do after a wrong token, and reads all of it
-    again."""
+    """The group goes back to where it began, and reads all of it again."""
     topics = Topics.make(broker)
     with Serve(tmp_path, labeling) as serve, topics.producer(otelcol, tmp_path / "producer") as producer:
         with topics.consumer(otelcol, tmp_path / "consumer", serve.url) as consumer:
             send(_url(producer), numbered_calls(range(20)))
             until(lambda: serve.accepted == 20 and serve.is_done and topics.lag() == 0)
             consumer.stop()
-            broker.run(topics.as_documented("--reset-offsets"), {"SINCE": "2020-01-01T00:00:00.000"})
+            topics.rewind()
             assert topics.lag() == 20
             consumer.start()
             until(lambda: topics.lag() == 0)
             assert _value(consumer.metrics(), "otelcol_exporter_sent_spans") == 20
         until(lambda: serve.is_done)
         serve.audit().assert_exactly_once(range(20))
+
+
+def test_what_was_skipped_with_a_wrong_token_is_read_again(
+    otelcol: Path, broker: Broker, labeling: Labeling, tmp_path: Path
+) -> None:
+    """The group has passed over all of it; once the token is right and the group is sent back, nothing is missing."""
+    topics, serve, tokens = Topics.make(broker), Serve(tmp_path, labeling), tmp_path / "tokens"
+    tokens.write_text("the-right-one\n")
+    tokens.chmod(0o600)
+    with serve.started(f"--bearer-tokens={tokens}"), topics.producer(otelcol, tmp_path / "producer") as producer:
+        with topics.consumer(otelcol, tmp_path / "wrong", serve.url, "a-wrong-one") as consumer:
+            send(_url(producer), numbered_calls(range(10)))
+            until(lambda: _records(producer) == 10 and topics.lag() == 0)
+            assert "HTTP Status Code 401" in consumer.log
+            consumer.stop()
+        assert serve.accepted == 0
+        topics.rewind()
+        with topics.consumer(otelcol, tmp_path / "right", serve.url, "the-right-one"):
+            until(lambda: serve.accepted == 10 and serve.is_done)
+        serve.audit().assert_exactly_once(range(10))
 
 
 def test_a_full_outbox_loses_nothing(otelcol: Path, broker: Broker, labeling: Labeling, tmp_path: Path) -> None:

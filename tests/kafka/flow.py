@@ -53,19 +53,28 @@ class Topics:
             otelcol, directory, ["sidecar.yaml", "no-backend.yaml", "kafka-producer.yaml"], self.environment
         )
 
-    def consumer(self, otelcol: Path, directory: Path, endpoint: str) -> Collector:
+    def consumer(self, otelcol: Path, directory: Path, endpoint: str, token: str = "none") -> Collector:
         """A Collector of the group, which sends to a receiver's URL."""
-        environment = {**self.environment, "OTEL_LABELSTUDIO_ENDPOINT": endpoint}
+        receiver = {"OTEL_LABELSTUDIO_ENDPOINT": endpoint, "OTEL_LABELSTUDIO_TOKEN": token}
+        environment = {**self.environment, **receiver}
         return Collector(otelcol, directory, ["kafka-consumer.yaml"], environment)
 
+    def rewind(self) -> None:
+        """Have the group, of which nobody may run, begin anew with what is there."""
+        self.broker.run(self.as_documented("--reset-offsets"), {"SINCE": "2020-01-01T00:00:00.000"})
+
     def lag(self) -> int:
-        """How many messages wait for the group."""
-        # Of a partition of which nothing was read yet there is no lag, but an end
-        return sum(int(row[4] if row[5] == "-" else row[5]) for row in self._described())
+        """How many messages wait for the group, which need not have begun."""
+        described = self.broker.run(self.as_documented("kafka-consumer-groups.sh --describe"))
+        # Group, topic, partition, offset; a dash for the offset where nothing was read yet
+        rows = [line.split() for line in described.splitlines() if line.startswith(f"{self.group} ")]
+        return self.messages() - sum(int(offset) for _, _, _, offset, *_ in rows if offset != "-")
 
     def messages(self) -> int:
         """How many messages were produced."""
-        return sum(int(row[4]) for row in self._described())
+        command = 'kafka-get-offsets.sh --bootstrap-server "$KAFKA_BROKERS" --topic'
+        ends = self.broker.run(f"{command} '{self.traces}|{self.logs}'").split()
+        return sum(int(end.rpartition(":")[2]) for end in ends)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -76,8 +85,3 @@ class Topics:
             "KAFKA_LOGS_TOPIC": self.logs,
             "KAFKA_GROUP": self.group,
         }
-
-    def _described(self) -> list[list[str]]:
-        """Group, topic, partition, offset, end and lag of each partition that the group knows."""
-        described = self.broker.run(self.as_documented("kafka-consumer-groups.sh --describe"))
-        return [line.split() for line in described.splitlines() if line.startswith(f"{self.group} ")]
