@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from datetime import datetime
 from functools import partial
@@ -11,6 +12,7 @@ import pytest
 
 from otel_labelstudio.cli import main
 from otel_labelstudio.demo.label_studio import EmbeddedLabelStudio
+from otel_labelstudio.receiver.config_file import ConfigFile
 from tests.collector.capturing import settled, wait_until
 from tests.collector.collector import CONFIGURATIONS, Collector
 from tests.collector.tenants import event_of, request_of, send, shared_id, span_of, unshared_id
@@ -29,6 +31,13 @@ def test_the_routes_are_valid(
     monkeypatch.setenv("LABEL_STUDIO_API_KEY", label_studio.api_key)
     assert main(["check", "--config", str(ROUTES)]) == 0
     assert "acme support" in capsys.readouterr().out
+
+
+def test_log_events_wait_for_their_spans() -> None:
+    """As long as the gateway holds spans back, and longer."""
+    default = re.search(r"GATEWAY_DECISION_WAIT:-(\d+)s", (CONFIGURATIONS / "gateway.yaml").read_text(encoding="utf-8"))
+    assert default
+    assert ConfigFile.read(str(ROUTES)).labelstudio["settle_s"] > int(default.group(1)) + 10
 
 
 @pytest.mark.timeout(300)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from collections.abc import Iterator
 from itertools import islice, takewhile
 from pathlib import Path
@@ -18,11 +19,18 @@ from otel_labelstudio.recordings import Recording, read_recording
 from otel_labelstudio.spans.from_otlp import log_records_from_protobuf, spans_from_protobuf
 from tests.collector.backend import Backend
 from tests.collector.capturing import captured_by
-from tests.collector.collector import Collector
+from tests.collector.collector import CONFIGURATIONS, Collector
 from tests.collector.personal import FORBIDDEN, HARMLESS, PERSONAL, masked, rewrite_request, set_value, typed
 from tests.collector.recorded import Scenario, scenarios, signal_of
 from tests.receiver.requests_made import ids, traces
 from tests.receiver.serving import Receiver, post
+
+
+def test_the_readme_knows_every_placeholder() -> None:
+    """And tests write down what each of them stands for."""
+    text = {name: (CONFIGURATIONS / name).read_text(encoding="utf-8") for name in ("redact.yaml", "README.md")}
+    in_file, in_readme = (set(re.findall(r"<[A-Z]+>", text[name])) for name in text)
+    assert in_file == in_readme == {mask for row in PERSONAL for mask in re.findall("<[A-Z]+>", row[1])}
 
 
 @pytest.fixture
@@ -286,6 +294,32 @@ def test_media(module_collector: tuple[Collector, Backend], content: str, left: 
     collector.wait_until_idle()
     found = spans_from_protobuf(leaving.traces.SerializeToString())[seen:]
     assert [span.attributes["input.value"] for span in found] == [left]
+
+
+def test_json_stays_json(module_collector: tuple[Collector, Backend]) -> None:
+    """Where something is masked right after an escape, or almost would be, or ends before one."""
+    collector, leaving = module_collector
+    request, span = llm_span()
+    span.span_id = b"json" * 2
+    before = ["\n", "\t", "\r", "\b", "\f", "é", "\u2028", '"', "\\", "/", "\U0001f600", "\x1f", ""]
+    after = ["\n", '"', "\\", "é", '\\"', ""]
+    masked_or_nearly = [row[0] for row in PERSONAL] + ["A" * n for n in range(249, 258)]
+    masked_or_nearly += ['-----BEGIN PRIVATE KEY----- said "x"', "pm_" + "a" * 20, "k-" + "a" * 20, "e68539007547034"]
+    texts = [[a + held + b for b in after] for a in before for held in masked_or_nearly]
+    for number, text in enumerate(texts):
+        content = json.dumps({"a": json.dumps(text)}) if number % 2 else json.dumps(text)
+        span.attributes.add(key=f"gen_ai.x{number}").value.string_value = content
+    send(collector, request)
+    collector.wait_until_idle()
+    (left,) = (
+        one for one in spans_from_protobuf(leaving.traces.SerializeToString()) if one.span_id == span.span_id.hex()
+    )
+    for number, text in enumerate(texts):
+        held = json.loads(left.attributes[f"gen_ai.x{number}"])
+        held = json.loads(held["a"]) if number % 2 else held
+        assert len(held) == len(text)
+        for one, other in zip(held, text, strict=True):
+            assert one[:1] == other[:1] or one.startswith(("<", "data:")), (one, other)
 
 
 def test_a_second_line(otelcol: Path, tmp_path: Path, backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
