@@ -105,10 +105,11 @@ async def _abort(context: Context, refused: RefusedError) -> NoReturn:
     raise AssertionError  # abort raises
 
 
-def server_options(max_request_bytes: int, idle_timeout_s: float) -> list[tuple[str, int]]:
+def server_options(max_request_bytes: int, max_connections: int, idle_timeout_s: float) -> list[tuple[str, int]]:
     """The limits that gRPC itself keeps; a message that is larger once inflated is refused with RESOURCE_EXHAUSTED."""
     return [
         ("grpc.max_receive_message_length", max_request_bytes),
+        ("grpc.max_allowed_incoming_connections", max_connections),
         ("grpc.max_connection_idle_ms", int(idle_timeout_s * 1000)),
         ("grpc.server_handshake_timeout_ms", 10_000),
         ("grpc.http2.min_ping_interval_without_data_ms", 10_000),

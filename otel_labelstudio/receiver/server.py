@@ -119,7 +119,7 @@ class ReceiverServer:
 
     @contextlib.asynccontextmanager
     async def _grpc(self, address: Address) -> AsyncIterator[Address]:
-        options = server_options(self._settings.max_request_bytes, _IDLE_TIMEOUT_S)
+        options = server_options(self._settings.max_request_bytes, self._settings.max_grpc_connections, _IDLE_TIMEOUT_S)
         server = grpc.aio.server(options=options)
         service = GrpcService(self._intake, self._settings.body_timeout_s, self._credentials)
         server.add_generic_rpc_handlers(tuple(service.handlers()))
