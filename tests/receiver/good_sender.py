@@ -25,8 +25,8 @@ def good_sender(process: Process) -> Iterator[None]:
     a sender does.
     """
     with grpc.insecure_channel(process.grpc) as channel, ExitStack() as sending:
-        sending.enter_context(_sending(lambda body: _http_status(process.http, body)))
-        sending.enter_context(_sending(lambda body: _grpc_status(channel, body)))
+        sending.enter_context(_sending(lambda body: http_status(process.http, body)))
+        sending.enter_context(_sending(lambda body: grpc_status(channel, body)))
         yield
 
 
@@ -54,17 +54,19 @@ def _sending(status_of: Callable[[bytes], int]) -> Iterator[None]:
     assert sorted(times)[len(times) // 2] < _MOST_MEDIAN_S
 
 
-def _http_status(url: str, body: bytes) -> int:
+def http_status(url: str, body: bytes) -> int:
+    """What became of it; a connection that is lost is as a 503, as a sender comes again after both."""
     try:
         return post(f"{url}/v1/traces", body)[0]
-    except OSError:  # a sender connects again, as it tries again after a 503
+    except OSError:
         return 503
 
 
-def _grpc_status(channel: grpc.Channel, body: bytes) -> int:
+def grpc_status(channel: grpc.Channel, body: bytes, compression: grpc.Compression | None = None) -> int:
+    """200, 503 where the sender is told to come again, or 500."""
     call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(TRACES)
     try:
-        call(body, timeout=30)
+        call(body, timeout=60, compression=compression)
     except grpc.RpcError as error:
         refused: Any = error
         return 503 if refused.code() is grpc.StatusCode.UNAVAILABLE else 500

@@ -94,7 +94,7 @@ def test_a_message_that_does_not_come(outbox: Path) -> None:
 
     with Receiver(outbox, body_timeout_s=0.5) as receiver, grpc.insecure_channel(receiver.grpc) as channel:
         open_call: grpc.StreamUnaryMultiCallable[bytes, bytes] = channel.stream_unary(TRACES)
-        slow = [open_call.future(nothing(), timeout=20) for _ in range(20)]
+        slow = [open_call.future(nothing(), timeout=20) for _ in range(40)]
         assert export(channel, TRACES, b"") == b""
         for call in slow:
             error: Any = call.exception()
