@@ -57,7 +57,7 @@ class GrpcService:
             except Exception as error:
                 refused = refusal_of(error)
                 self._metrics.count_request(refused.outcome, started_at)
-                await _abort(context, refused)
+                await abort(context, refused)
             self._metrics.count_request(Outcome.ACCEPTED, started_at)
             return b""
 
@@ -71,7 +71,7 @@ class GrpcService:
 
     async def _refuse_metrics(self, _: AsyncIterator[bytes], context: Context) -> bytes:
         self._metrics.count_request(Outcome.METRICS, time.perf_counter())
-        await _abort(context, RefusedError(Outcome.METRICS, METRICS_REFUSAL))
+        await abort(context, RefusedError(Outcome.METRICS, METRICS_REFUSAL))
 
     async def _body(self, context: Context) -> bytes:
         if self._credentials is not None:
@@ -81,7 +81,8 @@ class GrpcService:
         return await self._bodies.read(context)
 
 
-async def _abort(context: Context, refused: RefusedError) -> NoReturn:
+async def abort(context: Context, refused: RefusedError) -> NoReturn:
+    """End the call with what the sender is told."""
     await context.abort(_CODES[refused.answer.rpc_code], str(refused), trailing_metadata(refused))
     raise AssertionError  # abort raises
 
