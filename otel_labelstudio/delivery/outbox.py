@@ -467,7 +467,7 @@ def _forget_content(db: Connection, condition: str, value: float, limit: int) ->
     db.executemany("UPDATE readings SET body = NULL WHERE seq = ?", [(seq,) for seq, _ in rows])
     # A call that waits still is known by what its twins said
     db.executemany(
-        "DELETE FROM fingerprints WHERE call_id = ?1"
-        " AND NOT EXISTS (SELECT 1 FROM readings WHERE call_id = ?1 AND body IS NOT NULL)",
-        {(call_id,) for _, call_id in rows},
+        "DELETE FROM fingerprints WHERE call_id = :call_id"
+        " AND NOT EXISTS (SELECT 1 FROM readings WHERE call_id = :call_id AND body IS NOT NULL)",
+        [{"call_id": call_id} for call_id in {call_id for _, call_id in rows}],
     )

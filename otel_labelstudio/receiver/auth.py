@@ -7,10 +7,10 @@ import binascii
 import hashlib
 import hmac
 import logging
-import os
 from enum import Enum
 
 from otel_labelstudio.errors import ConfigError
+from otel_labelstudio.receiver.file_stamp import file_stamp
 
 _logger = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ class Credentials:
 
     def _follow_file(self) -> None:
         try:
-            if self._stamp() != self._seen:
+            if file_stamp(self._path) != self._seen:
                 self._read_again()
                 _logger.warning("%s was read again: %d secrets.", self._path, len(self._digests))
             self._is_lost = False
@@ -76,15 +76,11 @@ class Credentials:
             self._is_lost = True
 
     def _read_again(self) -> None:
-        stamp = self._stamp()
+        stamp = file_stamp(self._path)
         with open(self._path, encoding="utf-8") as file:
             lines = [line.strip() for line in file]
         self._digests = tuple(_digest(line.encode()) for line in lines if line and not line.startswith("#"))
         self._seen = stamp
-
-    def _stamp(self) -> tuple[int, ...]:
-        found = os.stat(self._path)
-        return (found.st_mtime_ns, found.st_size, found.st_ino)
 
 
 def _digest(secret: bytes) -> bytes:

@@ -7,7 +7,6 @@ message is read when and for as long as we want. On grpcio's asyncio server a sl
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, NoReturn, TypeAlias
@@ -15,13 +14,13 @@ from typing import Any, NoReturn, TypeAlias
 import grpc
 
 from otel_labelstudio.receiver.auth import Credentials
+from otel_labelstudio.receiver.grpc_body import Context, GrpcBodies
 from otel_labelstudio.receiver.http import METRICS_REFUSAL
 from otel_labelstudio.receiver.intake import Intake
 from otel_labelstudio.receiver.metrics import ReceiverMetrics
 from otel_labelstudio.receiver.requests import Request, Signal
 from otel_labelstudio.receiver.status import PROTOBUF, Outcome, RefusedError, refusal_of, trailing_metadata
 
-Context: TypeAlias = "grpc.aio.ServicerContext[bytes, bytes]"
 _Behaviour: TypeAlias = Callable[[AsyncIterator[bytes], Context], Awaitable[bytes]]
 
 SERVICES = {
@@ -30,9 +29,6 @@ SERVICES = {
 }
 METRICS_SERVICE = "opentelemetry.proto.collector.metrics.v1.MetricsService"
 
-# Messages that are being read at once: each may be as large as the limit, and gRPC does not say how much of it is there
-_READERS = 32
-_READER_WAIT_S = 2.0
 _CODES: dict[int, grpc.StatusCode] = {code.value[0]: code for code in grpc.StatusCode}
 
 
@@ -40,9 +36,9 @@ class GrpcService:
     """The methods of both services, for a `grpc.aio` server."""
 
     def __init__(self, intake: Intake, body_timeout_s: float, credentials: Credentials | None = None) -> None:
-        self._intake, self._body_timeout_s, self._credentials = intake, body_timeout_s, credentials
+        self._intake, self._credentials = intake, credentials
+        self._bodies = GrpcBodies(body_timeout_s, intake.limits.max_held_bytes)
         self._metrics = ReceiverMetrics("grpc")
-        self._readers = asyncio.Semaphore(_READERS)
 
     def handlers(self) -> list[grpc.GenericRpcHandler]:
         """What the server is given."""
@@ -57,60 +53,49 @@ class GrpcService:
         async def export(_: AsyncIterator[bytes], context: Context) -> bytes:
             started_at = time.perf_counter()
             try:
-                with self._intake.share() as share:
-                    body = await self._body(context)
-                    share.reserve(len(body))
-                    await self._intake.accept(Request(signal, PROTOBUF, body), share, self._metrics)
+                await self._accept(signal, context)
             except Exception as error:
                 refused = refusal_of(error)
                 self._metrics.count_request(refused.outcome, started_at)
-                await _abort(context, refused)
+                await abort(context, refused)
             self._metrics.count_request(Outcome.ACCEPTED, started_at)
             return b""
 
         return export
 
+    async def _accept(self, signal: Signal, context: Context) -> None:
+        with self._intake.share() as share:
+            body = await self._body(context)
+            share.reserve(2 * len(body))  # gRPC's buffers are not given back at once
+            await self._intake.accept(Request(signal, PROTOBUF, body), share, self._metrics)
+
     async def _refuse_metrics(self, _: AsyncIterator[bytes], context: Context) -> bytes:
         self._metrics.count_request(Outcome.METRICS, time.perf_counter())
-        await _abort(context, RefusedError(Outcome.METRICS, METRICS_REFUSAL))
+        await abort(context, RefusedError(Outcome.METRICS, METRICS_REFUSAL))
 
     async def _body(self, context: Context) -> bytes:
         if self._credentials is not None:
             metadata: dict[str, Any] = dict(context.invocation_metadata() or ())
             if not self._credentials.accept(metadata.get("authorization")):
                 raise RefusedError(Outcome.UNAUTHENTICATED, "the sender is not known here")
-        await self._wait_for_reader()
-        try:
-            body = await asyncio.wait_for(context.read(), self._body_timeout_s)
-        except asyncio.TimeoutError:
-            raise RefusedError(Outcome.INCOMPLETE, "the body did not arrive in time") from None
-        finally:
-            self._readers.release()
-        if not isinstance(body, bytes):  # grpc.aio.EOF
-            raise RefusedError(Outcome.BAD_DATA, "there is no message in the request")
-        return body
-
-    async def _wait_for_reader(self) -> None:
-        if not self._readers.locked():
-            await self._readers.acquire()
-            return
-        try:
-            await asyncio.wait_for(self._readers.acquire(), _READER_WAIT_S)
-        except asyncio.TimeoutError:
-            raise RefusedError(Outcome.BUSY, "too many requests at once") from None
+        return await self._bodies.read(context)
 
 
-async def _abort(context: Context, refused: RefusedError) -> NoReturn:
+async def abort(context: Context, refused: RefusedError) -> NoReturn:
+    """End the call with what the sender is told."""
     await context.abort(_CODES[refused.answer.rpc_code], str(refused), trailing_metadata(refused))
     raise AssertionError  # abort raises
 
 
-def server_options(max_request_bytes: int, idle_timeout_s: float) -> list[tuple[str, int]]:
+def server_options(max_request_bytes: int, max_connections: int, idle_timeout_s: float) -> list[tuple[str, int]]:
     """The limits that gRPC itself keeps; a message that is larger once inflated is refused with RESOURCE_EXHAUSTED."""
     return [
         ("grpc.max_receive_message_length", max_request_bytes),
+        ("grpc.max_allowed_incoming_connections", max_connections),
         ("grpc.max_connection_idle_ms", int(idle_timeout_s * 1000)),
         ("grpc.server_handshake_timeout_ms", 10_000),
         ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
         ("grpc.so_reuseport", 0),
+        # Else calls that nobody reads yet may fill windows of megabytes; one that is read gets a window of its size
+        ("grpc.http2.bdp_probe", 0),
     ]

@@ -20,6 +20,7 @@ from typing import Any, TypeAlias
 
 from otel_labelstudio.receiver.auth import Credentials, Scheme
 from otel_labelstudio.receiver.http_body import HttpBody, Receive
+from otel_labelstudio.receiver.inflate import ENCODINGS
 from otel_labelstudio.receiver.intake import Intake
 from otel_labelstudio.receiver.metrics import CONTENT_TYPE, ReceiverMetrics, metrics_page
 from otel_labelstudio.receiver.requests import Request, Signal
@@ -142,7 +143,7 @@ class HttpApplication:
         if refused.outcome is Outcome.METHOD:
             headers.append((b"allow", b"POST"))
         if refused.outcome is Outcome.CONTENT_ENCODING:
-            headers.append((b"accept-encoding", b"gzip, deflate"))
+            headers.append((b"accept-encoding", ", ".join(ENCODINGS).encode()))
         is_protobuf = content_type == PROTOBUF
         body = status_message(refused) if is_protobuf else status_json(refused)
         return Response(refused.answer.http_status, PROTOBUF if is_protobuf else JSON, body, tuple(headers))

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import sys
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from otel_labelstudio.errors import DecodeError
 from otel_labelstudio.receiver.status import Outcome, RefusedError
 
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+ENCODINGS = ("gzip", "deflate", "zstd")
 _PIECE = 256 * 1024
 # zlib's window bits: with a gzip header, with a zlib header, with none
 _GZIP, _ZLIB, _RAW = 31, 15, -15
+# RFC 9659: senders may ask for windows of 8 MiB, and for no more
+_ZSTD_OPTIONS: dict[int, int] = {zstd.DecompressionParameter.window_log_max: 23}
+
+_Reserve = Callable[[int], None]
 
 
-def inflated(body: bytes, content_encoding: str, max_bytes: int, reserve: Callable[[int], None]) -> bytes:
+def inflated(body: bytes, content_encoding: str, max_bytes: int, reserve: _Reserve) -> bytes:
     """The body without its content encoding; ``reserve`` is told before more memory is taken.
 
     Raises `RefusedError` for an unknown encoding or more than ``max_bytes``, `DecodeError` for a damaged body.
@@ -22,34 +33,55 @@ def inflated(body: bytes, content_encoding: str, max_bytes: int, reserve: Callab
     if encoding in ("", "identity"):
         return body
     if encoding in ("gzip", "x-gzip"):
-        return _inflate(body, _GZIP, max_bytes, reserve)
+        return _joined(_zlib_pieces(body, _GZIP, reserve), max_bytes)
     if encoding == "deflate":  # RFC 9110 means zlib's format, some senders none
-        return _inflate(body, _ZLIB if _has_zlib_header(body) else _RAW, max_bytes, reserve)
-    raise RefusedError(Outcome.CONTENT_ENCODING, "content encodings are gzip, deflate and identity")
+        return _joined(_zlib_pieces(body, _ZLIB if _has_zlib_header(body) else _RAW, reserve), max_bytes)
+    if encoding == "zstd":
+        return _joined(_zstd_pieces(body, reserve), max_bytes)
+    raise RefusedError(Outcome.CONTENT_ENCODING, f"content encodings are {', '.join(ENCODINGS)} and identity")
 
 
 def _has_zlib_header(body: bytes) -> bool:
     return len(body) >= 2 and body[0] & 0x0F == 8 and (body[0] << 8 | body[1]) % 31 == 0
 
 
-def _inflate(body: bytes, window_bits: int, max_bytes: int, reserve: Callable[[int], None]) -> bytes:
-    pieces: list[bytes] = []
+def _joined(pieces: Iterator[bytes], max_bytes: int) -> bytes:
+    kept: list[bytes] = []
     size = 0
+    try:
+        for piece in pieces:
+            size += len(piece)
+            if size > max_bytes:
+                raise RefusedError(Outcome.TOO_LARGE, f"the inflated body is larger than {max_bytes} bytes")
+            kept.append(piece)
+    except (zlib.error, zstd.ZstdError):
+        raise DecodeError("the compressed body is damaged") from None
+    return b"".join(kept)
+
+
+def _zlib_pieces(body: bytes, window_bits: int, reserve: _Reserve) -> Iterator[bytes]:
     rest = body
     while rest:  # gzip members may follow each other
         stream = zlib.decompressobj(window_bits)
         while not stream.eof:
             reserve(_PIECE)
-            try:
-                piece = stream.decompress(rest, _PIECE)
-            except zlib.error:
-                raise DecodeError("the compressed body is damaged") from None
+            piece = stream.decompress(rest, _PIECE)
             rest = stream.unconsumed_tail
-            if not piece and not rest and not stream.eof:
+            if not (piece or rest or stream.eof):
                 raise DecodeError("the compressed body is cut off")
-            size += len(piece)
-            if size > max_bytes:
-                raise RefusedError(Outcome.TOO_LARGE, f"the inflated body is larger than {max_bytes} bytes")
-            pieces.append(piece)
+            yield piece
         rest = stream.unused_data if window_bits == _GZIP else b""
-    return b"".join(pieces)
+
+
+def _zstd_pieces(body: bytes, reserve: _Reserve) -> Iterator[bytes]:
+    rest = body
+    while rest:  # so may zstd frames
+        stream = zstd.ZstdDecompressor(options=_ZSTD_OPTIONS)
+        while not stream.eof:
+            reserve(_PIECE)
+            piece = stream.decompress(rest, _PIECE)
+            rest = b""  # the stream has it
+            if not piece and stream.needs_input and not stream.eof:
+                raise DecodeError("the compressed body is cut off")
+            yield piece
+        rest = stream.unused_data

@@ -21,7 +21,8 @@ import uvicorn
 from otel_labelstudio.errors import ConfigError
 from otel_labelstudio.pipeline import Pipeline
 from otel_labelstudio.receiver.connections import ConnectionGuard, ConnectionLimits
-from otel_labelstudio.receiver.grpc import GrpcService, server_options
+from otel_labelstudio.receiver.grpc import SERVICES, GrpcService, server_options
+from otel_labelstudio.receiver.health import HealthService
 from otel_labelstudio.receiver.http import HttpApplication
 from otel_labelstudio.receiver.inbox import Inbox, path_beside
 from otel_labelstudio.receiver.intake import Intake, Limits
@@ -124,10 +125,11 @@ class ReceiverServer:
 
     @contextlib.asynccontextmanager
     async def _grpc(self, address: Address) -> AsyncIterator[Address]:
-        options = server_options(self._settings.max_request_bytes, _IDLE_TIMEOUT_S)
+        options = server_options(self._settings.max_request_bytes, self._settings.max_grpc_connections, _IDLE_TIMEOUT_S)
         server = grpc.aio.server(options=options)
         service = GrpcService(self.intake, self._settings.body_timeout_s, self._credentials)
-        server.add_generic_rpc_handlers(tuple(service.handlers()))
+        health = HealthService(self.intake.why_not_ready, SERVICES, self._settings.max_held_bytes)
+        server.add_generic_rpc_handlers((*service.handlers(), health.handler()))
         try:
             if self._tls:
                 port = server.add_secure_port(str(address), self._tls.grpc_credentials())
@@ -141,6 +143,7 @@ class ReceiverServer:
         try:
             yield Address(address.host, port)
         finally:
+            health.stop()
             await server.stop(self._settings.stop_timeout_s)
 
     def _say_listening(self, listening: Mapping[str, Address]) -> None:

@@ -147,6 +147,13 @@ VARIABLES: tuple[Variable, ...] = (
         2000,
     ),
     Variable(
+        "max_grpc_connections",
+        "OTEL_LABELSTUDIO_RECEIVER_MAX_GRPC_CONNECTIONS",
+        "gRPC connections; further ones are refused until one ends",
+        _positive_int,
+        10_000,
+    ),
+    Variable(
         "body_timeout_s",
         "OTEL_LABELSTUDIO_RECEIVER_BODY_TIMEOUT_S",
         "seconds in which a request's body must arrive",
@@ -183,6 +190,7 @@ class ReceiverSettings:
     max_held_bytes: int
     inbox_max_bytes: int
     max_connections: int
+    max_grpc_connections: int
     body_timeout_s: float
     stop_timeout_s: float
     log_format: LogFormat

@@ -85,7 +85,17 @@ class RefusedError(Exception):
 
 
 def refusal_of(error: Exception) -> RefusedError:
-    """An error as a refusal; one that nobody foresaw is ours, so that the sender tries again."""
+    """An error as a refusal; one that nobody foresaw is ours, so that the sender tries again.
+
+    It knows nothing of where it came from: tracebacks lead to frames, frames to bodies, and to themselves, so that a
+    refused body would stay in memory until Python looks for circles.
+    """
+    refused = _refusal_of(error)
+    refused.__context__ = refused.__cause__ = None
+    return refused.with_traceback(None)
+
+
+def _refusal_of(error: Exception) -> RefusedError:
     if isinstance(error, RefusedError):
         return error
     if isinstance(error, DecodeError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import sys
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -12,6 +13,11 @@ from typing import Any
 from google.protobuf.json_format import MessageToDict
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 
 def traces(
@@ -66,6 +72,12 @@ def as_json(request: ExportTraceServiceRequest | ExportLogsServiceRequest) -> di
     record: dict[str, Any] = MessageToDict(request, use_integers_for_enums=True)
     _mend_ids(record)
     return record
+
+
+def zstd_compressed(body: bytes, window_log: int = 20) -> bytes:
+    """One frame, for which a decoder has to keep 2 to the ``window_log`` bytes."""
+    stream = zstd.ZstdCompressor(options={int(zstd.CompressionParameter.window_log): window_log})
+    return bytes(stream.compress(body) + stream.flush())
 
 
 def ids(request: ExportTraceServiceRequest) -> list[str]:

@@ -16,6 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from otel_labelstudio.calls import LLMCall
 from otel_labelstudio.config import Settings
 from otel_labelstudio.pipeline import Pipeline
@@ -136,6 +138,17 @@ class Process:
         """Where gRPC listens."""
         return self._where("grpc")
 
+    @property
+    def peak_memory(self) -> int:
+        """Bytes; the most that the process has held. Skips the test where the system does not say."""
+        return self._status("VmHWM") * 1024
+
+    @property
+    def open_files(self) -> int:
+        """Connections and the few files besides. Skips the test where the system does not say."""
+        self._status("FDSize")
+        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+
     def kill(self) -> None:
         """With SIGKILL, if it still runs."""
         self.wait_after(signal.SIGKILL)
@@ -146,6 +159,13 @@ class Process:
         status = self.process.wait(timeout_s)
         self._reader.join(30)
         return status
+
+    def _status(self, name: str) -> int:
+        status = Path(f"/proc/{self.process.pid}/status")
+        if not status.exists():
+            pytest.skip("no /proc here")
+        (line,) = (line for line in status.read_text(encoding="ascii").splitlines() if line.startswith(f"{name}:"))
+        return int(line.split()[1])
 
     def _where(self, transport: str) -> str:
         return next(str(entry[transport]) for entry in self.log if transport in entry)

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import base64
-import ssl
 import time
-import urllib.error
-import urllib.request
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
-import trustme
 
 from otel_labelstudio.errors import ConfigError
 from otel_labelstudio.receiver.auth import Credentials, Scheme
@@ -105,71 +100,6 @@ def test_a_large_body_is_not_read_for_a_stranger(outbox: Path, tmp_path: Path) -
         for _ in range(5):
             assert post(f"{receiver.http}/v1/traces", bytes(20 * 2**20))[0] == 401
         assert time.monotonic() - began < 10
-
-
-@dataclass
-class Certificates:
-    """Files of a test authority, the server's and a sender's."""
-
-    cert: str
-    key: str
-    ca: str
-    client_cert: str
-    client_key: str
-
-
-@pytest.fixture
-def certificates(tmp_path: Path) -> Certificates:
-    authority = trustme.CA()
-    made = Certificates(*(str(tmp_path / name) for name in ("cert", "key", "ca", "client_cert", "client_key")))
-    authority.cert_pem.write_to_path(made.ca)
-    for issued, cert, key in (
-        (authority.issue_cert("127.0.0.1", "localhost"), made.cert, made.key),
-        (authority.issue_cert("shop@example.com"), made.client_cert, made.client_key),
-    ):
-        issued.cert_chain_pems[0].write_to_path(cert)
-        issued.private_key_pem.write_to_path(key)
-    return made
-
-
-def https_status(receiver: Receiver, context: ssl.SSLContext) -> int:
-    request = urllib.request.Request(
-        receiver.http.replace("http:", "https:") + "/v1/traces",
-        b"",
-        {"Content-Type": "application/x-protobuf"},
-        method="POST",
-    )
-    with urllib.request.urlopen(request, timeout=10, context=context) as answer:
-        status: int = answer.status
-        return status
-
-
-@pytest.mark.parametrize("is_mutual", [False, True], ids=["tls", "mutual tls"])
-def test_tls_on_both_ports(outbox: Path, certificates: Certificates, is_mutual: bool) -> None:
-    """With an authority for senders, who has no certificate of it gets no connection."""
-    with Receiver(
-        outbox,
-        tls_cert=certificates.cert,
-        tls_key=certificates.key,
-        tls_client_ca=certificates.ca if is_mutual else None,
-    ) as receiver:
-        stranger = ssl.create_default_context(cafile=certificates.ca)
-        known = ssl.create_default_context(cafile=certificates.ca)
-        known.load_cert_chain(certificates.client_cert, certificates.client_key)
-        ca = Path(certificates.ca).read_bytes()
-        pair = (Path(certificates.client_key).read_bytes(), Path(certificates.client_cert).read_bytes())
-        assert https_status(receiver, known) == 200
-        with grpc.secure_channel(receiver.grpc, grpc.ssl_channel_credentials(ca, *pair)) as channel:
-            assert export(channel, TRACES, b"") == b""
-        with grpc.secure_channel(receiver.grpc, grpc.ssl_channel_credentials(ca)) as channel:
-            if is_mutual:
-                error: Any = refusal(channel, TRACES, b"")
-                assert error.code() is grpc.StatusCode.UNAVAILABLE
-                with pytest.raises((urllib.error.URLError, OSError)):
-                    https_status(receiver, stranger)
-            else:
-                assert export(channel, TRACES, b"") == b""
-                assert https_status(receiver, stranger) == 200
 
 
 @pytest.mark.parametrize(

@@ -94,10 +94,33 @@ def test_a_message_that_does_not_come(outbox: Path) -> None:
 
     with Receiver(outbox, body_timeout_s=0.5) as receiver, grpc.insecure_channel(receiver.grpc) as channel:
         open_call: grpc.StreamUnaryMultiCallable[bytes, bytes] = channel.stream_unary(TRACES)
-        slow = [open_call.future(nothing(), timeout=20) for _ in range(20)]
+        slow = [open_call.future(nothing(), timeout=20) for _ in range(40)]
         assert export(channel, TRACES, b"") == b""
         for call in slow:
             error: Any = call.exception()
             assert error.code() is grpc.StatusCode.UNAVAILABLE
             assert "google.rpc.retryinfo-bin" in dict(error.trailing_metadata())
         hold.set()
+
+
+def test_slow_messages_while_memory_is_short(outbox: Path) -> None:
+    """One of them is waited for, the others are told to come again at once; what is there at once is read."""
+    hold = threading.Event()
+
+    def nothing() -> Iterator[bytes]:
+        hold.wait(30)
+        yield b""
+
+    small = Receiver(outbox, body_timeout_s=2, max_request_bytes=2**20, max_held_bytes=2**21)
+    with small as receiver, grpc.insecure_channel(receiver.grpc) as channel:
+        ballast = b"x" * 150 * 2**20  # of this process, and so of the receiver in it
+        open_call: grpc.StreamUnaryMultiCallable[bytes, bytes] = channel.stream_unary(TRACES)
+        errors: list[Any] = [call.exception() for call in [open_call.future(nothing(), timeout=20) for _ in range(5)]]
+        assert export(channel, TRACES, b"") == b""
+        hold.set()
+        assert {error.code() for error in errors} == {grpc.StatusCode.UNAVAILABLE}
+        assert sorted(error.details() for error in errors) == [
+            "the body did not arrive in time",
+            *["too many large or slow requests at once"] * 4,
+        ]
+        del ballast

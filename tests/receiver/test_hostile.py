@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import gzip
 import http.client
-import os
 import random
 import socket
 import threading
 import time
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import grpc
 import pytest
 
-from tests.receiver.requests_made import traces
+from tests.receiver.good_sender import good_sender
 from tests.receiver.serving import Process, Receiver, post, serve_command
 from tests.receiver.test_grpc import TRACES, export
 
@@ -40,46 +39,6 @@ def process(tmp_path: Path) -> Iterator[Process]:
         assert made.process.poll() is None
 
 
-def peak_memory(process: Process) -> int:
-    """Bytes; the most that the process has held."""
-    status = Path(f"/proc/{process.process.pid}/status")
-    if not status.exists():
-        pytest.skip("no /proc here")
-    (line,) = (line for line in status.read_text(encoding="ascii").splitlines() if line.startswith("VmHWM"))
-    return int(line.split()[1]) * 1024
-
-
-@contextmanager
-def good_sender(url: str) -> Iterator[list[float]]:
-    """Somebody who sends a request after the other; how long each took, in seconds."""
-    times: list[float] = []
-    failures: list[int] = []
-    is_over = threading.Event()
-
-    def send() -> None:
-        while not is_over.wait(0.05) or len(times) < 3:
-            began = time.monotonic()
-            try:
-                status, _, _ = post(f"{url}/v1/traces", traces("Served?").SerializeToString())
-            except OSError:  # a sender connects again, as it tries again after a 503
-                status = 503
-            times.append(time.monotonic() - began)
-            if status != 200:
-                failures.append(status)
-
-    thread = threading.Thread(target=send)
-    thread.start()
-    try:
-        yield times
-    finally:
-        is_over.set()
-        thread.join(30)
-    assert times
-    assert set(failures) <= {503}, failures
-    assert len(failures) <= len(times) / 2, f"{len(failures)} of {len(times)} were told to come again"
-    assert sorted(times)[len(times) // 2] < 5
-
-
 def connected(process: Process) -> socket.socket:
     host, port = process.http.removeprefix("http://").split(":")
     return socket.create_connection((host, int(port)), timeout=30)
@@ -88,7 +47,7 @@ def connected(process: Process) -> socket.socket:
 def test_garbage(process: Process) -> None:
     """Bytes that are no HTTP, and bodies that are no OTLP."""
     chance = random.Random(7)
-    with good_sender(process.http):
+    with good_sender(process):
         for _ in range(100):
             with connected(process) as sock:
                 sock.sendall(chance.randbytes(chance.randint(1, 2000)))
@@ -110,7 +69,7 @@ def test_bombs(process: Process) -> None:
     def send(body: bytes) -> None:
         statuses.append(post(f"{process.http}/v1/traces", body, Content_Encoding="gzip")[0])
 
-    with good_sender(process.http):
+    with good_sender(process):
         senders = [threading.Thread(target=send, args=(body,)) for body in [bomb, dense] * 4]
         for sender in senders:
             sender.start()
@@ -118,17 +77,17 @@ def test_bombs(process: Process) -> None:
             sender.join(60)
     assert len(statuses) == 8
     assert set(statuses) <= {413, 503}
-    assert peak_memory(process) < MOST_MEMORY
+    assert process.peak_memory < MOST_MEMORY
 
 
 def test_oversize_and_deep(process: Process) -> None:
     """More than the limit in one piece and in chunks, and JSON that is as deep as it is long."""
-    with good_sender(process.http):
+    with good_sender(process):
         assert post(f"{process.http}/v1/traces", bytes(65 * MIB))[0] == 413
         for _ in range(5):
             deep = b'{"resourceSpans":' + b"[" * 500_000
             assert post(f"{process.http}/v1/traces", deep, "application/json")[0] == 400
-    assert peak_memory(process) < MOST_MEMORY
+    assert process.peak_memory < MOST_MEMORY
 
 
 def test_slow_bodies_and_heads(process: Process) -> None:
@@ -136,24 +95,13 @@ def test_slow_bodies_and_heads(process: Process) -> None:
     slow = [connected(process) for _ in range(100)]
     for sock in slow:
         sock.sendall(HEAD + b"Content-Length: 1000\r\n\r\nx")
-    with good_sender(process.http), grpc.insecure_channel(process.grpc) as channel:
+    with good_sender(process), grpc.insecure_channel(process.grpc) as channel:
         assert export(channel, TRACES, b"") == b""
         deadline = time.monotonic() + 10
         for sock in slow:
             sock.settimeout(max(0.1, deadline - time.monotonic()))
             with suppress(ConnectionResetError):
                 assert sock.recv(1) == b""
-            sock.close()
-
-
-def test_idle_connections(tmp_path: Path) -> None:
-    """Thousands of connections that never say a word, more than may be: the good sender has one when it needs it."""
-    count = int(os.environ.get("OTEL_LABELSTUDIO_TEST_CONNECTIONS", "3000"))
-    with Receiver(tmp_path / "outbox.db", max_connections=1000) as receiver:
-        idle: list[socket.socket] = []
-        with good_sender(receiver.http):
-            idle += (socket.create_connection(("127.0.0.1", receiver.port), timeout=30) for _ in range(count))
-        for sock in idle:
             sock.close()
 
 

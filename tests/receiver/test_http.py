@@ -16,7 +16,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from otel_labelstudio.receiver.status import JSON, PROTOBUF
-from tests.receiver.requests_made import as_json, events, ids, traces
+from tests.receiver.requests_made import as_json, events, ids, traces, zstd_compressed
 from tests.receiver.serving import Receiver, post
 
 ONE = traces("What is the capital of France?")
@@ -67,6 +67,14 @@ DUTIES = (
         RAW.compress(BODY) + RAW.flush(),
         headers={"Content_Encoding": "deflate"},
     ),
+    Duty("compressed with zstd", 200, zstd_compressed(BODY), headers={"Content_Encoding": "zstd"}),
+    Duty(
+        "compressed with zstd in two frames",
+        200,
+        zstd_compressed(BODY[:9]) + zstd_compressed(BODY[9:]),
+        headers={"Content_Encoding": "zstd"},
+    ),
+    Duty("JSON compressed with zstd", 200, zstd_compressed(TEXT), JSON, headers={"Content_Encoding": "zstd"}),
     Duty("the encoding named identity", 200, headers={"Content_Encoding": "identity"}),
     Duty("a content type with parameters", 200, TEXT, "application/json; charset=utf-8"),
     Duty("a content type in capitals", 200, TEXT, "Application/JSON"),
@@ -82,12 +90,21 @@ DUTIES = (
     ),
     Duty("damaged gzip", 400, b"no gzip", headers={"Content_Encoding": "gzip"}),
     Duty("gzip that was cut off", 400, gzip.compress(BODY)[:-9], headers={"Content_Encoding": "gzip"}),
+    Duty("damaged zstd", 400, b"no zstd", headers={"Content_Encoding": "zstd"}),
+    Duty("zstd that was cut off", 400, zstd_compressed(BODY)[:-9], headers={"Content_Encoding": "zstd"}),
+    Duty("zstd with a window beyond 8 MiB", 400, zstd_compressed(BODY, 27), headers={"Content_Encoding": "zstd"}),
     Duty("an unknown encoding", 415, headers={"Content_Encoding": "br"}),
     Duty("an unknown content type", 415, content_type="text/plain"),
     Duty("a page's form", 415, content_type="application/x-www-form-urlencoded"),
     Duty("more than the limit", 413, b"\x0a" * (2**20 + 1)),
     Duty(
         "more than the limit once inflated", 413, gzip.compress(bytes(2**20 + 1)), headers={"Content_Encoding": "gzip"}
+    ),
+    Duty(
+        "more than the limit once zstd is undone",
+        413,
+        zstd_compressed(bytes(2**20 + 1)),
+        headers={"Content_Encoding": "zstd"},
     ),
     Duty("another method", 405, method="GET"),
     Duty("PUT", 405, method="PUT"),

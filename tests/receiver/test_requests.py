@@ -19,7 +19,7 @@ from otel_labelstudio.errors import DecodeError
 from otel_labelstudio.receiver.inflate import inflated
 from otel_labelstudio.receiver.requests import Request, Signal, decoded, uncompressed
 from otel_labelstudio.receiver.status import JSON, PROTOBUF, Outcome, RefusedError
-from tests.receiver.requests_made import as_json, ids, traces
+from tests.receiver.requests_made import as_json, ids, traces, zstd_compressed
 
 MIB = 2**20
 
@@ -28,10 +28,10 @@ def free(_: int) -> None:
     """Memory without end."""
 
 
-@pytest.mark.parametrize("encoding", ["gzip", "deflate"])
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "zstd"])
 def test_a_bomb_takes_no_more_than_the_limit(encoding: str) -> None:
     """Of 256 MiB in a quarter of one, one limit is inflated and no more."""
-    bomb = _bomb(31 if encoding == "gzip" else 15)
+    bomb = zstd_compressed(bytes(256 * MIB)) if encoding == "zstd" else _bomb(31 if encoding == "gzip" else 15)
     tracemalloc.start()
     with pytest.raises(RefusedError) as refused:
         inflated(bomb, encoding, 8 * MIB, free)
@@ -44,6 +44,20 @@ def test_a_bomb_takes_no_more_than_the_limit(encoding: str) -> None:
 def _bomb(window_bits: int) -> bytes:
     stream = zlib.compressobj(9, zlib.DEFLATED, window_bits)
     return b"".join(stream.compress(bytes(MIB)) for _ in range(256)) + stream.flush()
+
+
+@pytest.mark.parametrize("empty", [gzip.compress(b""), zstd_compressed(b"")], ids=["gzip", "zstd"])
+def test_streams_of_nothing(empty: bytes) -> None:
+    """A million empty members one after the other end where the memory that they might take does."""
+    left = [64 * MIB]
+
+    def reserve(size: int) -> None:
+        left[0] -= size
+        if left[0] < 0:
+            raise RefusedError(Outcome.BUSY, "busy")
+
+    with pytest.raises(RefusedError):
+        inflated(empty * 1_000_000, "gzip" if empty[0] == 0x1F else "zstd", 64 * MIB, reserve)
 
 
 def test_memory_is_reserved_before_it_is_taken() -> None:
@@ -139,7 +153,7 @@ def outcome(read: Callable[[], Any]) -> str:
     return "read"
 
 
-ENCODINGS = st.sampled_from(["", "gzip", "deflate", "br", "GZIP ", "gzip, gzip"])
+ENCODINGS = st.sampled_from(["", "gzip", "deflate", "zstd", "br", "GZIP ", "gzip, gzip"])
 
 
 @settings(max_examples=300, deadline=None)
@@ -166,7 +180,7 @@ def test_damaged_requests(data: st.DataObject) -> None:
             case _:
                 body[at:at] = body[at : at + 20]
     for content_type in (PROTOBUF, JSON):
-        for encoding in ("", "gzip"):
+        for encoding in ("", "gzip", "zstd"):
             request = Request(Signal.TRACES, content_type, bytes(body), encoding)
             outcome(lambda: decoded(Signal.TRACES, content_type, uncompressed(request, MIB, free)))  # noqa: B023
 
@@ -176,6 +190,7 @@ SEEDS = (
     _ONE.SerializeToString(),
     json.dumps(as_json(_ONE)).encode(),
     gzip.compress(_ONE.SerializeToString()),
+    zstd_compressed(_ONE.SerializeToString()),
 )
 _LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
 _NAMES = (

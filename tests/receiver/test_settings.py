@@ -25,6 +25,7 @@ EXAMPLES: dict[str, tuple[str, Any, tuple[Any, ...]]] = {
     "max_held_bytes": ("1000000000", 10**9, ("0", "much")),
     "inbox_max_bytes": ("1000000000", 10**9, ("0", "much")),
     "max_connections": ("10", 10, ("0", "many")),
+    "max_grpc_connections": ("10", 10, ("0", "many")),
     "body_timeout_s": ("2.5", 2.5, ("0", "-1", "long", "inf", True)),
     "stop_timeout_s": ("2.5", 2.5, ("0", "nan")),
     "log_format": ("JSON", LogFormat.JSON, ("xml",)),
