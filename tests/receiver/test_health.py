@@ -67,20 +67,24 @@ def test_bad_requests(receiver: Receiver) -> None:
         assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
 
 
-def test_an_outbox_that_is_full(outbox: Path, tmp_path: Path) -> None:
+def test_an_inbox_that_is_full(outbox: Path, tmp_path: Path) -> None:
     """It says NOT_SERVING while /readyz says 503, without credentials; who watches is told of the change."""
     (tmp_path / "tokens").write_text("right\n", encoding="utf-8")
-    body = traces(*"abcd").SerializeToString()
     with (
         Receiver(
-            outbox, pipeline={"outbox_max_calls": 4, "settle_s": 60}, bearer_tokens=str(tmp_path / "tokens")
+            outbox,
+            pipeline={"outbox_max_calls": 1, "settle_s": 60},
+            bearer_tokens=str(tmp_path / "tokens"),
+            max_request_bytes=1000,
+            inbox_max_bytes=2000,
         ) as receiver,
         grpc.insecure_channel(receiver.grpc) as channel,
     ):
         stub = HealthStub(channel)
         watching = stub.Watch(HealthCheckRequest(), timeout=30)
         assert next(watching).status == SERVING
-        assert post(f"{receiver.http}/v1/traces", body, Authorization="Bearer right")[0] == 200
+        for _ in range(5):
+            post(f"{receiver.http}/v1/traces", traces("Full?").SerializeToString(), Authorization="Bearer right")
         assert next(watching).status == NOT_SERVING
         assert post(f"{receiver.http}/readyz", b"", method="GET")[0] == 503
         assert status(stub) == NOT_SERVING
