@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from tests.receiver.test_grpc import TRACES, refusal
 
 def stored(outbox: Path) -> set[str]:
     """The keys of all readings in the file, read by another connection."""
-    with sqlite3.connect(outbox) as db:
+    with closing(sqlite3.connect(outbox)) as db:
         return {key for (key,) in db.execute("SELECT key FROM readings")}
 
 
@@ -75,7 +76,7 @@ def test_a_full_outbox_is_not_ready(outbox: Path) -> None:
 def test_an_outbox_that_cannot_be_written(outbox: Path) -> None:
     """A failing disk is a passing condition: 503, and not ready."""
     with Receiver(outbox) as receiver:
-        with sqlite3.connect(outbox) as db:
+        with closing(sqlite3.connect(outbox)) as db, db:
             db.execute("CREATE TRIGGER broken BEFORE INSERT ON readings BEGIN SELECT RAISE(FAIL, 'disk'); END")
             db.execute("CREATE TRIGGER notes_broken BEFORE INSERT ON notes BEGIN SELECT RAISE(FAIL, 'disk'); END")
         status, headers, _ = post(f"{receiver.http}/v1/traces", traces("One?").SerializeToString())
