@@ -79,8 +79,10 @@ def exporters(label_studio: EmbeddedLabelStudio) -> Iterator[Callable[..., Label
 
 def run(script: str, environment: dict[str, str], *command: str) -> subprocess.CompletedProcess[str]:
     """Run a script in an interpreter of its own."""
+    # From Python 3.12 on it warns of every fork beside threads, which is what some of these tests are about
+    python = command or (sys.executable, "-W", "ignore:This process:DeprecationWarning")
     return subprocess.run(
-        [*(command or (sys.executable,)), "-c", RECORD + textwrap.dedent(script)],
+        [*python, "-c", RECORD + textwrap.dedent(script)],
         env=environment,
         capture_output=True,
         text=True,

@@ -11,7 +11,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -249,7 +249,7 @@ def test_a_garbled_file_raises_nothing_into_the_application(
     [
         (lambda path: path.write_text("name,price\nbell,12\n" * 100), "not a database"),
         (lambda path: path.mkdir(), "unable to open"),
-        (lambda path: sqlite3.connect(path).execute("CREATE TABLE customers (name)"), "no outbox"),
+        (lambda path: make_customers(path), "no outbox"),
         (lambda path: set_format(path, 999), "format 999"),
         (lambda path: path.parent.rmdir(), "a directory that exists"),
     ],
@@ -268,6 +268,11 @@ def test_a_file_that_is_no_outbox_is_refused_and_left_alone(tmp_path: Path, make
     assert str(path) in str(refusal.value)
     assert before is None or path.read_bytes() == before
     assert not directory.exists() or {file.name for file in directory.iterdir()} <= {path.name}
+
+
+def make_customers(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("CREATE TABLE customers (name)")
 
 
 def set_format(path: Path, version: int) -> None:
