@@ -125,13 +125,17 @@ def test_a_share_is_one_of_traces(
 
 
 def test_late_spans_go_the_way_of_their_trace(gateway: Callable[..., Collector], backend: Backend) -> None:
-    """After the decision: those of a kept trace are kept, an error in a dropped one comes too late."""
+    """After the decision, and after so many other traces that it has been forgotten but for its cache: spans of a kept
+    trace are kept, an error in a dropped one comes too late."""
     errors, dropped = unshared_id(), unshared_id()
     first = [span_of(errors, error__type="TimeoutError"), span_of(dropped)]
+    others = [span_of(shared_id()) for _ in range(10)]
     late = [span_of(errors), span_of(dropped, error__type="TimeoutError"), span_of(shared_id())]
-    with gateway(GATEWAY_SHARE_PERCENT="1") as collector:
+    with gateway(GATEWAY_SHARE_PERCENT="1", GATEWAY_TRACES="10") as collector:
         send(collector, request_of(first))
         wait_until(lambda: arrived(backend, first[:1]), "the trace with an error")
+        send(collector, request_of(others))
+        wait_until(lambda: arrived(backend, others), "other traces")
         send(collector, request_of(late))
         wait_until(lambda: arrived(backend, [late[0], late[2]]), "its late span, and a trace that came with it")
         collector.stop()
