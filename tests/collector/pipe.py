@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,7 +13,7 @@ from tests.collector.backend import Backend
 from tests.collector.collector import Collector
 from tests.delivery.labeling import Labeling
 from tests.exactly_once.audit import left_to_do
-from tests.receiver.serving import serve_command
+from tests.receiver.serving import post, serve_command
 
 
 class Pipe:
@@ -62,12 +63,21 @@ class Pipe:
         self._serving.close()
 
     def wait_until_delivered(self, timeout_s: float = 180.0) -> None:
-        """Until the Collector has passed on what it has, and all of it is delivered and audited."""
+        """Until the Collector has passed on what it has, and all of it is read, delivered and audited."""
         self.collector.wait_until_idle(timeout_s)
         end = time.monotonic() + timeout_s
+        while unread := self._unread_bytes():
+            assert time.monotonic() < end, f"{unread} bytes are not read"
+            time.sleep(0.2)
         while left := left_to_do(self.outbox):
             assert time.monotonic() < end, f"{left} calls are left to do"
             time.sleep(0.2)
+
+    def _unread_bytes(self) -> float:
+        """What the receiver has answered and not read yet."""
+        _, _, page = post(f"http://127.0.0.1:{self._port}/metrics", b"", method="GET")
+        (line,) = re.findall(r"^otel_labelstudio_receiver_inbox_size_bytes.*", page.decode(), re.MULTILINE)
+        return float(line.split(" ")[-1])
 
     def __enter__(self) -> Pipe:
         self.backend.__enter__()

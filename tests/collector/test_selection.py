@@ -55,7 +55,7 @@ def test_recordings_are_read_alike_behind_it(
     for file in files:
         send(collector, signal_of(file), file.read_bytes())
     collector.wait_until_idle()
-    assert receiver.pipeline.flush(60)
+    assert receiver.flush(60)
     came = Counter(map(as_text, receiver.sink.calls))
     assert expected.total() > 800
     assert (list((expected - came).elements())[:3], list((came - expected).elements())[:3]) == ([], [])
@@ -78,6 +78,7 @@ def test_every_prefix_passes_and_nothing_else(collector: Collector, receiver: Re
     send(collector, "traces", request.SerializeToString())
     send(collector, "logs", _log_records().SerializeToString())
     collector.wait_until_idle()
+    assert receiver.read(60)
     assert receiver.pipeline.telemetry.counts()["spans.received"] == 2 * len(NAME_PREFIXES)
     assert collector.metric("otelcol_exporter_sent_log_records", exporter="otlp_http/labelstudio") == 2
 

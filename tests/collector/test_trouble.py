@@ -92,7 +92,7 @@ def test_a_backend_that_refuses_makes_no_call_twice(otelcol: Path, tmp_path: Pat
             while collector.metric("otelcol_exporter_sent_spans", exporter=LABELSTUDIO) < len(answers):
                 assert time.monotonic() < end, "not all of it was passed on"
                 time.sleep(0.05)
-        assert receiver.pipeline.flush(30)
+        assert receiver.flush(30)
         assert [call.span_id for call in receiver.sink.calls] == ids(request)
 
 

@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.collector.collector import CONFIGURATIONS
 
@@ -78,6 +79,20 @@ def test_the_readme_has_every_variable_with_its_default(section: str) -> None:
     readme = (CONFIGURATIONS / "README.md").read_text(encoding="utf-8")
     text = readme.split(f"\n## {section}\n")[1].split("\n## ")[0]
     assert dict(re.findall(r"^\| `([A-Z_]+)` \| `([^`]*)` \|", text, re.MULTILINE)) == variables(TABLES[section])
+
+
+def test_the_branch_can_be_cut_off(otelcol: Path) -> None:
+    """The command that the README gives is valid, and no pipeline has the exporter then."""
+    readme = (CONFIGURATIONS / "README.md").read_text(encoding="utf-8")
+    (overlay,) = re.findall(r'--config "(yaml:[^"]+)"', readme)
+    sidecar = CONFIGURATIONS / "sidecar.yaml"
+    validated = subprocess.run(
+        [str(otelcol), "validate", f"--config={sidecar}", f"--config={overlay}"], capture_output=True, check=False
+    )
+    assert validated.returncode == 0, validated.stderr
+    pipelines = yaml.safe_load(sidecar.read_text(encoding="utf-8"))["service"]["pipelines"]
+    branch = {name for name, pipeline in pipelines.items() if "otlp_http/labelstudio" in pipeline["exporters"]}
+    assert set(yaml.safe_load(overlay.removeprefix("yaml:"))["service"]["pipelines"]) == branch
 
 
 def test_links_of_the_readme_lead_somewhere() -> None:

@@ -144,7 +144,7 @@ def test_a_collector_between(
             where = f"http://{collector.grpc}" if protocol == "grpc" else f"{collector.http}/v1/traces"
             sent([sys.executable, str(CLIENTS / "send_span.py"), protocol, where, ATTRIBUTES])
             collector.wait_until_idle()
-        assert receiver.pipeline.flush(10)
+        assert receiver.flush()
         (call,) = receiver.sink.calls
     assert read_alike(call) == reference
 
