@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -176,9 +177,10 @@ def test_content_in_log_events(otelcol: Path, tmp_path: Path) -> None:
 
 
 def test_all_log_events(otelcol: Path, tmp_path: Path) -> None:
-    """Without filter/share, and with the filter for calls without a span: what is kept outside of the share has its
+    """As the README has it, without filter/share and with the filter for calls without a span: what is kept outside of the share has its
     content too, and what arrives of dropped traces is no task. Without the filter it would be one."""
-    all_events = "yaml:{service: {pipelines: {logs/labelstudio: {processors: [memory_limiter, filter/llm]}}}}"
+    readme = (CONFIGURATIONS / "README.md").read_text(encoding="utf-8")
+    (all_events,) = re.findall(r'--config gateway.yaml --config "(yaml:[^"]+)"', readme)
     cut_off, dropped = span_of(unshared_id(), **CUT_OFF), span_of(unshared_id())
     found: list[list[LLMCall]] = []
     for name, call_filter in (("with", "otel_labelstudio.filters:with_span"), ("without", None)):
