@@ -177,8 +177,8 @@ def test_content_in_log_events(otelcol: Path, tmp_path: Path) -> None:
 
 
 def test_all_log_events(otelcol: Path, tmp_path: Path) -> None:
-    """As the README has it, without filter/share and with the filter for calls without a span: what is kept outside of the share has its
-    content too, and what arrives of dropped traces is no task. Without the filter it would be one."""
+    """As the README has it, without filter/share and with the filter for calls without a span: what is kept outside of
+    the share has its content too, and what arrives of dropped traces is no task. Without the filter it would be one."""
     readme = (CONFIGURATIONS / "README.md").read_text(encoding="utf-8")
     (all_events,) = re.findall(r'--config gateway.yaml --config "(yaml:[^"]+)"', readme)
     cut_off, dropped = span_of(unshared_id(), **CUT_OFF), span_of(unshared_id())
