@@ -17,13 +17,13 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import TraceS
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from otel_labelstudio.calls import LLMCall
-from otel_labelstudio.demo.ports import free_port
 from otel_labelstudio.dialects import NAME_PREFIXES
 from otel_labelstudio.dialects.shared.spanless import INCOMPLETE_WITHOUT_SPAN
 from otel_labelstudio.recordings import read_calls
 from tests.collector.backend import Backend
 from tests.collector.capturing import WAIT_S, captured_by, settled, spans_at, wait_until
 from tests.collector.collector import CONFIGURATIONS, Collector
+from tests.collector.ports import steady_port
 from tests.collector.recorded import scenarios, signal_of
 from tests.collector.tenants import event_of, request_of, send, shared_id, span_of, unshared_id
 from tests.receiver.serving import Receiver, post
@@ -289,7 +289,7 @@ def test_what_a_death_costs(gateway: Callable[..., Collector], backend: Backend)
 def test_what_was_decided_is_on_the_disk(otelcol: Path, tmp_path: Path) -> None:
     """A trace that was kept survives SIGKILL, while `serve` is away."""
     span = span_of(shared_id())
-    address = f"127.0.0.1:{free_port()}"
+    address = f"127.0.0.1:{steady_port()}"
     variables = {"GATEWAY_DECISION_WAIT": "1s", "GATEWAY_BALANCED_ENDPOINT": "127.0.0.1:0"}
     environment = {**variables, "OTEL_LABELSTUDIO_ENDPOINT": f"http://{address}"}
     collector = Collector(otelcol, tmp_path, ["gateway.yaml"], environment)
