@@ -28,6 +28,7 @@ _logger = logging.getLogger(__name__)
 
 _THREADS = 2
 _LARGE_BYTES = 8 * 2**20
+_LARGE_IS_BUSY = "another large request is being looked at"
 # Between two requests of a busy sender; longer than that, nobody waits
 _LULL_S = 0.02
 _SAID_EVERY_S = 60.0
@@ -59,6 +60,7 @@ class Intake:
         self._admission = Admission(limits.max_held_bytes)
         self._clock = clock
         self._threads = ThreadPoolExecutor(_THREADS, "otel-labelstudio-intake")
+        self._checking = ThreadPoolExecutor(1, "otel-labelstudio-check")  # long bodies must not keep it waiting
         self._large = threading.Lock()
         self._stopping = False
         self._said: dict[Outcome, float] = {}
@@ -92,7 +94,7 @@ class Intake:
             return "shutting down"
         if self._clock() - self._checked_at >= _CHECKED_EVERY_S:  # it writes: whoever asks often must not cost much
             self._checked_at = self._clock()
-            self._why_not_ready = await asyncio.get_running_loop().run_in_executor(self._threads, self._check)
+            self._why_not_ready = await asyncio.get_running_loop().run_in_executor(self._checking, self._check)
         return self._why_not_ready
 
     def stop(self) -> None:
@@ -106,6 +108,7 @@ class Intake:
     def close(self, timeout_s: float) -> None:
         """Wait for what is under way, and read what is stored as far as the time allows."""
         self._threads.shutdown(wait=True)
+        self._checking.shutdown(wait=True)
         self._writer.stop()
         self._reader.drain(timeout_s)
         self._reader.stop()
@@ -115,13 +118,15 @@ class Intake:
         """How many spans or log records it holds, and so that it is OTLP."""
         if request.is_quickly_counted:
             return count_items(request.signal, request.content_type, request.body)
+        if len(request.body) > _LARGE_BYTES and self._large.locked():
+            raise RefusedError(Outcome.BUSY, _LARGE_IS_BUSY)  # at once: its memory is wanted
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._count, request, share)
 
     def _count(self, request: Request, share: Share) -> int:
         body = uncompressed(request, self.limits.max_request_bytes, share.reserve)
         is_large = len(body) > _LARGE_BYTES
         if is_large and not self._large.acquire(blocking=False):
-            raise RefusedError(Outcome.BUSY, "another large request is being looked at")
+            raise RefusedError(Outcome.BUSY, _LARGE_IS_BUSY)
         try:
             return count_items(request.signal, request.content_type, body)
         finally:

@@ -118,7 +118,7 @@ class InboxReader:
         except OutboxFullError as error:
             if not error.is_hopeless:
                 raise
-            self._accept_one_by_one(telemetry)
+            self._accept_in_pieces(telemetry)
 
     def _accept(self, telemetry: Telemetry, position: Position | None = None) -> None:
         if telemetry.log_records:
@@ -126,24 +126,21 @@ class InboxReader:
         else:
             self._pipeline.accept_spans(telemetry.spans, strangers=telemetry.strangers, position=position)
 
-    def _accept_one_by_one(self, telemetry: Telemetry) -> None:
+    def _accept_in_pieces(self, telemetry: Telemetry) -> None:
         """What is more than an empty outbox takes at once; waits for room."""
-        spans = [Telemetry(spans=(span,)) for span in telemetry.spans]
-        log_records = [Telemetry(log_records=(record,)) for record in telemetry.log_records]
-        for piece in (*spans, *log_records, Telemetry(strangers=telemetry.strangers)):
-            while not self._has_accepted(piece):
-                if self._is_stopped:
-                    raise OutboxError("the receiver stops")
-                time.sleep(_RETRY_S)
-
-    def _has_accepted(self, piece: Telemetry) -> bool:
-        try:
-            self._accept(piece)
-        except OutboxFullError as error:
-            if error.is_hopeless:
-                raise LargerThanOutboxError from None
-            return False
-        return True
+        pieces = _halves(telemetry)
+        while pieces:
+            try:
+                self._accept(pieces[-1])
+            except OutboxFullError as error:
+                if error.is_hopeless:
+                    pieces += _halves(pieces.pop())
+                elif self._is_stopped:
+                    raise
+                else:
+                    time.sleep(_RETRY_S)
+            else:
+                pieces.pop()
 
     def _say(self, what: str) -> None:
         """Once, until something was read again."""
@@ -154,3 +151,14 @@ class InboxReader:
 
 class LargerThanOutboxError(Exception):
     """A single call is larger than `outbox_max_bytes`: it stays in the inbox until that is raised."""
+
+
+def _halves(telemetry: Telemetry) -> list[Telemetry]:
+    """The second half and the first. Raises `LargerThanOutboxError` for what cannot be parted."""
+    middle = len(telemetry.spans) // 2, len(telemetry.log_records) // 2
+    if not any(middle):
+        raise LargerThanOutboxError
+    return [
+        Telemetry(telemetry.spans[middle[0] :], (), telemetry.log_records[middle[1] :]),
+        Telemetry(telemetry.spans[: middle[0]], telemetry.strangers, telemetry.log_records[: middle[1]]),
+    ]

@@ -11,7 +11,7 @@ import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from otel_labelstudio.demo.ports import free_port
+from tests.collector.ports import steady_port
 
 CONFIGURATIONS = Path(__file__).parents[2] / "collector-config"
 _START_S = 60.0
@@ -32,11 +32,11 @@ class Collector:
         self.directory = directory
         ports = ("OTLP_GRPC_ENDPOINT", "OTLP_HTTP_ENDPOINT", "HEALTH_ENDPOINT")
         self._environment = {
-            **{name: f"127.0.0.1:{free_port()}" for name in ports},
+            **{name: f"127.0.0.1:{steady_port()}" for name in ports},
             "OTELCOL_STATE": str(directory / "state"),
             **(environment or {}),
         }
-        self.metrics_port = free_port()
+        self.metrics_port = steady_port()
         given = [config if ":" in config else str(CONFIGURATIONS / config) for config in configs]
         self._command = [str(otelcol), *(f"--config={config}" for config in (*given, _telemetry(self.metrics_port)))]
         self._log = directory / "otelcol.log"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,13 +17,13 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import TraceS
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from otel_labelstudio.calls import LLMCall
-from otel_labelstudio.demo.ports import free_port
 from otel_labelstudio.dialects import NAME_PREFIXES
 from otel_labelstudio.dialects.shared.spanless import INCOMPLETE_WITHOUT_SPAN
 from otel_labelstudio.recordings import read_calls
 from tests.collector.backend import Backend
 from tests.collector.capturing import WAIT_S, captured_by, settled, spans_at, wait_until
 from tests.collector.collector import CONFIGURATIONS, Collector
+from tests.collector.ports import steady_port
 from tests.collector.recorded import scenarios, signal_of
 from tests.collector.tenants import event_of, request_of, send, shared_id, span_of, unshared_id
 from tests.receiver.serving import Receiver, post
@@ -125,13 +126,17 @@ def test_a_share_is_one_of_traces(
 
 
 def test_late_spans_go_the_way_of_their_trace(gateway: Callable[..., Collector], backend: Backend) -> None:
-    """After the decision: those of a kept trace are kept, an error in a dropped one comes too late."""
+    """After the decision, and after so many other traces that it has been forgotten but for its cache: spans of a kept
+    trace are kept, an error in a dropped one comes too late."""
     errors, dropped = unshared_id(), unshared_id()
     first = [span_of(errors, error__type="TimeoutError"), span_of(dropped)]
+    others = [span_of(shared_id()) for _ in range(10)]
     late = [span_of(errors), span_of(dropped, error__type="TimeoutError"), span_of(shared_id())]
-    with gateway(GATEWAY_SHARE_PERCENT="1") as collector:
+    with gateway(GATEWAY_SHARE_PERCENT="1", GATEWAY_TRACES="10") as collector:
         send(collector, request_of(first))
         wait_until(lambda: arrived(backend, first[:1]), "the trace with an error")
+        send(collector, request_of(others))
+        wait_until(lambda: arrived(backend, others), "other traces")
         send(collector, request_of(late))
         wait_until(lambda: arrived(backend, [late[0], late[2]]), "its late span, and a trace that came with it")
         collector.stop()
@@ -172,9 +177,10 @@ def test_content_in_log_events(otelcol: Path, tmp_path: Path) -> None:
 
 
 def test_all_log_events(otelcol: Path, tmp_path: Path) -> None:
-    """Without filter/share, and with the filter for calls without a span: what is kept outside of the share has its
-    content too, and what arrives of dropped traces is no task. Without the filter it would be one."""
-    all_events = "yaml:{service: {pipelines: {logs/labelstudio: {processors: [memory_limiter, filter/llm]}}}}"
+    """As the README has it, without filter/share and with the filter for calls without a span: what is kept outside of
+    the share has its content too, and what arrives of dropped traces is no task. Without the filter it would be one."""
+    readme = (CONFIGURATIONS / "README.md").read_text(encoding="utf-8")
+    (all_events,) = re.findall(r'--config gateway.yaml --config "(yaml:[^"]+)"', readme)
     cut_off, dropped = span_of(unshared_id(), **CUT_OFF), span_of(unshared_id())
     found: list[list[LLMCall]] = []
     for name, call_filter in (("with", "otel_labelstudio.filters:with_span"), ("without", None)):
@@ -283,7 +289,7 @@ def test_what_a_death_costs(gateway: Callable[..., Collector], backend: Backend)
 def test_what_was_decided_is_on_the_disk(otelcol: Path, tmp_path: Path) -> None:
     """A trace that was kept survives SIGKILL, while `serve` is away."""
     span = span_of(shared_id())
-    address = f"127.0.0.1:{free_port()}"
+    address = f"127.0.0.1:{steady_port()}"
     variables = {"GATEWAY_DECISION_WAIT": "1s", "GATEWAY_BALANCED_ENDPOINT": "127.0.0.1:0"}
     environment = {**variables, "OTEL_LABELSTUDIO_ENDPOINT": f"http://{address}"}
     collector = Collector(otelcol, tmp_path, ["gateway.yaml"], environment)

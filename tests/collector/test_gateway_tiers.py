@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from otel_labelstudio.demo.ports import free_port
 from tests.collector.backend import Backend
 from tests.collector.capturing import captured_by, spans_at, wait_until
 from tests.collector.collector import Collector
+from tests.collector.ports import steady_port
 from tests.collector.tenants import event_of, request_of, send, shared_id, span_of, unshared_id
 
 
@@ -21,7 +21,7 @@ class Tiers:
 
     def __init__(self, otelcol: Path, directory: Path, variables: Mapping[str, str]) -> None:
         self.backends = [Backend(), Backend()]
-        addresses = [f"127.0.0.1:{free_port()}" for _ in self.backends]
+        addresses = [f"127.0.0.1:{steady_port()}" for _ in self.backends]
         self.gateways = [
             Collector(
                 otelcol,

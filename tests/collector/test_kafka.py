@@ -177,14 +177,15 @@ def test_what_was_skipped_with_a_wrong_token_is_read_again(
 def test_a_full_outbox_loses_nothing(otelcol: Path, broker: Broker, labeling: Labeling, tmp_path: Path) -> None:
     """Label Studio is away until `serve` answers 503: the rest waits in Kafka, and comes once there is room again."""
     topics, serve = Topics.make(broker), Serve(tmp_path, labeling)
+    small = ["--outbox-max-calls=5", "--max-request-bytes=3000", "--inbox-max-bytes=6000"]
     with (
         topics.producer(otelcol, tmp_path / "producer") as producer,
         topics.consumer(otelcol, tmp_path / "consumer", serve.url) as consumer,
-        serve.started("--outbox-max-calls=5", label_studio_url="http://127.0.0.1:9"),
+        serve.started(*small, label_studio_url="http://127.0.0.1:9"),
     ):
         send(_url(producer), numbered_calls(range(40)))
         until(lambda: "HTTP Status Code 503" in consumer.log)
-        assert serve.accepted == 5
+        assert serve.accepted == 5  # the others are in its inbox, or in Kafka
         serve.kill()
         serve.start()
         until(lambda: serve.accepted == 40 and serve.is_done, 120)

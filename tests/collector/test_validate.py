@@ -85,7 +85,7 @@ def test_the_readme_has_every_variable_with_its_default(section: str) -> None:
 def test_the_branch_can_be_cut_off(otelcol: Path) -> None:
     """The command that the README gives is valid, and no pipeline has the exporter then."""
     readme = (CONFIGURATIONS / "README.md").read_text(encoding="utf-8")
-    (overlay,) = re.findall(r'--config "(yaml:[^"]+)"', readme.split("\n## Sidecar\n")[1].split("\n## ")[0])
+    (overlay,) = re.findall(r'--config sidecar.yaml --config "(yaml:[^"]+)"', readme)
     sidecar = CONFIGURATIONS / "sidecar.yaml"
     validated = subprocess.run(
         [str(otelcol), "validate", f"--config={sidecar}", f"--config={overlay}"], capture_output=True, check=False
