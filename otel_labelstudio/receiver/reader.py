@@ -132,7 +132,7 @@ class InboxReader:
         while pieces:
             try:
                 self._accept(pieces[-1])
-            except OutboxFullError as error:
+            except OutboxFullError as error:  # noqa: PERF203 - it waits
                 if error.is_hopeless:
                     pieces += _halves(pieces.pop())
                 elif self._is_stopped:

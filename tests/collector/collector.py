@@ -11,7 +11,7 @@ import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tests.collector.ports import steady_port
+from tests.ports import steady_port
 
 CONFIGURATIONS = Path(__file__).parents[2] / "collector-config"
 _START_S = 60.0

@@ -8,11 +8,11 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from otel_labelstudio.demo.label_studio import EmbeddedLabelStudio
-from otel_labelstudio.demo.ports import free_port
 from tests.collector.backend import Backend
 from tests.collector.collector import Collector
 from tests.delivery.labeling import Labeling
 from tests.exactly_once.audit import left_to_do
+from tests.ports import steady_port
 from tests.receiver.serving import post, serve_command
 
 
@@ -35,7 +35,7 @@ class Pipe:
         self.labeling = Labeling(label_studio.url, label_studio.api_key)
         self._label_studio = label_studio
         self._settle_s = settle_s
-        self._port = free_port()
+        self._port = steady_port()
         environment = {
             "BACKEND_OTLP_ENDPOINT": self.backend.endpoint,
             "OTEL_LABELSTUDIO_ENDPOINT": f"http://127.0.0.1:{self._port}",

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from otel_labelstudio.demo.ports import free_port
 from tests.delivery.labeling import Labeling, fresh_title
 from tests.exactly_once.audit import Audit, accepted_calls, audit, left_to_do
+from tests.ports import steady_port
 from tests.receiver.serving import Process
 
 # So that a test need not wait for an hour until what was in doubt has been looked up once more
@@ -22,7 +22,7 @@ class Serve:
 
     def __init__(self, directory: Path, labeling: Labeling) -> None:
         self.outbox, self.title = directory / "outbox.db", fresh_title("Collector")
-        self._port = free_port()
+        self._port = steady_port()
         self._labeling = labeling
         self._process: Process | None = None
 

@@ -19,11 +19,11 @@ from typing import Any
 
 import pytest
 
-from otel_labelstudio.demo.ports import free_port
 from otel_labelstudio.demo.running import started, stop, text_of
 from tests.collector.collector import CONFIGURATIONS
 from tests.delivery.labeling import Labeling
 from tests.missing import missing
+from tests.ports import steady_port
 
 REPOSITORY = CONFIGURATIONS.parent
 SECTION = (CONFIGURATIONS / "README.md").read_text(encoding="utf-8").split("\n## A first run\n")[1].split("\n## ")[0]
@@ -86,7 +86,7 @@ def test_it_ends_with_a_task(checkout: Path) -> None:
     is sent twice."""
     if missing_tools := [tool for tool in ("make", "curl", "bash") if shutil.which(tool) is None]:
         missing(" and ".join(missing_tools))
-    ports = {number: str(free_port()) for number in ("8080", "24318", "4318")}
+    ports = {number: str(steady_port()) for number in ("8080", "24318", "4318")}
     label_studio, receiver, collector = (f"http://127.0.0.1:{ports[number]}" for number in ("8080", "24318", "4318"))
     environment = {
         **{
@@ -95,11 +95,11 @@ def test_it_ends_with_a_task(checkout: Path) -> None:
             if not name.startswith(("OTEL", "LABEL_STUDIO_", "OPENAI"))
         },
         "PYTHONPATH": str(REPOSITORY),
-        "OTLP_GRPC_ENDPOINT": f"127.0.0.1:{free_port()}",
+        "OTLP_GRPC_ENDPOINT": f"127.0.0.1:{steady_port()}",
         "OTLP_HTTP_ENDPOINT": collector.removeprefix("http://"),
         "OTEL_LABELSTUDIO_ENDPOINT": receiver,
-        "HEALTH_ENDPOINT": f"127.0.0.1:{free_port()}",
-        "METRICS_PORT": str(free_port()),
+        "HEALTH_ENDPOINT": f"127.0.0.1:{steady_port()}",
+        "METRICS_PORT": str(steady_port()),
     }
     demo, serve, otelcol, send, _ = commands(ports)
     with ExitStack() as terminals:

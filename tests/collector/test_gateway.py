@@ -23,9 +23,9 @@ from otel_labelstudio.recordings import read_calls
 from tests.collector.backend import Backend
 from tests.collector.capturing import WAIT_S, captured_by, settled, spans_at, wait_until
 from tests.collector.collector import CONFIGURATIONS, Collector
-from tests.collector.ports import steady_port
 from tests.collector.recorded import scenarios, signal_of
 from tests.collector.tenants import event_of, request_of, send, shared_id, span_of, unshared_id
+from tests.ports import steady_port
 from tests.receiver.serving import Receiver, post
 
 

@@ -12,8 +12,8 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from tests.collector.backend import Backend
 from tests.collector.capturing import captured_by, spans_at, wait_until
 from tests.collector.collector import Collector
-from tests.collector.ports import steady_port
 from tests.collector.tenants import event_of, request_of, send, shared_id, span_of, unshared_id
+from tests.ports import steady_port
 
 
 class Tiers:

@@ -14,9 +14,10 @@ from types import TracebackType
 import trustme
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
-from otel_labelstudio.demo.ports import LOOPBACK, free_port
+from otel_labelstudio.demo.ports import LOOPBACK
 from otel_labelstudio.demo.running import kill, started, stop, tail_of
 from tests.kafka.installed import kafka_jars
+from tests.ports import steady_port
 
 _START_TIMEOUT_S = 120.0
 _TOOL_TIMEOUT_S = 180.0
@@ -69,8 +70,8 @@ class Broker:
     def __init__(self) -> None:
         self.directory = Path(tempfile.mkdtemp(prefix="kafka-"))
         self._jars = kafka_jars()
-        self._port, self._secure_port = free_port(), free_port()
-        ports = {"port": self._port, "secure_port": self._secure_port, "controller_port": free_port()}
+        self._port, self._secure_port = steady_port(), steady_port()
+        ports = {"port": self._port, "secure_port": self._secure_port, "controller_port": steady_port()}
         self._properties = self.directory / "server.properties"
         self._properties.write_text(_PROPERTIES.format(host=LOOPBACK, directory=self.directory, **ports))
         self.authority = self.directory / "authority.pem"
