@@ -123,6 +123,13 @@ class Inbox:
             raise OutboxError(f"the inbox cannot be written: {error.strerror or error}") from None
         self.done(stored)
 
+    def forget(self) -> None:
+        """What was read is on the disk no more; for a quiet moment, since the next request begins another segment."""
+        with self._writing:
+            if self._active is not None and self._read_to >= self._active.end:
+                self._active = None
+        self._remove_read()
+
     @property
     def size(self) -> int:
         """Bytes that wait to be read."""
@@ -135,6 +142,7 @@ class Inbox:
 
     def close(self) -> None:
         """Nothing may be asked of the inbox afterwards."""
+        self.forget()
         for segment in self._segments:
             segment.close()
         self._lock.release()
@@ -192,7 +200,7 @@ def _identity(directory: Path) -> str:
     """By what the outbox knows this inbox: another directory in its place counts from nothing again."""
     path = directory / _ID
     if not path.exists():
-        path.with_suffix(".new").write_text(secrets.token_hex(8), encoding="ascii")
+        _write_for_owner_only(path.with_suffix(".new"), secrets.token_hex(8).encode())
         os.replace(path.with_suffix(".new"), path)
     return path.read_text(encoding="ascii")
 
@@ -200,6 +208,8 @@ def _identity(directory: Path) -> str:
 def _write_for_owner_only(path: Path, content: bytes) -> None:
     with open(os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "wb") as file:
         file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _unusable(directory: Path, error: OSError) -> ConfigError:

@@ -24,6 +24,8 @@ _logger = logging.getLogger(__name__)
 
 # While requests come: how long they go first, for how long it then is the reader's turn, and how often it looks
 _GIVE_WAY_S, _TURN_S, _ASK_S = 0.45, 0.05, 0.005
+# Without a request for so long, what was read is removed from the disk
+_QUIET_S = 10.0
 # After the outbox was full or could not be written
 _RETRY_S = 0.5
 
@@ -74,7 +76,8 @@ class InboxReader:
             try:
                 stored = self._inbox.next()
                 if stored is None:
-                    self._news.wait()
+                    if not self._news.wait(_QUIET_S):
+                        self._inbox.forget()
                 else:
                     self._give_way()
                     self._take_in(stored)

@@ -37,12 +37,12 @@ def taken(inbox: Inbox) -> list[Request]:
 
 @pytest.fixture
 def opened(tmp_path: Path) -> Iterator[Callable[..., Inbox]]:
-    """Opens the same inbox as another process would, after the one before is gone."""
+    """Opens the same inbox as another process would, after the one before was killed."""
     made: list[Inbox] = []
 
     def open_it(max_bytes: int = ROOM) -> Inbox:
         if made:
-            made[-1].close()
+            made[-1]._lock.release()
         made.append(Inbox(tmp_path / "inbox", max_bytes, lambda: CLOCK))
         return made[-1]
 
@@ -194,6 +194,27 @@ def test_the_disk_is_given_back(opened: Callable[..., Inbox], tmp_path: Path, mo
     assert sum(file.stat().st_size for file in segment_files(tmp_path)) < 2**20
     inbox.put([numbered(51)])
     assert taken(inbox) == [numbered(51)]
+
+
+def test_what_was_read_can_be_forgotten(opened: Callable[..., Inbox], tmp_path: Path) -> None:
+    """And is when the process ends: what people asked does not lie about; what waits stays."""
+    inbox = opened()
+    inbox.put([numbered(1)])
+    inbox.forget()
+    assert taken(inbox) == [numbered(1)]
+    inbox.forget()
+    assert segment_files(tmp_path) == []
+    inbox.put([numbered(2)])
+    assert taken(inbox) == [numbered(2)]
+    read_to = inbox.read_to
+    inbox.close()
+    assert segment_files(tmp_path) == []
+    inbox = opened()
+    inbox.skip_to(read_to)
+    inbox.put([numbered(3)])
+    inbox = opened()
+    inbox.skip_to(read_to)
+    assert taken(inbox) == [numbered(3)]
 
 
 def test_another_process_is_kept_out(opened: Callable[..., Inbox], tmp_path: Path) -> None:
