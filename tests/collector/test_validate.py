@@ -13,6 +13,7 @@ from tests.collector.collector import CONFIGURATIONS
 # Files that change others, and what they go on top of
 OVERLAYS: dict[str, list[str]] = {
     "no-backend.yaml": ["sidecar.yaml"],
+    "share.yaml": ["sidecar.yaml"],
 }
 # Values that an operator may well set, for variables where a word will not do
 VALUES = {"BACKEND_OTLP_INSECURE": "false"}
