@@ -12,6 +12,7 @@ from tests.collector.collector import CONFIGURATIONS
 
 # Files that change others, and what they go on top of
 OVERLAYS: dict[str, list[str]] = {
+    "kafka-producer.yaml": ["sidecar.yaml"],
     "no-backend.yaml": ["sidecar.yaml"],
     "share.yaml": ["sidecar.yaml"],
 }
