@@ -6,8 +6,7 @@ LLM spans of 2.5 KB, 100 a request, over 4 connections: into `otel-labelstudio s
 sidecar.yaml, and through Kafka (kafka-producer.yaml, kafka-consumer.yaml); from serve's inbox into its outbox; from
 there into an embedded Label Studio on SQLite, and on PostgreSQL where that is installed. Each stage by itself: it works
 off what the one before has left. Then traffic of which one span in 100 is an LLM call, with and without the Collector's
-selection, and how long a single call takes to become a task. Needs Go, Java, and Linux. Six
-and a half minutes.
+selection, and how long a single call takes to become a task. Needs Go, Java, and Linux. Six and a half minutes.
 """
 
 from __future__ import annotations
