@@ -53,6 +53,12 @@ class Collector:
         return f"http://{self._environment['OTLP_HTTP_ENDPOINT']}"
 
     @property
+    def pid(self) -> int:
+        """Its process, once it was started."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
     def log(self) -> str:
         """All that it has written, over all its starts."""
         return self._log.read_text(encoding="utf-8", errors="replace") if self._log.exists() else ""

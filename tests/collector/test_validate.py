@@ -13,10 +13,11 @@ from tests.collector.collector import CONFIGURATIONS
 
 # Files that change others, and what they go on top of
 OVERLAYS: dict[str, list[str]] = {
+    "kafka-producer.yaml": ["sidecar.yaml"],
     "no-backend.yaml": ["sidecar.yaml"],
     "redact.yaml": ["sidecar.yaml"],
     "gateway-split.yaml": ["gateway.yaml"],
-    "kafka-producer.yaml": ["sidecar.yaml"],
+    "share.yaml": ["sidecar.yaml"],
 }
 # Values that an operator may well set, for variables where a word will not do
 VALUES = {

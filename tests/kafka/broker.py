@@ -90,6 +90,12 @@ class Broker:
         """Where it listens with TLS, for users whom it knows."""
         return f"{LOOPBACK}:{self._secure_port}"
 
+    @property
+    def pid(self) -> int:
+        """Its process, once it was started."""
+        assert self._process is not None
+        return self._process.pid
+
     def start(self) -> None:
         """Returns when it takes connections.
 
