@@ -15,9 +15,13 @@ import pytest
 from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 
+from otel_labelstudio.config import Settings
 from otel_labelstudio.errors import ConfigError, RetryableDeliveryError
-from otel_labelstudio.receiver.requests import Signal, Telemetry, decoded
-from otel_labelstudio.receiver.status import ANSWERS, Outcome
+from otel_labelstudio.pipeline import Pipeline, Position
+from otel_labelstudio.receiver.inbox import Inbox, path_beside
+from otel_labelstudio.receiver.reader import InboxReader
+from otel_labelstudio.receiver.requests import Request, Signal, Telemetry, decoded
+from otel_labelstudio.receiver.status import ANSWERS, PROTOBUF, Outcome
 from otel_labelstudio.testing import RecordingSink
 from tests.receiver.requests_made import events, ids, traces
 from tests.receiver.serving import Receiver, post
@@ -115,20 +119,27 @@ def test_a_disk_that_cannot_be_written(outbox: Path, monkeypatch: pytest.MonkeyP
 
 def test_what_was_read_is_not_read_again(outbox: Path) -> None:
     """A process that dies right after it stored what it read: the next one does not hold a log record twice."""
-    request = traces("Once?")
-    span = request.resource_spans[0].scope_spans[0].spans[0]
-    event = events("Once?", span.trace_id, span.span_id)
-    with Receiver(outbox, pipeline={"settle_s": 60}) as receiver:
-        post(f"{receiver.http}/v1/logs", event.SerializeToString())
-        assert receiver.read()
-        (segment,) = Path(f"{outbox}.inbox").glob("*.segment")
-        content = segment.read_bytes()
-        assert event.SerializeToString() in content
-    segment.write_bytes(content)  # as it is where the process was killed
-    with Receiver(outbox, pipeline={"settle_s": 60}) as receiver:
-        assert receiver.read()
-        with closing(sqlite3.connect(outbox)) as db:
-            assert db.execute("SELECT COUNT(*) FROM held").fetchone() == (1,)
+    settings = Settings.resolve({"outbox": str(outbox), "settle_s": 60}, needs_server=False)
+    pipeline = Pipeline(settings, sink=RecordingSink(), is_all_or_nothing=True)
+    body = events("Once?", b"\x01" * 16, b"\x02" * 8).SerializeToString()
+    dying = Inbox(path_beside(settings.outbox), 2**20)
+    dying.put([Request(Signal.LOGS, PROTOBUF, body)])
+    stored = dying.next()
+    assert stored is not None
+    position = Position(dying.id, stored.end, stored.received_at)
+    pipeline.accept_log_records(decoded(Signal.LOGS, PROTOBUF, body).log_records, position=position)
+    dying._lock.release()  # as the operating system does when a process dies
+
+    inbox = Inbox(path_beside(settings.outbox), 2**20)
+    assert inbox.size > len(body)
+    reader = InboxReader(inbox, pipeline, 2**20, is_busy=lambda: False)
+    reader.start()
+    assert reader.drain(10)
+    reader.stop()
+    inbox.close()
+    with closing(sqlite3.connect(outbox)) as db:
+        assert db.execute("SELECT COUNT(*) FROM held").fetchone() == (1,)
+    pipeline.close(0)
 
 
 def test_a_request_that_cannot_be_read_holds_up_no_other(
