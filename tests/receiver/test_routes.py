@@ -14,10 +14,14 @@ from hypothesis import strategies as st
 from otel_labelstudio.config import Settings
 from otel_labelstudio.delivery.targets import Destination
 from otel_labelstudio.errors import ConfigError
+from otel_labelstudio.pipeline import Pipeline, Position
 from otel_labelstudio.receiver.config_file import ConfigFile
+from otel_labelstudio.receiver.requests import Signal, decoded
+from otel_labelstudio.receiver.status import PROTOBUF
 from otel_labelstudio.routing import Router
 from otel_labelstudio.spans.model import Span
 from otel_labelstudio.tasks.binding import Mode
+from otel_labelstudio.testing import RecordingSink
 from otel_labelstudio.titles import TITLE_MAX_LENGTH, TITLE_MIN_LENGTH, title
 from tests.receiver.requests_made import ids, traces
 from tests.receiver.serving import Receiver, post
@@ -178,3 +182,19 @@ def test_calls_of_one_request_go_to_several_projects(outbox: Path, tmp_path: Pat
         found = {letter.call.service_name: json.loads(letter.destination) for letter in receiver.sink.letters}
     assert found["helpdesk"] == {"title": f"Support {datetime.now():%Y}", "route": "helpdesk"}
     assert found["shop"] == {"title": f"shop {datetime.now():%Y-%m}"}
+
+
+def test_the_title_is_of_when_a_request_was_received(tmp_path: Path) -> None:
+    """A request that waits to be read past midnight goes to the project of the day on which it was answered."""
+    settings = Settings.resolve(
+        {"outbox": str(tmp_path / "outbox.db"), "mode": "auto", "project_name": "%Y-%m-%d", "settle_s": 0},
+        needs_server=False,
+    )
+    sink = RecordingSink()
+    pipeline = Pipeline(settings, sink=sink, is_all_or_nothing=True)
+    received_at = datetime(2020, 2, 29, 23, 59, 59).timestamp()
+    telemetry = decoded(Signal.TRACES, PROTOBUF, traces("When?").SerializeToString())
+    pipeline.accept_spans(telemetry.spans, position=Position("inbox", 1, received_at))
+    assert pipeline.close(10)
+    (letter,) = sink.letters
+    assert Destination.loads(letter.destination) == Destination(title="2020-02-29")
