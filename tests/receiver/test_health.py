@@ -85,6 +85,7 @@ def test_an_inbox_that_is_full(outbox: Path, tmp_path: Path) -> None:
         assert next(watching).status == SERVING
         for _ in range(5):
             post(f"{receiver.http}/v1/traces", traces("Full?").SerializeToString(), Authorization="Bearer right")
+            receiver.read(0.5)  # the first fills the outbox, the others stay
         assert next(watching).status == NOT_SERVING
         assert post(f"{receiver.http}/readyz", b"", method="GET")[0] == 503
         assert status(stub) == NOT_SERVING
