@@ -224,10 +224,24 @@ def _secured(name: str, directory: Path, broker: Broker) -> str:
     return str(copy)
 
 
+def test_the_readme_has_every_variable_with_its_default() -> None:
+    """The table of the section on Kafka is that of the two files."""
+    files = "".join(
+        (CONFIGURATIONS / f"kafka-{side}.yaml").read_text(encoding="utf-8") for side in ("producer", "consumer")
+    )
+    table = re.findall(r"^\| `([A-Z_]+)` \| `([^`]*)` \|", _section(), re.MULTILINE)
+    assert dict(table) == dict(re.findall(r"\$\{env:(\w+):-([^}]*)\}", files))
+
+
+def _section() -> str:
+    """What the README says of Kafka."""
+    readme = (CONFIGURATIONS / "README.md").read_text(encoding="utf-8")
+    return readme.split("\n## Kafka\n")[1].split("\n## ")[0]
+
+
 def _documented_metrics() -> list[str]:
-    """Those of Collectors in the README's section on Kafka."""
-    section = (CONFIGURATIONS / "README.md").read_text(encoding="utf-8").split("\n## Kafka\n")[1].split("\n## ")[0]
-    return re.findall(r"\botelcol_\w+", section)
+    """Those of Collectors."""
+    return re.findall(r"\botelcol_\w+", _section())
 
 
 def _too_deep() -> bytes:
