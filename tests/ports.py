@@ -10,16 +10,21 @@ from otel_labelstudio.demo.ports import LOOPBACK
 # Below those that systems give to connections (Linux: from 32768 on). One of those may be gone while its server is
 # away, even to a client that tries to reach it there: a connection to a port of its own is possible
 _FIRST, _LAST = 10_000, 32_000
+# A server may not listen yet when the next one asks
+_given: set[int] = set()
 
 
 def steady_port() -> int:
-    """A port on which nobody listens now, and which no connection takes meanwhile."""
+    """A port on which nobody listens now, which no connection takes meanwhile, and which is given once."""
     for _ in range(1000):
         port = random.SystemRandom().randint(_FIRST, _LAST)
+        if port in _given:
+            continue
         with socket.socket() as probe:
             try:
                 probe.bind((LOOPBACK, port))
             except OSError:
                 continue
+        _given.add(port)
         return port
     raise AssertionError("no port is free")
