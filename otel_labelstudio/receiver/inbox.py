@@ -106,7 +106,7 @@ class Inbox:
                 self._read_to = found.end if found else segment.end
                 self._remove_read()
         except OSError as error:
-            raise OutboxError(f"the inbox cannot be read: {error.strerror or error}") from None
+            raise _cannot_be("read", error) from None
         return None
 
     def done(self, stored: StoredRequest) -> None:
@@ -120,7 +120,7 @@ class Inbox:
         try:
             _write_for_owner_only(path, b"".join(packed(stored.request, stored.received_at)))
         except OSError as error:
-            raise OutboxError(f"the inbox cannot be written: {error.strerror or error}") from None
+            raise _cannot_be("written", error) from None
         self.done(stored)
 
     def forget(self) -> None:
@@ -157,7 +157,7 @@ class Inbox:
             except OSError as error:
                 if self._active is not None and self._active.end != self._end:
                     self._active = None  # what was written in part could not be taken back
-                raise OutboxError(f"the inbox cannot be written: {error.strerror or error}") from None
+                raise _cannot_be("written", error) from None
             self._end = segment.end
 
     def _writable(self) -> Segment:
@@ -210,6 +210,10 @@ def _write_for_owner_only(path: Path, content: bytes) -> None:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
+
+
+def _cannot_be(done: str, error: OSError) -> OutboxError:
+    return OutboxError(f"the inbox cannot be {done}: {error.strerror or error}")
 
 
 def _unusable(directory: Path, error: OSError) -> ConfigError:

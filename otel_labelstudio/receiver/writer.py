@@ -1,4 +1,4 @@
-"""Into the inbox: a thread stores all requests that have come while it stored the ones before, in one transaction.
+"""Into the inbox: a thread stores all requests that have come while it stored the ones before, with one sync.
 
 A sync of the disk may take milliseconds, whatever it is for. So many senders share one, and the event loop waits for
 none.
