@@ -12,6 +12,7 @@
             ├── RetryableDeliveryError   try the same again, after `retry_after_s` where the server named a time
             ├── UnknownOutcomeError      it may or may not have happened: look before trying again
             ├── PausedDeliveryError      nothing will go through until somebody mends the cause; try now and then
+            ├── BlockedRequestError      something before the server refuses what some task says; others may pass
             └── RejectedTasksError       these tasks will never be taken as they are: dead letters
 
 No message holds an API key, a prompt or an answer.
@@ -70,7 +71,21 @@ class UnknownOutcomeError(DeliveryError):
 
 
 class PausedDeliveryError(DeliveryError):
-    """Something that only a person can mend: the key, the project, its labeling interface."""
+    """Something that only a person can mend: the key, the project, its labeling interface.
+
+    ``is_whole_server`` if it holds for every project of that server, as a wrong key does.
+    """
+
+    def __init__(self, message: str, *, is_whole_server: bool = False) -> None:
+        super().__init__(message)
+        self.is_whole_server = is_whole_server
+
+
+class BlockedRequestError(DeliveryError):
+    """Something in front of Label Studio, such as a firewall, refused this request; nothing was stored.
+
+    Other requests of ours pass. So do the tasks of this one, in smaller requests, but for that which gives offence.
+    """
 
 
 class RejectedTasksError(DeliveryError):

@@ -29,7 +29,7 @@ from otel_labelstudio import dialects, forking, holding
 from otel_labelstudio.calls import LLMCall
 from otel_labelstudio.config import Settings
 from otel_labelstudio.delivery.election import Election
-from otel_labelstudio.delivery.label_studio import LabelStudioServer
+from otel_labelstudio.delivery.label_studio.server import LabelStudioServer
 from otel_labelstudio.delivery.letters import DeadLetter, Put
 from otel_labelstudio.delivery.outbox import Outbox
 from otel_labelstudio.delivery.sink import LabelStudioSink, Sink, Waits

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 
 from otel_labelstudio.cli.settings import PROJECT, SERVER, add_setting_arguments, settings_from
 from otel_labelstudio.config import Settings
-from otel_labelstudio.delivery.label_studio import LabelStudioServer, Project
+from otel_labelstudio.delivery.label_studio.records import Project
+from otel_labelstudio.delivery.label_studio.server import LabelStudioServer
 from otel_labelstudio.errors import ConfigError, DeliveryError
 from otel_labelstudio.receiver.config_file import ConfigFile
 from otel_labelstudio.receiver.settings import ReceiverSettings

@@ -27,7 +27,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-from otel_labelstudio.delivery.label_studio import Imported, LabelStudioServer, StoredTask
+from otel_labelstudio.delivery.label_studio.records import Imported, StoredTask
+from otel_labelstudio.delivery.label_studio.server import LabelStudioServer
 from otel_labelstudio.delivery.letters import Letter
 from otel_labelstudio.delivery.outbox import Outbox
 from otel_labelstudio.delivery.targets import ProjectRules, Targets

@@ -13,7 +13,8 @@ from dataclasses import asdict, dataclass
 from functools import lru_cache
 
 from otel_labelstudio.calls import LLMCall
-from otel_labelstudio.delivery.label_studio import LabelStudioServer, Project
+from otel_labelstudio.delivery.label_studio.records import Project
+from otel_labelstudio.delivery.label_studio.server import LabelStudioServer
 from otel_labelstudio.errors import PausedDeliveryError, RetryableDeliveryError
 from otel_labelstudio.tasks.binding import (
     Binding,

@@ -7,7 +7,7 @@ from email.utils import format_datetime
 
 import pytest
 
-from otel_labelstudio.delivery.label_studio import _retry_after_s
+from otel_labelstudio.delivery.label_studio.answers import _retry_after_s
 from otel_labelstudio.delivery.retry import Backoff
 
 

@@ -22,7 +22,7 @@ from opentelemetry.sdk.trace.export import SpanExportResult
 
 from otel_labelstudio import LabelStudioSpanExporter
 from otel_labelstudio.delivery import retry, worker
-from otel_labelstudio.delivery.label_studio import LabelStudioServer
+from otel_labelstudio.delivery.label_studio.server import LabelStudioServer
 from otel_labelstudio.delivery.outbox import Outbox
 from tests.delivery.telemetry import trace_chat
 

@@ -1,0 +1,76 @@
+"""Which of a call's tasks are duplicates that we stored and nobody has touched: pure, from looks at the tasks.
+
+A request whose outcome is unknown may be carried out after it was given up, and its calls sent again. Each request has
+an id of its own, which stands in the meta of its tasks (`records.IMPORT_ID`), and holds a call once. So:
+
+- Two tasks with different import ids, both of requests that we sent for this call, are duplicates of each other.
+- A second task with the same import id was not stored by us: somebody copied it. Nor was one without an import id.
+- The oldest of ours stays. A younger one may go if its content is the same, it has no annotation, skipped or not, no
+  draft of any user and no comment, and nobody has ever written to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from otel_labelstudio.delivery.label_studio.records import META_KEY, StoredPrediction, TaskDetails
+
+
+class KeptReason(Enum):
+    """Why a second task of a call, or an equal prediction of a task, is not deleted."""
+
+    DELETION_OFF = "deletion is turned off"
+    NOT_OURS = "it is not certain that it was stored by us"
+    DIFFERENT = "its content is not that of the older one"
+    TOUCHED = "somebody has worked on it"
+    CHANGED_MEANWHILE = "one of both was moved, deleted or replaced meanwhile"
+    NOT_LOOKED_AT = "the server could not be asked about it"
+
+
+@dataclass(frozen=True, slots=True)
+class SentCall:
+    """A call whose tasks are looked up, and the import id of each request that held it."""
+
+    call_id: str
+    import_ids: frozenset[str]
+
+
+def ours_of(call: SentCall, tasks: Sequence[TaskDetails]) -> list[TaskDetails]:
+    """Of the tasks of one call the oldest of each import of ours, oldest first; a later one is somebody's copy."""
+    first: dict[str | None, TaskDetails] = {}
+    for task in sorted(tasks, key=lambda task: task.id):
+        if task.import_id in call.import_ids:
+            first.setdefault(task.import_id, task)
+    return list(first.values())
+
+
+def why_kept(older: TaskDetails, younger: TaskDetails) -> KeptReason | None:
+    """Why the younger one of two tasks of ours must be kept; None if it is a duplicate that nobody has touched."""
+    if younger.is_from_file:  # our requests are JSON
+        return KeptReason.NOT_OURS
+    if younger.data != older.data or _call_meta(younger) != _call_meta(older):
+        return KeptReason.DIFFERENT
+    if younger.has_work or younger.was_changed:
+        return KeptReason.TOUCHED
+    return None
+
+
+def equal_predictions(task: TaskDetails) -> list[StoredPrediction]:
+    """Those that say what an older one of the same task says, but for what a model within Label Studio says."""
+    known: set[str] = set()
+    equal = []
+    for prediction in sorted(task.predictions, key=lambda prediction: prediction.id):
+        if prediction.is_from_model:
+            continue
+        if prediction.content in known:
+            equal.append(prediction)
+        known.add(prediction.content)
+    return equal
+
+
+def _call_meta(task: TaskDetails) -> Mapping[str, Any]:
+    """What the meta says of the call; the rest of ours, such as the import id, differs between duplicates."""
+    return {key: value for key, value in task.meta.items() if key != META_KEY}
