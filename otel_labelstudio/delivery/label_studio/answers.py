@@ -34,6 +34,7 @@ KEY_HINT = (
     "check the API key (api_key, LABEL_STUDIO_API_KEY); a legacy token must be allowed under Organization > API Tokens "
     "Settings"
 )
+_CURE = "have it pass requests to /api/ that carry Label Studio's key, or set url to the server behind it"
 # Requests of ours that are too large for what stands before the server (RFC 9110, RFC 6585)
 _TOO_LARGE = (413, 414, 431)
 # Refusals that say nothing of what stands between
@@ -117,14 +118,18 @@ class Answer:
     def detail(self) -> str:
         """What a JSON answer says in words, on one line."""
         said = self.body.get("detail") if isinstance(self.body, Mapping) else None
-        text = "".join(c if c.isprintable() else " " for c in said) if isinstance(said, str) else ""
-        return text[:_LONGEST_DETAIL]
+        return printable(said) if isinstance(said, str) else ""
 
     @property
     def is_too_large(self) -> bool:
         """Whether the request was too large for the server or what stands before it; Label Studio's server answers with
         a page where an address is too long."""
         return self.status in _TOO_LARGE or (self.status == 400 and not self.is_json)
+
+
+def printable(text: str) -> str:
+    """What somebody else wrote, for a line of a log."""
+    return "".join(char if char.isprintable() else " " for char in text[:_LONGEST_DETAIL])
 
 
 def failure(operation: Operation, error: Exception, url: str, patience_s: float) -> DeliveryError:
@@ -151,19 +156,15 @@ def refusal(operation: Operation, answer: Answer, url: str) -> DeliveryError:
     message = f"{url} refused {operation.what} with HTTP status {status}{_said(operation, answer)}"
     wait_s = _retry_after_s(answer.headers)
     if status in (401, 403):
-        return PausedDeliveryError(f"{message}; {KEY_HINT}", is_whole_server=True)
+        return PausedDeliveryError(f"{message}; {KEY_HINT}", is_whole_server=status == 401)
     if status in (408, 429):
         return RetryableDeliveryError(message, wait_s)
-    if 300 <= status < 400:
-        target = answer.headers.get("location", "nowhere")
-        return PausedDeliveryError(
-            f"{url} redirects to {target}; set url (LABEL_STUDIO_URL) to that server", is_whole_server=True
-        )
-    if status < 300:
+    if 300 <= status < 400 and "location" in answer.headers:
+        return _redirect(answer, url)
+    if status < 400:
         message = f"{url} answered {operation.what} with something else than Label Studio's API does"
-    if status >= 500 or status < 300:
-        failure = UnknownOutcomeError if operation.is_import else RetryableDeliveryError
-        return failure(message, wait_s)
+    if status >= 500 or status < 400:
+        return (UnknownOutcomeError if operation.is_import else RetryableDeliveryError)(message, wait_s)
     if operation.has_content and status in (400, 413):
         return RejectedTasksError(message, _reasons(answer.body))
     if status == 404:
@@ -188,15 +189,21 @@ def shut_out(operation: Operation, answer: Answer, url: str) -> PausedDeliveryEr
         why = "a proxy in front of Label Studio asks for its own login"
     else:
         why = "something in front of Label Studio, such as a firewall, refuses all requests"
-    cure = "have it pass requests to /api/ that carry a key of Label Studio's, or set url to the server behind it"
-    return PausedDeliveryError(
-        f"{url} refused {operation.what} with HTTP status {answer.status}: {why}; {cure}", is_whole_server=True
+    message = f"{url} refused {operation.what} with HTTP status {answer.status}: {why}; {_CURE}"
+    return PausedDeliveryError(message, is_whole_server=True)
+
+
+def _redirect(answer: Answer, url: str) -> PausedDeliveryError:
+    target = printable(answer.headers["location"].split("?", 1)[0])
+    message = (
+        f"{url} redirects to {target}; set url (LABEL_STUDIO_URL) to that server; if it is a proxy's login, {_CURE}"
     )
+    return PausedDeliveryError(message, is_whole_server=True)
 
 
 def _said(operation: Operation, answer: Answer) -> str:
     """The server's own words, unless they may repeat a task."""
-    may_repeat = operation.has_content and answer.status not in (401, 403, 404)
+    may_repeat = answer.status >= 500 or (operation.has_content and answer.status not in (401, 403, 404))
     return f": {answer.detail}" if answer.detail and not may_repeat else ""
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import httpcore
 import httpx
@@ -26,6 +26,7 @@ from otel_labelstudio.delivery.label_studio.answers import (
     NotReachedError,
     RefusedError,
     UnusableKeyError,
+    printable,
 )
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class Connection:
             timeout=httpx.Timeout(None, connect=timeout_s, pool=timeout_s),
             follow_redirects=False,  # following turns a POST into a GET
             headers={"Accept-Encoding": "identity"},
-            event_hooks={"response": [_refuse_compressed, _refuse_errors]},
+            event_hooks={"response": [_refuse_compressed, _read_whole, _refuse_errors]},
         )
         _limit(self._client, allowance)
         try:
@@ -62,6 +63,7 @@ class Connection:
                 max_retries=0,
             )
         except ApiError as error:  # a token whose time is over
+            self._client.close()
             raise _unusable_key(error) from None
 
     def close(self) -> None:
@@ -83,8 +85,10 @@ class Connection:
                 headers={**self._keys.get_headers(), **(_JSON if body is not None else {})},
                 content=None if body is None else json.dumps(body).encode(),
             )
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             raise NotReachedError(type(error).__name__) from None
+        except httpx.ProxyError as error:  # of the environment's HTTPS_PROXY: it was not asked to pass anything yet
+            raise NotReachedError(f"the proxy refuses to connect: {printable(str(error))}") from None
         except httpx.TimeoutException as error:
             raise NoAnswerError(type(error).__name__, is_late=True) from None
         except httpx.HTTPError as error:
@@ -166,6 +170,15 @@ def _refuse_compressed(response: httpx.Response) -> None:
     """Before its body is read: nobody asked for it."""
     if response.headers.get("content-encoding", "identity") != "identity":
         raise httpx.DecodingError("a compressed answer")
+
+
+def _read_whole(response: httpx.Response) -> None:
+    """Into one buffer: httpx keeps a list of parts, which may be of a byte each, and the list larger than the limit."""
+    stream, body = cast("httpx.SyncByteStream", response.stream), bytearray()
+    for part in stream:
+        body += part
+    stream.close()
+    response.stream = httpx.ByteStream(bytes(body))
 
 
 def _refuse_errors(response: httpx.Response) -> None:

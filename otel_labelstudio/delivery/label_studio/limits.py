@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from time import monotonic
 
-MAX_RECEIVED_BYTES = 64 * 2**20
-"""Twice the largest import: the search for its calls answers with their data, and a call may be stored twice."""
+MAX_RECEIVED_BYTES = 32 * 2**20
+"""As large as the largest import. A search whose answer is larger is repeated for fewer calls."""
 
 MAX_PAGES = 100
 """Of 1,000 items each: more projects whose titles contain one text, or tasks of 100 calls, than any server holds."""

@@ -269,7 +269,7 @@ class LabelStudioServer:
         return self._connection
 
     def _refusal(self, operation: Operation, answer: Answer) -> DeliveryError:
-        """Of whom it is must be found out where the answer does not tell: nothing but a key is mended by a key."""
+        """Where an answer does not tell whose it is, a look at who we are does: no key mends what a firewall broke."""
         if not answer.may_be_a_proxys:
             return refusal(operation, answer, self.url)
         if operation.is_open or answer.asks_for_another_login:
@@ -278,8 +278,10 @@ class LabelStudioServer:
         try:
             _whoami(self._connected())
         except RefusedError as error:
-            is_servers = error.answer.is_json and error.answer.status in (401, 403)
-            return (refusal if is_servers else shut_out)(operation, error.answer, self.url)
+            look = error.answer
+            if look.may_be_a_proxys and not look.detail:
+                return shut_out(operation, look, self.url)
+            return refusal(Operation(operation.what), look, self.url)  # nothing happened: it was refused
         except Exception as error:
             return failure(WHOAMI, error, self.url, self._timeout_s)
         return blocked(operation, answer, self.url)
