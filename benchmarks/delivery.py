@@ -28,9 +28,9 @@ from langchain_core.outputs import ChatGeneration, LLMResult
 
 from otel_labelstudio.calls import LLMCall, Message, TextPart
 from otel_labelstudio.config import Settings
-from otel_labelstudio.delivery.outbox import Outbox
-from otel_labelstudio.delivery.written import body_of, key_of
 from otel_labelstudio.demo.label_studio import EmbeddedLabelStudio
+from otel_labelstudio.outbox import Outbox
+from otel_labelstudio.outbox.serialization import call_to_text, key_of
 from otel_labelstudio.pipeline import Pipeline
 from otel_labelstudio.tasks.binding import Mode, binding_from_label_config, default_label_config
 from otel_labelstudio.tasks.build import build_task
@@ -122,7 +122,7 @@ def accepted(count: int, directory: Path) -> float:
     for start in range(0, count, _PER_COMMIT):
         with outbox.transaction():
             for call in made[start : start + _PER_COMMIT]:
-                outbox.put(call, '{"title":"calls"}', due_at=0)
+                outbox.accepting.put(call, '{"title":"calls"}', due_at=0)
     took = time.perf_counter() - begin
     outbox.close()
     return took
@@ -130,7 +130,7 @@ def accepted(count: int, directory: Path) -> float:
 
 def inserted(count: int, directory: Path) -> float:
     """Seconds that SQLite takes to write the same rows, as texts that are ready."""
-    rows = [(key_of(call), '{"title":"calls"}', body_of(call)) for call in calls(count)]
+    rows = [(key_of(call), '{"title":"calls"}', call_to_text(call)) for call in calls(count)]
     db = sqlite3.connect(directory / uuid4().hex, isolation_level=None)
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = FULL")

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, NamedTuple, TypeAlias
 
 JSONObject: TypeAlias = Mapping[str, Any]
 
@@ -196,6 +196,14 @@ class Usage:
 _COUNTS = tuple(f.name for f in fields(Usage))
 
 
+class CallKey(NamedTuple):
+    """What tells readings apart: which span, and which of its prompts."""
+
+    trace_id: str
+    span_id: str
+    prompt_index: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LLMCall:
     """One inference call as telemetry tells of it.
@@ -233,6 +241,11 @@ class LLMCall:
     service_name: str | None = None
     error_type: str | None = None
     incomplete: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> CallKey:
+        """By which this reading of the call is known."""
+        return CallKey(self.trace_id, self.span_id, self.prompt_index)
 
     @property
     def model(self) -> str | None:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,8 @@ class Variable:
     help: str
     read: Callable[[Any], Any]
     default: Any = None
+    # What parameter and environment variable were called before
+    former: tuple[str, str] | None = None
 
 
 def _text(value: Any) -> str:
@@ -106,6 +109,13 @@ def _function(value: Any) -> Any:
     return found
 
 
+def _flag(value: Any) -> bool:
+    """As in the OpenTelemetry specification, but that anything else than the two words is an error."""
+    if isinstance(value, bool):
+        return value
+    return {"true": True, "false": False}[_text(value).strip().lower()]
+
+
 def _path(value: Any) -> str:
     return os.path.abspath(os.path.expanduser(_text(os.fspath(value))))
 
@@ -173,18 +183,34 @@ VARIABLES: tuple[Variable, ...] = (
         600.0,
     ),
     Variable(
-        "doubt_wait_s",
-        "OTEL_EXPORTER_LABELSTUDIO_DOUBT_WAIT_S",
-        "seconds before a call whose import may still be carried out, and is not there, is sent again",
+        "resend_wait_s",
+        "OTEL_EXPORTER_LABELSTUDIO_RESEND_WAIT_S",
+        "seconds to wait before re-sending a call whose import timed out and was not found",
         _seconds,
         30.0,
+        former=("doubt_wait_s", "OTEL_EXPORTER_LABELSTUDIO_DOUBT_WAIT_S"),
     ),
     Variable(
-        "audit_wait_s",
-        "OTEL_EXPORTER_LABELSTUDIO_AUDIT_WAIT_S",
-        "seconds after which a delivered call that was in doubt is looked up once more, for twins",
+        "recheck_wait_s",
+        "OTEL_EXPORTER_LABELSTUDIO_RECHECK_WAIT_S",
+        "seconds after which a delivered call whose outcome was unknown is looked up again, for duplicates",
         _seconds,
         3600.0,
+        former=("audit_wait_s", "OTEL_EXPORTER_LABELSTUDIO_AUDIT_WAIT_S"),
+    ),
+    Variable(
+        "delete_duplicates",
+        "OTEL_EXPORTER_LABELSTUDIO_DELETE_DUPLICATES",
+        "true or false: delete a second task of a call that this exporter stored and that nobody has touched",
+        _flag,
+        True,
+    ),
+    Variable(
+        "max_new_projects",
+        "OTEL_EXPORTER_LABELSTUDIO_MAX_NEW_PROJECTS",
+        "projects that may be created in twelve hours, unless more were in use the day before; further calls wait",
+        _positive_int,
+        100,
     ),
     Variable(
         "outbox",
@@ -235,8 +261,10 @@ class Settings:
     settle_s: float
     timeout_s: float
     import_timeout_s: float
-    doubt_wait_s: float
-    audit_wait_s: float
+    resend_wait_s: float
+    recheck_wait_s: float
+    delete_duplicates: bool
+    max_new_projects: int
     outbox: str | None
     outbox_max_calls: int
     outbox_max_bytes: int
@@ -254,7 +282,7 @@ class Settings:
         ``fallbacks`` hold where neither says anything. With ``needs_server=False`` neither an API key nor an address is
         asked for. Raises `ConfigError`.
         """
-        arguments, fallbacks = arguments or {}, fallbacks or {}
+        arguments, fallbacks = _renamed(arguments or {}), _renamed(fallbacks or {})
         unknown = sorted((arguments.keys() | fallbacks.keys()) - {v.name for v in VARIABLES})
         if unknown:
             raise ConfigError(f"There is no setting {unknown[0]!r}; there are {', '.join(v.name for v in VARIABLES)}.")
@@ -284,7 +312,7 @@ class Settings:
     def replaced(self, arguments: Mapping[str, Any]) -> Settings:
         """These settings with others, by parameter name, in the place of some; raises `ConfigError`."""
         known = {variable.name: variable for variable in VARIABLES}
-        values = {name: _read_value(known[name], name, value) for name, value in arguments.items()}
+        values = {name: _read_value(known[name], name, value) for name, value in _renamed(arguments).items()}
         settings = replace(self, **values)
         settings._check()
         return settings
@@ -328,10 +356,31 @@ def read_setting(variable: Variable, argument: Any, fallback: Any = None) -> Any
     sources = (
         (variable.name, argument),
         (variable.environment, os.environ.get(variable.environment)),
+        *_former_environment(variable),
         (variable.name, fallback),
     )
     name, value = next(((name, value) for name, value in sources if value is not None and value != ""), ("", None))
     return None if value is None else _read_value(variable, name, value)
+
+
+def _renamed(arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The arguments under the names that their settings have now."""
+    names = {variable.former[0]: variable.name for variable in VARIABLES if variable.former}
+    for former in names.keys() & arguments.keys():
+        _say_renamed(former, names[former])
+    return {names.get(name, name): value for name, value in arguments.items()}
+
+
+def _former_environment(variable: Variable) -> Iterator[tuple[str, str]]:
+    value = os.environ.get(variable.former[1]) if variable.former else None
+    if variable.former and value:
+        _say_renamed(variable.former[1], variable.environment)
+        yield variable.former[1], value
+
+
+@cache
+def _say_renamed(former: str, name: str) -> None:
+    _logger.warning("%s is called %s now. The former name works still.", former, name)
 
 
 def _read_value(variable: Variable, name: str, value: Any) -> Any:
@@ -339,7 +388,7 @@ def _read_value(variable: Variable, name: str, value: Any) -> Any:
         return variable.read(value)
     except OSError as error:
         why = error.strerror or "cannot be read"
-    except (ValueError, TypeError, ImportError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, ImportError, AttributeError) as error:
         why = str(error) if isinstance(error, ImportError | AttributeError) else "not a valid value"
     is_secret = variable.name == "api_key" or (variable.name == "url" and "@" in str(value))
     shown = "" if is_secret else f" {str(value)[:100]!r}"

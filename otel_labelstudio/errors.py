@@ -12,6 +12,7 @@
             ├── RetryableDeliveryError   try the same again, after `retry_after_s` where the server named a time
             ├── UnknownOutcomeError      it may or may not have happened: look before trying again
             ├── PausedDeliveryError      nothing will go through until somebody mends the cause; try now and then
+            │   └── ProjectLimitError    as many projects were created as may be
             ├── BlockedRequestError      something before the server refuses what some task says; others may pass
             └── RejectedTasksError       these tasks will never be taken as they are: dead letters
 
@@ -86,6 +87,10 @@ class BlockedRequestError(DeliveryError):
 
     Other requests of ours pass. So do the tasks of this one, in smaller requests, but for that which gives offence.
     """
+
+
+class ProjectLimitError(PausedDeliveryError):
+    """The project does not exist, and as many were created lately as may be."""
 
 
 class RejectedTasksError(DeliveryError):

@@ -12,8 +12,8 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from otel_labelstudio.calls import LLMCall
 from otel_labelstudio.config import Settings
-from otel_labelstudio.delivery.letters import DeadLetter
 from otel_labelstudio.errors import ConfigError
+from otel_labelstudio.outbox.entry import DeadLetter
 from otel_labelstudio.pipeline import Pipeline
 from otel_labelstudio.spans.from_sdk import span_from_sdk
 
@@ -45,14 +45,17 @@ class LabelStudioSpanExporter(SpanExporter):
         settle_s: float | None = None,
         timeout_s: float | None = None,
         import_timeout_s: float | None = None,
-        doubt_wait_s: float | None = None,
-        audit_wait_s: float | None = None,
+        resend_wait_s: float | None = None,
+        recheck_wait_s: float | None = None,
+        delete_duplicates: bool | None = None,
+        max_new_projects: int | None = None,
         outbox: str | None = None,
         outbox_max_calls: int | None = None,
         outbox_max_bytes: int | None = None,
+        **former_names: Any,
     ) -> None:
-        arguments = {name: value for name, value in locals().items() if name not in ("self", "__class__")}
-        self._pipeline: Pipeline | None = Pipeline.open(Settings.resolve(arguments))
+        arguments = {n: v for n, v in locals().items() if n not in ("self", "__class__", "former_names")}
+        self._pipeline: Pipeline | None = Pipeline.open(Settings.resolve({**arguments, **former_names}))
         self._is_shut_down = False
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:

@@ -1,13 +1,14 @@
 """The one way through the house. Read this first.
 
-    bytes, ReadableSpan --decode--> Span --read--> reading --filter, outbox, settle--> call --build--> Task --deliver-->
+    bytes, ReadableSpan --decode--> Span --read--> reading --redact--> (outbox)
+                                                  (outbox) --settle--> call --build--> task --deliver--> Label Studio
 
 ============  =============================================================================================
 decode        ``spans/``     a door makes `Span` and `LogRecord` of what it receives
 read          ``dialects/``  a dialect makes `LLMCall` of a span, or says why it gives none
-filter        ``filters.py``   a function of the user's: from a call to a call or None
-outbox        ``delivery/outbox.py``   accepted means: here; the destination is fixed here (``routing.py``)
-settle        ``folding.py``, ``holding.py``   the readings of one call become one; content finds its span
+redact        ``selection.py``  the user's filter and the bound on media; the destination is fixed here too
+outbox        ``outbox/``    accepted means: here
+settle        ``settle/``    the readings of one call become one; content in log records finds its span
 build         ``tasks/``     a call and the project's labeling configuration give a task
 deliver       ``delivery/``  the worker brings what is pending to the sink
 ============  =============================================================================================
@@ -22,24 +23,28 @@ import time
 import weakref
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
 
-from otel_labelstudio import dialects, forking, holding
+from otel_labelstudio import dialects, forking
 from otel_labelstudio.calls import LLMCall
 from otel_labelstudio.config import Settings
+from otel_labelstudio.delivery.deliveries import Deliveries
 from otel_labelstudio.delivery.election import Election
+from otel_labelstudio.delivery.housekeeping import Housekeeping, Settling
 from otel_labelstudio.delivery.label_studio.server import LabelStudioServer
-from otel_labelstudio.delivery.letters import DeadLetter, Put
-from otel_labelstudio.delivery.outbox import Outbox
-from otel_labelstudio.delivery.sink import LabelStudioSink, Sink, Waits
+from otel_labelstudio.delivery.label_studio.sink import LabelStudioSink, Waits
+from otel_labelstudio.delivery.rechecks import Rechecks
+from otel_labelstudio.delivery.sink import Sink
 from otel_labelstudio.delivery.worker import Worker
 from otel_labelstudio.dialects.shared.spanless import is_content_event
 from otel_labelstudio.errors import OutboxError, OutboxFullError
-from otel_labelstudio.filters import filtered
-from otel_labelstudio.holding import Addressed, HeldTelemetry
-from otel_labelstudio.media import without_large_media
+from otel_labelstudio.outbox import Outbox
+from otel_labelstudio.outbox.entry import DeadLetter, Put
 from otel_labelstudio.routing import Route, Router, rules_of
+from otel_labelstudio.selection import Addressed, Selection
+from otel_labelstudio.settle.due import Settler
+from otel_labelstudio.settle.held import fate, waits_for_log_records
+from otel_labelstudio.skips import Skips
 from otel_labelstudio.spans.model import LogRecord, Span, SpanIds
 from otel_labelstudio.telemetry import Telemetry
 
@@ -56,6 +61,17 @@ class Position:
     source: str
     number: int
     received_at: float
+
+
+@dataclass(slots=True)
+class _Arrived:
+    """What came together: readings with their destinations, telemetry that waits to be read, what was skipped, and what
+    became of spans of LLM calls."""
+
+    readings: list[Addressed] = field(default_factory=list)
+    waiting: list[Span | LogRecord] = field(default_factory=list)
+    skips: list[dialects.Skip] = field(default_factory=list)
+    seen: list[tuple[SpanIds, str]] = field(default_factory=list)
 
 
 class Pipeline:
@@ -112,32 +128,22 @@ class Pipeline:
         of them were read.
         """
         accepted_at = position.received_at if position else self._clock()
-        readings: list[Addressed] = []
-        waiting: list[Span] = []
-        skipped: list[tuple[dialects.Skip, Span]] = []
+        arrived = _Arrived()
         received = 0
         for span in spans:
             received += 1
-            reading = self._read(span)
-            if self.joins_log_records and holding.may_lack_log_records(reading):
-                waiting.append(span)
-            elif isinstance(reading, dialects.Skip):
-                skipped.append((reading, span))
-            else:
-                readings += self._addressed(reading, accepted_at, span)
-        is_whole = self._store(readings, [(holding.SPAN, span) for span in waiting], position=position)
+            self._receive(span, accepted_at, arrived)
+        is_whole = self._store(arrived, position=position)
         self.telemetry.count("spans.received", received)
         self._pass_over(strangers)
-        for skip, span in skipped:
-            self._skip(skip)
-            if self.joins_log_records and skip.reason is dialects.SkipReason.NOT_GENAI:
-                self._strangers.append((span.trace_id, span.span_id))
+        for skip in arrived.skips:
+            self._skips.count(skip)
         return is_whole
 
     def accept_log_records(self, log_records: Iterable[LogRecord], *, position: Position | None = None) -> bool:
         """Hold the records with content of LLM calls until their spans are there; False when some did not fit."""
         content = [record for record in log_records if is_content_event(record)]
-        is_whole = self._store([], [(holding.LOG_RECORD, record) for record in content], position=position)
+        is_whole = self._store(_Arrived(waiting=list(content)), position=position)
         self.telemetry.count("log_records.received", len(content))
         return is_whole
 
@@ -146,19 +152,20 @@ class Pipeline:
 
         ``may_be_stored`` has each looked up before it is imported, for calls that an earlier run may have delivered.
         """
-        return self._store(self._addressed(calls, self._clock()), [], may_be_stored=may_be_stored)
+        readings = self._selection.addressed(calls, self._clock())
+        return self._store(_Arrived(readings), may_be_stored=may_be_stored)
 
     def take_up_what_was_left(self) -> None:
-        """An earlier run's calls, and its audits, do not wait for this one's first call."""
+        """An earlier run's calls, and its rechecks, do not wait for this one's first call."""
         try:
-            if self.settings.outbox and (len(self._outbox) or self._outbox.next_audit_at() < float("inf")):
+            if self.settings.outbox and (len(self._outbox) or self._outbox.queue.next_recheck_in_s() < float("inf")):
                 self._worker.notify()
         except OutboxError as error:
-            _logger.error("What an earlier run left cannot be told: %s", error)  # noqa: TRY400
+            _logger.error("Cannot read what an earlier run left in the outbox: %s", error)  # noqa: TRY400
 
     def read_to(self, source: str) -> int:
         """The number of the last position of a source from which something was stored; 0 if nothing was."""
-        return int(self._outbox.noted(_read_to(source)) or 0)
+        return int(self._outbox.notes.read(_read_to(source)) or 0)
 
     def flush(self, timeout_s: float) -> bool:
         """Settle and deliver what waits; whether all of it was delivered within the time."""
@@ -172,15 +179,16 @@ class Pipeline:
                 return True
             if _open_pipelines.get(self.settings) is self:
                 del _open_pipelines[self.settings]
+        deadline = time.monotonic() + timeout_s
         is_empty = self._worker.drain(timeout_s, is_last=True)
-        self._worker.stop()
+        self._worker.stop(deadline - time.monotonic())
         if not is_empty:
             self._say_what_is_left()
         return is_empty
 
     def dead_letters(self) -> list[DeadLetter]:
         """The calls that were refused for good."""
-        return self._outbox.dead_letters()
+        return self._outbox.dead_letters.all()
 
     def _build_stages(self) -> None:
         settings = self.settings
@@ -189,6 +197,8 @@ class Pipeline:
         self._warnings: set[str] = set()
         # Spans of the application's own, in whose context an instrumentation may have written a call's log records
         self._strangers: deque[SpanIds] = deque(maxlen=_STRANGERS)
+        self._skips = Skips(self.telemetry, self._warn_once)
+        self._selection = Selection(settings, self._router, self.telemetry, self._warn_once)
         self._outbox = Outbox(
             settings.outbox,
             max_calls=settings.outbox_max_calls,
@@ -196,31 +206,60 @@ class Pipeline:
             clock=self._clock,
         )
         self.telemetry.watch(self._outbox)
-        self._held = HeldTelemetry(
-            self._outbox,
-            self.telemetry,
-            address=lambda calls, span: self._addressed(calls, self._clock(), span),
-            skip=self._skip,
-            settle_s=settings.settle_s,
-            clock=self._clock,
-        )
-        sink = self._given_sink or LabelStudioSink(
-            LabelStudioServer(settings.url, settings.api_key, settings.timeout_s, settings.import_timeout_s),
-            rules_of(settings),
-            Waits(settings.doubt_wait_s, settings.audit_wait_s),
-            self.telemetry,
-            self._clock,
-            self._router.rules,
-        )
-        self._worker = Worker(
+        sink = self._given_sink or self._label_studio()
+        deliveries = Deliveries(
             self._outbox,
             sink,
             self.telemetry,
-            settle=self._settle,
-            election=Election(settings.outbox),
             batch_size=settings.batch_size,
+            max_new_projects=settings.max_new_projects,
+        )
+        jobs = (
+            Housekeeping(self._outbox),
+            Settling(self._outbox, self._settler()),
+            deliveries,
+            Rechecks(self._outbox.queue, sink),
+        )
+        self._worker = Worker(self._outbox, deliveries, jobs, Election(settings.outbox))
+
+    def _settler(self) -> Settler:
+        return Settler(
+            self._outbox,
+            self._selection,
+            self.telemetry,
+            self._skips,
+            self._strangers,
+            settle_s=self.settings.settle_s,
             clock=self._clock,
         )
+
+    def _label_studio(self) -> LabelStudioSink:
+        settings = self.settings
+        return LabelStudioSink(
+            LabelStudioServer(settings.url, settings.api_key, settings.timeout_s, settings.import_timeout_s),
+            rules_of(settings),
+            Waits(settings.resend_wait_s, settings.recheck_wait_s),
+            self.telemetry,
+            self._clock,
+            self._router.rules,
+            deletes_duplicates=settings.delete_duplicates,
+        )
+
+    def _receive(self, span: Span, accepted_at: float, arrived: _Arrived) -> None:
+        reading = self._read(span)
+        if self.joins_log_records and waits_for_log_records(reading):
+            arrived.waiting.append(span)
+            return
+        if isinstance(reading, dialects.Skip):
+            arrived.skips.append(reading)
+        else:
+            arrived.readings += self._selection.addressed(reading, accepted_at, span)
+        if not self.joins_log_records:
+            return
+        if isinstance(reading, dialects.Skip) and reading.reason is dialects.SkipReason.NOT_GENAI:
+            self._strangers.append((span.trace_id, span.span_id))
+        else:
+            arrived.seen.append(((span.trace_id, span.span_id), fate(reading).value))
 
     def _read(self, span: Span) -> tuple[LLMCall, ...] | dialects.Skip:
         try:
@@ -235,42 +274,29 @@ class Pipeline:
         if self.joins_log_records:
             self._strangers.extend(strangers)
 
-    def _addressed(self, calls: Iterable[LLMCall], accepted_at: float, span: Span | None = None) -> list[Addressed]:
-        """What the filter lets through of the calls of a span, and where it goes."""
-        kept = filtered(calls, self.settings.call_filter, self.telemetry, self._warn_once)
-        if not kept:
-            return []
-        destination = self._router.destination(span, datetime.fromtimestamp(accepted_at)).dumps()
-        return [(call, destination) for call in kept]
-
-    def _store(
-        self,
-        readings: list[Addressed],
-        held: list[tuple[str, Span | LogRecord]],
-        *,
-        may_be_stored: bool = False,
-        position: Position | None = None,
-    ) -> bool:
+    def _store(self, arrived: _Arrived, *, may_be_stored: bool = False, position: Position | None = None) -> bool:
         """One transaction for all that came together."""
-        if not readings and not held:
+        readings, waiting = arrived.readings, arrived.waiting
+        if not readings and not waiting and not arrived.seen:
             return True
-        readings = [(without_large_media(call, self.settings.media_max_bytes), to) for call, to in readings]
         due_at = self._clock() + self.settings.settle_s
+        accepting = self._outbox.accepting
         try:
             with self._outbox.transaction():
                 is_empty = not len(self._outbox)
                 self._was_full &= not is_empty
-                put = [self._outbox.put(call, to, due_at=due_at, in_doubt=may_be_stored) for call, to in readings]
-                fit = [self._outbox.hold(kind, holding.to_body(t), due_at=due_at) for kind, t in held]
+                put = [accepting.put(call, to, due_at=due_at, may_be_stored=may_be_stored) for call, to in readings]
+                fit = [accepting.hold(telemetry, due_at=due_at) for telemetry in waiting]
+                accepting.note_seen(arrived.seen)
                 dropped = put.count(Put.FULL) + fit.count(False)
                 if dropped and self._is_all_or_nothing:
                     raise OutboxFullError("the outbox is full", is_hopeless=is_empty)
                 if position:
-                    self._outbox.note(_read_to(position.source), str(position.number))
+                    self._outbox.notes.write(_read_to(position.source), str(position.number))
         except OutboxError as error:
             if self._is_all_or_nothing:
                 raise
-            self.telemetry.count("calls.dropped", len(readings) + len(held), reason="outbox_error")
+            self.telemetry.count("calls.dropped", len(readings) + len(waiting), reason="outbox_error")
             if not self._is_outbox_broken:
                 _logger.error("New calls are dropped: %s", error)  # noqa: TRY400 - the message says it all
             self._is_outbox_broken = True
@@ -288,16 +314,6 @@ class Pipeline:
         self._worker.notify()
         return not dropped
 
-    def _settle(self, due_by: float) -> None:
-        """What has waited long enough becomes calls; on the worker's thread."""
-        self._held.settle(due_by, self._strangers)
-        self.telemetry.count("calls.late_twins", self._outbox.settle(due_by))
-
-    def _skip(self, skip: dialects.Skip) -> None:
-        self.telemetry.count("spans.skipped", reason=skip.reason.value)
-        if skip.hint:
-            self._warn_once(f"LLM calls arrive without their content: {skip.hint}")
-
     def _warn_once(self, text: str) -> None:
         if text not in self._warnings:
             self._warnings.add(text)
@@ -307,7 +323,7 @@ class Pipeline:
         try:
             left = len(self._outbox)
         except OutboxError as error:
-            _logger.error("What is left in the outbox cannot be told: %s", error)  # noqa: TRY400
+            _logger.error("Cannot read what is left in the outbox: %s", error)  # noqa: TRY400
             return
         if self.settings.outbox:
             _logger.warning("%d calls stay in the outbox %s for the next start.", left, self.settings.outbox)

@@ -29,8 +29,8 @@ from typing import Literal, TypeAlias
 from otel_labelstudio.calls import LLMCall
 from otel_labelstudio.dialects import Skip, SkipReason
 from otel_labelstudio.errors import ConfigError, DecodeError, LabelStudioExportError
-from otel_labelstudio.folding import FoldedCall, fold
-from otel_labelstudio.joining import join
+from otel_labelstudio.settle.fold import FoldedCall, fold
+from otel_labelstudio.settle.log_records import join
 from otel_labelstudio.spans.collector_files import (
     Torn,
     holds_object,

@@ -7,11 +7,12 @@
 ``log_records.unmatched``  log records without ids of which nobody could tell the span
 ``calls.accepted``         readings of calls that were put into the outbox
 ``calls.repeated``         readings that were there already: the same span and prompt
-``calls.late_twins``       readings of a call that had been settled before
+``calls.late_duplicates``  readings of a call that had been settled before
 ``calls.dropped``          calls that were lost or filtered out, by reason
 ``tasks.delivered``        calls that are tasks of Label Studio, with their predictions
 ``tasks.rejected``         calls that became dead letters, by reason
-``tasks.twins_removed``    tasks that Label Studio had stored twice
+``tasks.duplicates_removed``  tasks of ours that Label Studio had stored twice, and that nobody had touched
+``tasks.duplicates_kept``     second tasks of a call, and equal predictions, that were left, by reason
 ``predictions.repaired``   predictions that Label Studio had lost and that were added
 ``predictions.removed``    predictions that Label Studio had stored twice
 ``deliveries.failed``      tries that failed, by the error's type
@@ -43,11 +44,12 @@ from opentelemetry import metrics
 
 _COUNTERS = (
     *("spans.received", "spans.skipped", "log_records.received", "log_records.unmatched"),
-    *("calls.accepted", "calls.repeated", "calls.late_twins", "calls.dropped"),
+    *("calls.accepted", "calls.repeated", "calls.late_duplicates", "calls.dropped"),
     *(
         "tasks.delivered",
         "tasks.rejected",
-        "tasks.twins_removed",
+        "tasks.duplicates_removed",
+        "tasks.duplicates_kept",
         "predictions.repaired",
         "predictions.removed",
         "deliveries.failed",

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from otel_labelstudio.calls import LLMCall
-from otel_labelstudio.delivery.letters import Letter
-from otel_labelstudio.delivery.outbox import Outbox
+from otel_labelstudio.delivery.results import Delivered, Result
+from otel_labelstudio.delivery.sink import Terms
+from otel_labelstudio.outbox.entry import CallToRecheck, OutboxEntry
 
 
 class RecordingSink:
@@ -19,18 +20,22 @@ class RecordingSink:
     def __init__(self, *failures: Exception) -> None:
         self._lock = threading.Lock()
         self._failures = list(failures)
-        self._letters: list[Letter] = []
+        self._entries: list[OutboxEntry] = []
 
-    def deliver(self, destination: str, letters: Sequence[Letter], outbox: Outbox) -> int:  # noqa: ARG002 - the sink's form
+    def deliver(self, destination: str, entries: Sequence[OutboxEntry], terms: Terms) -> Iterator[Result]:  # noqa: ARG002 - the sink's form
         with self._lock:
             if self._failures:
                 raise self._failures.pop(0)
-            self._letters += letters
-            outbox.mark_delivered(letters)
-            return len(letters)
+            self._entries += entries
+        yield Delivered(entries)
 
-    def audit(self, destination: str, call_ids: Sequence[str], outbox: Outbox) -> None:  # noqa: ARG002
-        outbox.mark_audited(call_ids)
+    def takes_calls(self, destination: str) -> bool:  # noqa: ARG002
+        """It does."""
+        return True
+
+    def recheck(self, destination: str, calls: Sequence[CallToRecheck]) -> list[str]:  # noqa: ARG002
+        """Nothing is stored twice here."""
+        return [call.call_id for call in calls]
 
     def hurry(self, deadline: float) -> None:
         """Nothing lasts here."""
@@ -39,12 +44,12 @@ class RecordingSink:
         """There is nothing to close."""
 
     @property
-    def letters(self) -> list[Letter]:
+    def entries(self) -> list[OutboxEntry]:
         """What was delivered so far, in that order."""
         with self._lock:
-            return list(self._letters)
+            return list(self._entries)
 
     @property
     def calls(self) -> list[LLMCall]:
         """The calls that were delivered so far."""
-        return [letter.call for letter in self.letters]
+        return [entry.call for entry in self.entries]

@@ -10,7 +10,8 @@ from dataclasses import replace
 import pytest
 
 from otel_labelstudio.calls import LLMCall, Message, TextPart, ToolCallPart, ToolCallResponsePart, Usage
-from otel_labelstudio.folding import CallKey, closest_call, fingerprints, fold, is_same_call, richer
+from otel_labelstudio.settle.fold import fold, richer
+from otel_labelstudio.settle.same_call import closest_call, fingerprints, is_same_call
 
 SECOND = 1_000_000_000
 START = 1_790_000_000 * SECOND
@@ -121,7 +122,7 @@ def test_prompts_of_one_span_stay_apart() -> None:
 def test_a_span_that_came_twice_is_one_call() -> None:
     """A Collector that retries sends the same span again."""
     (call,) = fold([FRAMEWORK, FRAMEWORK])
-    assert call.keys == (CallKey.of(FRAMEWORK),)
+    assert call.keys == (FRAMEWORK.key,)
 
 
 def test_equality_does_not_depend_on_how_a_dialect_writes() -> None:
@@ -223,7 +224,7 @@ def test_the_richest_reading_wins_whole_and_all_keys_are_told() -> None:
     rich = replace(CLIENT, usage=Usage(18, 7), tool_definitions=({"name": "weather"},))
     (call,) = fold([FRAMEWORK, rich])
     assert call.call is rich
-    assert call.keys == (CallKey.of(rich), CallKey.of(FRAMEWORK))
+    assert call.keys == (rich.key, FRAMEWORK.key)
 
 
 def test_a_whole_reading_beats_one_that_was_cut() -> None:

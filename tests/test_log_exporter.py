@@ -49,7 +49,7 @@ def application() -> Iterator[Application]:
     sink = RecordingSink()
     spans, records = LabelStudioSpanExporter(**SETTINGS), LabelStudioLogRecordExporter(**SETTINGS)
     assert spans._pipeline is records._pipeline
-    spans._pipeline._worker._sink = sink
+    spans._pipeline._worker._deliveries._sink = sink
     traces, logs = TracerProvider(), LoggerProvider()
     traces.add_span_processor(SimpleSpanProcessor(spans))
     logs.add_log_record_processor(SimpleLogRecordProcessor(records))

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from otel_labelstudio.cli import main
 from otel_labelstudio.config import Settings
-from otel_labelstudio.delivery.letters import Letter
-from otel_labelstudio.delivery.outbox import Outbox
+from otel_labelstudio.delivery.results import Dead, Delivered, Result
+from otel_labelstudio.delivery.sink import Terms
+from otel_labelstudio.outbox.entry import OutboxEntry
 from otel_labelstudio.pipeline import Pipeline
 from otel_labelstudio.recordings import read_calls
 from otel_labelstudio.testing import RecordingSink
@@ -20,11 +21,11 @@ CALLS = read_calls([Path(__file__).parent / "data" / "langchain-tools.pb"])
 
 
 class RefusingSink(RecordingSink):
-    """Buries the first letter, and delivers the rest."""
+    """Refuses the first call, and delivers the rest."""
 
-    def deliver(self, destination: str, letters: Sequence[Letter], outbox: Outbox) -> int:
-        outbox.mark_dead(letters[0], "it does not fit")
-        return 1 + super().deliver(destination, letters[1:], outbox)
+    def deliver(self, destination: str, entries: Sequence[OutboxEntry], terms: Terms) -> Iterator[Result]:
+        yield Dead(entries[0], "it does not fit", "refused")
+        yield Delivered(entries[1:])
 
 
 @pytest.fixture

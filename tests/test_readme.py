@@ -27,6 +27,8 @@ def row(variable: Variable) -> str:
     default = variable.default.value if isinstance(variable.default, Enum) else variable.default
     if isinstance(default, float):
         default = f"{default:g}"
+    if isinstance(default, bool):
+        default = str(default).lower()
     shown = "" if default is None else f"`{default}`"
     return f"| `{variable.name}` | `{variable.environment}` | {shown} | {variable.help} |"
 

@@ -11,7 +11,7 @@ import pytest
 from otel_labelstudio.cli import parser
 from otel_labelstudio.cli.serve import _DEFAULTS as SERVE_DEFAULTS
 from otel_labelstudio.config import VARIABLES
-from otel_labelstudio.delivery.outbox import MAX_KEYS
+from otel_labelstudio.outbox.retention import MAX_KEYS
 from otel_labelstudio.receiver.settings import VARIABLES as RECEIVER_VARIABLES
 from otel_labelstudio.receiver.settings import ReceiverSettings
 

@@ -14,8 +14,8 @@ from typing import Any
 from otel_labelstudio.cli.inputs import Input, add_input_arguments, print_summary, read_input
 from otel_labelstudio.cli.settings import add_setting_arguments, settings_from
 from otel_labelstudio.config import Settings
-from otel_labelstudio.delivery.written import key_of
 from otel_labelstudio.media import without_large_media
+from otel_labelstudio.outbox.serialization import key_of
 from otel_labelstudio.tasks.binding import binding_from_label_config, default_label_config, refusal
 from otel_labelstudio.tasks.build import build_task, is_chat
 from otel_labelstudio.tasks.mend import mend

@@ -15,10 +15,10 @@ from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 
-from otel_labelstudio.delivery.letters import OutboxStatus
-from otel_labelstudio.delivery.outbox import Outbox
-from otel_labelstudio.delivery.targets import Destination
+from otel_labelstudio.destinations.destination import Destination
 from otel_labelstudio.errors import ConfigError
+from otel_labelstudio.outbox import Outbox
+from otel_labelstudio.outbox.entry import OutboxStatus
 
 _UNBOUNDED = 2**62
 
@@ -41,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _status(outbox: Outbox, options: argparse.Namespace) -> None:
-    status = outbox.status()
+    status = outbox.notes.status()
     if options.json:
         print(json.dumps(asdict(status)))
         return
@@ -58,21 +58,28 @@ def _further(status: OutboxStatus) -> list[tuple[str, str]]:
         ("bytes waiting", str(status.waiting_bytes)),
         ("oldest waits for", "-" if status.oldest_age_s is None else f"{status.oldest_age_s:.0f} s"),
         ("delivered in the last minute", str(status.delivered_last_minute)),
+        ("last delivery", _when(status.last_delivered_at)),
+        ("last looked at by an exporter", _when(status.delivery_seen_at)),
+        *((f"paused: {Destination.loads(where)}", why) for where, why in status.paused.items()),
         ("last error", error),
     ]
 
 
+def _when(seconds: float | None) -> str:
+    return "never" if seconds is None else _time(seconds)
+
+
 def _list(outbox: Outbox, _: argparse.Namespace) -> None:
-    for letter in outbox.dead_letters():
+    for letter in outbox.dead_letters.all():
         print(f"{_time(letter.died_at)}  {Destination.loads(letter.destination)}  {letter.call_id}  {letter.reason}")
 
 
 def _retry(outbox: Outbox, _: argparse.Namespace) -> None:
-    print(f"{outbox.retry_dead()} dead letters wait for delivery again.")
+    print(f"{outbox.dead_letters.retry()} dead letters wait for delivery again.")
 
 
 def _purge(outbox: Outbox, _: argparse.Namespace) -> None:
-    print(f"{outbox.purge_dead()} dead letters were removed.")
+    print(f"{outbox.dead_letters.purge()} dead letters were removed.")
 
 
 def _time(seconds: float) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
@@ -16,6 +18,10 @@ from otel_labelstudio.tasks.mend import mend
 _COMPLETION = "text_completion"
 # The key in a task's data by which a call is found again
 CALL_ID = "call_id"
+# The key in a task's meta under which stands how it was made: where its answer is and what that said
+META_KEY = "otel_labelstudio"
+# Below it: the id of the import request that the task came by; each request has its own
+IMPORT_ID = "import_id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +32,12 @@ class Task:
     meta: Mapping[str, Any] = field(repr=False)
     prediction: Mapping[str, Any] = field(repr=False)
 
-    def to_dict(self) -> dict[str, Any]:
-        return {"data": self.data, "meta": self.meta, "predictions": [self.prediction]}
+    def to_dict(self, import_id: str | None = None) -> dict[str, Any]:
+        """As the import takes it; ``import_id`` names the request, in the task's meta."""
+        meta = self.meta
+        if import_id is not None:
+            meta = {**meta, META_KEY: {**meta[META_KEY], IMPORT_ID: import_id}}
+        return {"data": self.data, "meta": meta, "predictions": [self.prediction]}
 
 
 def is_chat(call: LLMCall) -> bool:
@@ -51,18 +61,35 @@ def build_task(call: LLMCall, binding: Binding, *, call_id: str, model_version_t
     _assign(data, binding.data_key, _prompt(call, binding))
     # The configuration's own variables win over ours of the same name
     data = {**_facts(call), CALL_ID: call_id, **data}
+    answers = render.answers(call)
     prediction = {
         "result": [
             {
                 "from_name": binding.from_name,
                 "to_name": binding.to_name,
                 "type": "textarea",
-                "value": {"text": render.answers(call)},
+                "value": {"text": answers},
             }
         ],
         "model_version": model_version(call, model_version_template),
     }
-    return Task(data=mend(data), meta=mend({"call": call.to_dict()}), prediction=mend(prediction))
+    meta = {"call": call.to_dict(), META_KEY: _origin(binding, answers)}
+    return Task(data=mend(data), meta=mend(meta), prediction=mend(prediction))
+
+
+def answers_digest(answers: Sequence[str]) -> str:
+    """The SHA-256 of what a prediction says, to tell later whether a text is the model's own."""
+    texts = json.dumps(mend(list(answers)), ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(texts.encode()).hexdigest()
+
+
+def _origin(binding: Binding, answers: Sequence[str]) -> dict[str, str]:
+    return {
+        "from_name": binding.from_name,
+        "to_name": binding.to_name,
+        "data_key": binding.data_key,
+        "answers_sha256": answers_digest(answers),
+    }
 
 
 def _prompt(call: LLMCall, binding: Binding) -> str | list[dict[str, str]]:

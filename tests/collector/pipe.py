@@ -50,8 +50,8 @@ class Pipe:
                 f"--http=127.0.0.1:{self._port}",
                 *("--grpc=off", f"--outbox={self.outbox}", "--mode=auto", f"--project-name={self.title}"),
                 f"--settle-s={self._settle_s}",
-                OTEL_EXPORTER_LABELSTUDIO_DOUBT_WAIT_S="2",
-                OTEL_EXPORTER_LABELSTUDIO_AUDIT_WAIT_S="4",
+                OTEL_EXPORTER_LABELSTUDIO_RESEND_WAIT_S="2",
+                OTEL_EXPORTER_LABELSTUDIO_RECHECK_WAIT_S="4",
                 LABEL_STUDIO_URL=self._label_studio.url,
                 LABEL_STUDIO_API_KEY=self._label_studio.api_key,
             )

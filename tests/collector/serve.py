@@ -14,7 +14,7 @@ from tests.ports import steady_port
 from tests.receiver.serving import Process
 
 # So that a test need not wait for an hour until what was in doubt has been looked up once more
-_WAITS = {"OTEL_EXPORTER_LABELSTUDIO_DOUBT_WAIT_S": "2", "OTEL_EXPORTER_LABELSTUDIO_AUDIT_WAIT_S": "4"}
+_WAITS = {"OTEL_EXPORTER_LABELSTUDIO_RESEND_WAIT_S": "2", "OTEL_EXPORTER_LABELSTUDIO_RECHECK_WAIT_S": "4"}
 
 
 class Serve:

@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 
 from otel_labelstudio.calls import LLMCall
 from otel_labelstudio.dialects import Skip, read
-from otel_labelstudio.folding import fingerprints, fold
-from otel_labelstudio.joining import join
 from otel_labelstudio.recordings import decode_files
+from otel_labelstudio.settle.fold import fold
+from otel_labelstudio.settle.log_records import join
+from otel_labelstudio.settle.same_call import fingerprints
 from otel_labelstudio.spans.model import LogRecord, Span
 
 Recorded: TypeAlias = tuple[Span, tuple[LogRecord, ...]]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from otel_labelstudio import read_calls
-from otel_labelstudio.delivery.written import key_of
+from otel_labelstudio.outbox.serialization import key_of
 from otel_labelstudio.tasks.binding import Mode, binding_from_label_config, default_label_config
 from otel_labelstudio.tasks.build import build_task
 

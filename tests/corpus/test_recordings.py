@@ -21,8 +21,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 import otel_labelstudio
 from otel_labelstudio.dialects import SkipReason
 from otel_labelstudio.errors import ConfigError, DecodeError, LabelStudioExportError
-from otel_labelstudio.joining import join
 from otel_labelstudio.recordings import Recording, decode_files, read_calls, read_recording
+from otel_labelstudio.settle.log_records import join
 from otel_labelstudio.spans.model import Scope
 
 

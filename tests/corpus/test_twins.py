@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from otel_labelstudio import LLMCall, read_calls
-from otel_labelstudio.folding import fold
+from otel_labelstudio.settle.fold import fold
 
 
 def conversation(truth: dict[str, Any]) -> str:

@@ -37,6 +37,8 @@ class Exchange:
     @property
     def kind(self) -> str:
         """What the request is about: its last path segments without ids, such as ``import`` or ``projects``."""
+        if "commit_to_project=false" in self.path:
+            return "projects/import/trial"
         names = [part for part in urlsplit(self.path).path.split("/") if part and not part.isdigit()]
         return "/".join(names[names.index("api") + 1 :]) if "api" in names else "/".join(names)
 

@@ -14,7 +14,7 @@ class Pipelines:
     """Makes pipelines, and stops them at the end."""
 
     def __init__(self, url: str, api_key: str) -> None:
-        self._defaults = {"url": url, "api_key": api_key, "mode": "chat", "settle_s": 0, "doubt_wait_s": 0.2}
+        self._defaults = {"url": url, "api_key": api_key, "mode": "chat", "settle_s": 0, "resend_wait_s": 0.2}
         self._made: list[Pipeline] = []
 
     def __call__(self, clock: Callable[[], float] = time.time, **arguments: Any) -> Pipeline:

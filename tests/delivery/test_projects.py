@@ -141,7 +141,7 @@ def test_a_missing_id_pauses_delivery_and_loses_nothing(
     (error,) = messages(caplog, logging.ERROR)
     assert f"project {project_id} is paused" in error
     assert "check url and project_id" in error
-    assert f"Delivery to project {project_id} goes on." in messages(caplog, logging.WARNING)
+    assert f"Delivery to project {project_id} resumed." in messages(caplog, logging.WARNING)
 
 
 def test_a_really_missing_id_is_said_by_the_real_server(pipelines: Pipelines, caplog: pytest.LogCaptureFixture) -> None:
@@ -230,7 +230,7 @@ def test_an_edited_labeling_interface_is_read_again_every_few_minutes(
     assert pipeline.flush(60)
     (project_id,) = labeling.project_ids(title)
     labeling.change_project(project_id, label_config=CHAT.replace('name="response"', 'name="rewritten"'))
-    monkeypatch.setattr("otel_labelstudio.delivery.targets._PROJECT_LIFETIME_S", 0.0)
+    monkeypatch.setattr("otel_labelstudio.delivery.label_studio.projects._PROJECT_LIFETIME_S", 0.0)
     pipeline.accept_calls([chat()])
     assert pipeline.flush(60)
     assert [task["predictions"][0]["result"][0]["from_name"] for task in labeling.tasks(title)] == [

@@ -21,12 +21,13 @@ from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import SpanExportResult
 
 from otel_labelstudio import LabelStudioSpanExporter
-from otel_labelstudio.delivery import retry, worker
+from otel_labelstudio.delivery import rechecks, retry
 from otel_labelstudio.delivery.label_studio.server import LabelStudioServer
-from otel_labelstudio.delivery.outbox import Outbox
+from otel_labelstudio.outbox.accepting import Accepting
+from otel_labelstudio.outbox.queue import DeliveryQueue
 from tests.delivery.telemetry import trace_chat
 
-DOUBT_WAIT_S, AUDIT_WAIT_S = 2.0, 4.0
+RESEND_WAIT_S, RECHECK_WAIT_S = 2.0, 4.0
 _PER_BATCH = 5
 
 
@@ -96,7 +97,7 @@ def after(nth: int) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
 def arm(point: str, nth: int) -> None:
     """Have this process die at a point."""
     if point == "before the disk write":
-        Outbox.put = before(nth * _PER_BATCH)(Outbox.put)  # type: ignore[method-assign]
+        Accepting.put = before(nth * _PER_BATCH)(Accepting.put)  # type: ignore[method-assign]
     elif point == "between write and import":
         LabelStudioServer.import_tasks = before(nth)(LabelStudioServer.import_tasks)  # type: ignore[method-assign]
     elif point == "during the request":
@@ -104,7 +105,7 @@ def arm(point: str, nth: int) -> None:
     elif point == "after the answer":
         LabelStudioServer.import_tasks = after(nth)(LabelStudioServer.import_tasks)  # type: ignore[method-assign]
     elif point == "before the mark":
-        Outbox.mark_delivered = before(nth)(Outbox.mark_delivered)  # type: ignore[method-assign]
+        DeliveryQueue.mark_delivered = before(nth)(DeliveryQueue.mark_delivered)  # type: ignore[method-assign]
     else:
         threading.Timer(random.uniform(0, 0.5) * nth, die).start()
 
@@ -127,15 +128,15 @@ def main() -> None:
     parser.add_argument("--die", default="")
     arguments = parser.parse_args()
     retry._FIRST_S, retry._LONGEST_S = 0.2, 1.0
-    worker._AUDIT_RETRY_S = 1.0
+    rechecks.RETRY_S = 1.0
     exporter = LabelStudioSpanExporter(
         outbox=arguments.outbox,
         project_name=arguments.title,
         mode="chat",
         settle_s=0.1,
         batch_size=50,
-        doubt_wait_s=DOUBT_WAIT_S,
-        audit_wait_s=AUDIT_WAIT_S,
+        resend_wait_s=RESEND_WAIT_S,
+        recheck_wait_s=RECHECK_WAIT_S,
     )
     if arguments.die:
         point, _, nth = arguments.die.partition(":")

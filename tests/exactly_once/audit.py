@@ -64,7 +64,7 @@ def accepted_calls(*outboxes: Path) -> list[str]:
 
 def left_to_do(outbox: Path) -> int:
     """How many calls wait, or are to be audited."""
-    waiting = "state IN ('settling', 'pending', 'in_flight') OR (audit_at IS NOT NULL AND state = 'delivered')"
+    waiting = "state IN ('settling', 'pending', 'in_flight') OR (recheck_at IS NOT NULL AND state = 'delivered')"
     ((left,),) = _query(outbox, f"SELECT COUNT(*) FROM readings WHERE {waiting}")
     return int(left)
 

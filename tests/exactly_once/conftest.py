@@ -79,7 +79,7 @@ def pipelines(server: EmbeddedLabelStudio, monkeypatch: pytest.MonkeyPatch) -> I
     """Pipelines of this process, which try again soon."""
     monkeypatch.setattr("otel_labelstudio.delivery.retry._FIRST_S", 0.1)
     monkeypatch.setattr("otel_labelstudio.delivery.retry._LONGEST_S", 0.5)
-    monkeypatch.setattr("otel_labelstudio.delivery.worker._AUDIT_RETRY_S", 1.0)
+    monkeypatch.setattr("otel_labelstudio.delivery.rechecks.RETRY_S", 1.0)
     made = Pipelines(server.url, server.api_key)
     yield made
     made.close()

@@ -13,7 +13,7 @@ from otel_labelstudio.demo.label_studio import EmbeddedLabelStudio
 from tests.delivery.labeling import Labeling, fresh_title
 from tests.delivery.pipelines import Pipelines, until
 from tests.delivery.telemetry import chat
-from tests.exactly_once.application import DOUBT_WAIT_S
+from tests.exactly_once.application import RESEND_WAIT_S
 from tests.exactly_once.audit import accepted_calls, audit, left_to_do
 from tests.exactly_once.conftest import Applications
 
@@ -46,7 +46,9 @@ def test_no_prediction_is_missing_where_somebody_labels_meanwhile(
     theirs = labeling.make_project(fresh_title("Theirs"))
     labeling.request("POST", f"/api/projects/{theirs}/import", [{"data": {"text": "x"}}])
     outbox, title = tmp_path / "calls.outbox", fresh_title("Ours")
-    pipeline = pipelines(project_name=title, outbox=str(outbox), batch_size=50, doubt_wait_s=DOUBT_WAIT_S, settle_s=60)
+    pipeline = pipelines(
+        project_name=title, outbox=str(outbox), batch_size=50, resend_wait_s=RESEND_WAIT_S, settle_s=60
+    )
     pipeline.accept_calls([chat(f"Question {n}.", str(n)) for n in range(1000)])
     with labeler_at_work(labeling, labeling.tasks(theirs)[0]["id"]) as saved:
         assert pipeline.flush(120)

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from otel_labelstudio.delivery.written import key_of
 from otel_labelstudio.demo.label_studio import EmbeddedLabelStudio
+from otel_labelstudio.outbox.serialization import key_of
 from otel_labelstudio.pipeline import Pipeline
 from tests.delivery.faults import (
     HTML,
@@ -121,8 +121,8 @@ def test_faults_at_random_under_load(
         batch_size=20,
         timeout_s=TIMEOUT_S,
         import_timeout_s=TIMEOUT_S,
-        doubt_wait_s=2.0,
-        audit_wait_s=7.0,
+        resend_wait_s=2.0,
+        recheck_wait_s=7.0,
     )
     with load(pipeline, per_second=30):
         time.sleep(12)
@@ -138,7 +138,7 @@ def test_a_server_stopped_and_killed_under_load(
     """Away for a while, then killed in the middle of imports: nothing is lost, nothing stands there twice."""
     outbox, title = tmp_path / "calls.outbox", fresh_title("Killed server")
     pipeline = pipelines(
-        project_name=title, outbox=str(outbox), doubt_wait_s=2.0, audit_wait_s=4.0, outbox_max_calls=100_000
+        project_name=title, outbox=str(outbox), resend_wait_s=2.0, recheck_wait_s=4.0, outbox_max_calls=100_000
     )
     with load(pipeline, per_second=150):
         time.sleep(2)
@@ -160,7 +160,7 @@ def test_an_import_carried_out_after_all_is_removed_by_the_audit(
     prediction, and a person's annotation is kept."""
     title = fresh_title("Very late")
     faulty.plan(late_commit(2.0))
-    pipeline = pipelines(url=faulty.url, project_name=title, settle_s=30, doubt_wait_s=0.3, audit_wait_s=6.0)
+    pipeline = pipelines(url=faulty.url, project_name=title, settle_s=30, resend_wait_s=0.3, recheck_wait_s=6.0)
     calls = [chat(f"Question {n}.", str(n)) for n in range(3)]
     pipeline.accept_calls(calls)
     assert pipeline.flush(60)
@@ -170,7 +170,7 @@ def test_an_import_carried_out_after_all_is_removed_by_the_audit(
     until(lambda: len(labeling.tasks(title)) == 3, 60)
     audit(labeling, title, [key_of(call) for call in calls]).assert_exactly_once()
     assert annotated["id"] in [task["id"] for task in labeling.tasks(title)]
-    assert pipeline.telemetry.counts()["tasks.twins_removed"] == 3
+    assert pipeline.telemetry.counts()["tasks.duplicates_removed"] == 3
 
 
 @pytest.mark.parametrize("server", ["SQLite"], indirect=True)
@@ -181,7 +181,7 @@ def test_predictions_added_twice_are_removed_by_the_audit(
     title = fresh_title("Late repair")
     faulty.plan(without_predictions)
     faulty.plan(late_commit(2.0), "projects/import/predictions")
-    pipeline = pipelines(url=faulty.url, project_name=title, settle_s=30, doubt_wait_s=0.3, audit_wait_s=6.0)
+    pipeline = pipelines(url=faulty.url, project_name=title, settle_s=30, resend_wait_s=0.3, recheck_wait_s=6.0)
     pipeline.accept_calls([chat(f"Question {n}.", str(n)) for n in range(2)])
     assert pipeline.flush(60)
     until(lambda: sorted(map(len, labeling.texts(title))) == [2, 2])
@@ -210,10 +210,10 @@ def test_two_imports_of_a_call_leave_the_one_with_its_prediction(
         reset(exchange)
 
     faulty.plan(commit_without_predictions)
-    pipeline = pipelines(url=faulty.url, project_name=title, settle_s=30, doubt_wait_s=0.2, audit_wait_s=4.0)
+    pipeline = pipelines(url=faulty.url, project_name=title, settle_s=30, resend_wait_s=0.2, recheck_wait_s=4.0)
     faulty.plan(late(1.5))  # the repetition arrives first and is stored last
     call = chat("Question 0.", "0")
     pipeline.accept_calls([call])
     assert pipeline.flush(60)
-    until(lambda: pipeline.telemetry.counts().get("tasks.twins_removed") == 1, 60)
+    until(lambda: pipeline.telemetry.counts().get("tasks.duplicates_removed") == 1, 60)
     audit(labeling, title, [key_of(call)]).assert_exactly_once()

@@ -1,11 +1,17 @@
-"""Numbered calls, and twins of them."""
+"""Numbered calls, further readings of them, and an outbox that settles and delivers."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from otel_labelstudio.calls import LLMCall, Message, TextPart
-from otel_labelstudio.delivery.outbox import Outbox
+from otel_labelstudio.config import Settings
+from otel_labelstudio.outbox import Outbox
+from otel_labelstudio.routing import Router
+from otel_labelstudio.selection import Selection
+from otel_labelstudio.settle.due import Settler
+from otel_labelstudio.skips import Skips
+from otel_labelstudio.telemetry import Telemetry
 
 DESTINATION = '{"title":"calls"}'
 ROOMY: dict[str, Any] = {"max_calls": 1_000_000, "max_bytes": 2**33}
@@ -22,7 +28,7 @@ class Clock:
 
 
 def numbered(number: int, scope: str = "framework", **fields: Any) -> LLMCall:
-    """Call ``number``, as told of by one scope; another scope's reading of the same number is its twin."""
+    """Call ``number``, as told of by one scope; another scope may read the same number."""
     values: dict[str, Any] = {
         "trace_id": f"{number:032x}",
         "span_id": f"{sum(scope.encode()):08x}{number:08x}",
@@ -41,12 +47,24 @@ def number_of(call: LLMCall) -> int:
     return int(call.trace_id, 16)
 
 
+def settle(outbox: Outbox, due_by: float) -> int:
+    """What the worker does before it delivers; how many readings came late, of calls that were settled before."""
+    telemetry = Telemetry()
+    settings = Settings.resolve({"settle_s": 0}, needs_server=False)
+    selection = Selection(settings, Router(settings), telemetry, print)
+    settler = Settler(outbox, selection, telemetry, Skips(telemetry, print), (), settle_s=0, clock=outbox.now)
+    outbox.retention.follow_clock()
+    settler.settle(due_by)
+    outbox.retention.forget()
+    return telemetry.counts().get("calls.late_duplicates", 0)
+
+
 def drained(outbox: Outbox, destination: str = DESTINATION) -> list[int]:
     """Settle and deliver all that waits; the numbers of the calls, in order."""
     numbers: list[int] = []
     while len(outbox):
-        outbox.settle(float("inf"))
-        letters = outbox.take(destination, limit=100, max_bytes=2**30)
-        outbox.mark_delivered(letters)
-        numbers += [number_of(letter.call) for letter in letters]
+        settle(outbox, float("inf"))
+        entries = outbox.queue.take(destination, limit=100, max_bytes=2**30)
+        outbox.queue.mark_delivered(entries)
+        numbers += [number_of(entry.call) for entry in entries]
     return numbers

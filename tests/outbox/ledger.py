@@ -1,45 +1,38 @@
-"""A sink that several processes share: a file with a line for each call, in which a call in doubt can be looked up."""
+"""A sink that several processes share: a file with a line for each call, in which a call can be looked up."""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from otel_labelstudio.delivery.letters import Letter
-from otel_labelstudio.delivery.outbox import Outbox
+from otel_labelstudio.delivery.results import Delivered, Result, Sending
+from otel_labelstudio.delivery.sink import Terms
+from otel_labelstudio.outbox.entry import OutboxEntry
+from otel_labelstudio.testing import RecordingSink
 from tests.outbox.calls import number_of
 
 
-class LedgerSink:
+class LedgerSink(RecordingSink):
     """Appends each call's number and the process that delivered it; ``pause_s`` between its steps."""
 
     def __init__(self, path: Path, pause_s: float = 0.0) -> None:
+        super().__init__()
         self._path, self._pause_s = path, pause_s
 
-    def deliver(self, destination: str, letters: Sequence[Letter], outbox: Outbox) -> int:
-        stored = set(entries(self._path)) if any(letter.in_doubt for letter in letters) else set()
-        missing = [letter for letter in letters if not (letter.in_doubt and number_of(letter.call) in stored)]
-        outbox.mark_in_doubt(letters, 0)
+    def deliver(self, destination: str, entries: Sequence[OutboxEntry], terms: Terms) -> Iterator[Result]:
+        stored = set(numbers(self._path)) if any(entry.is_outcome_unknown for entry in entries) else set()
+        missing = [e for e in entries if not (e.is_outcome_unknown and number_of(e.call) in stored)]
+        yield Sending(entries, "ledger")
         time.sleep(self._pause_s)
         with self._path.open("ab", buffering=0) as file:  # one write: all lines or none
-            file.write("".join(f"{number_of(letter.call)} {os.getpid()}\n" for letter in missing).encode())
+            file.write("".join(f"{number_of(entry.call)} {os.getpid()}\n" for entry in missing).encode())
         time.sleep(self._pause_s)
-        outbox.mark_delivered(letters)
-        return len(letters)
-
-    def audit(self, destination: str, call_ids: Sequence[str], outbox: Outbox) -> None:
-        outbox.mark_audited(call_ids)
-
-    def hurry(self, deadline: float) -> None:
-        """Nothing lasts here."""
-
-    def close(self) -> None:
-        """There is nothing to close."""
+        yield Delivered(entries)
 
 
-def entries(path: Path) -> list[int]:
+def numbers(path: Path) -> list[int]:
     """The numbers in the ledger, in order."""
     return [number for number, _ in _lines(path)]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import shutil
@@ -19,13 +18,13 @@ from opentelemetry.sdk.trace.export import SpanExportResult
 
 from otel_labelstudio import LabelStudioSpanExporter
 from otel_labelstudio.config import Settings
-from otel_labelstudio.delivery.letters import Letter
-from otel_labelstudio.delivery.outbox import Outbox
 from otel_labelstudio.errors import ConfigError, OutboxError
+from otel_labelstudio.outbox import Outbox
+from otel_labelstudio.outbox.entry import OutboxEntry
 from otel_labelstudio.pipeline import Pipeline
 from otel_labelstudio.testing import RecordingSink
 from tests.delivery.telemetry import trace_chat, tracer_with
-from tests.outbox.calls import DESTINATION, ROOMY, drained, number_of, numbered
+from tests.outbox.calls import DESTINATION, ROOMY, drained, number_of, numbered, settle
 
 
 def pages(path: Path) -> int:
@@ -39,12 +38,12 @@ def pages(path: Path) -> int:
 @contextmanager
 def full(outbox: Outbox, path: Path, spare_pages: int = 0) -> Iterator[None]:
     """SQLite finds no room for more pages, as on a full disk."""
-    with outbox._database.reading() as db:
+    with outbox.database.reading() as db:
         db.execute(f"PRAGMA max_page_count = {pages(path) + spare_pages}")
     try:
         yield
     finally:
-        with outbox._database.reading() as db:
+        with outbox.database.reading() as db:
             db.execute("PRAGMA max_page_count = 1073741823")
 
 
@@ -58,13 +57,13 @@ def test_a_full_disk_costs_nothing_that_was_accepted(tmp_path: Path) -> None:
         for first in range(0, 10_000, 10):
             with outbox.transaction():
                 for number in range(first, first + 10):
-                    outbox.put(numbered(number), DESTINATION, due_at=0)
+                    outbox.accepting.put(numbered(number), DESTINATION, due_at=0)
             accepted.extend(range(first, first + 10))
 
     with full(outbox, path, spare_pages=20), pytest.raises(OutboxError, match="full"):
         accept_all()
     assert 0 < len(accepted) < 1000
-    assert outbox.put(numbered(20_000), DESTINATION, due_at=0).value == "accepted"
+    assert outbox.accepting.put(numbered(20_000), DESTINATION, due_at=0).value == "accepted"
     again = Outbox(str(path), **ROOMY)
     assert sorted(drained(again)) == [*accepted, 20_000]
 
@@ -76,22 +75,22 @@ def test_a_full_disk_while_delivering_loses_nothing_and_goes_on(tmp_path: Path) 
     settings = Settings.resolve({"api_key": "key", "url": "http://127.0.0.1:1", "outbox": str(path), "settle_s": 0})
     pipeline = Pipeline(settings, sink=sink)
     outbox = pipeline._outbox
-    outbox.mark_delivered = fail_once(outbox.mark_delivered)  # type: ignore[method-assign,assignment]
+    outbox.queue.mark_delivered = fail_once(outbox.queue.mark_delivered)  # type: ignore[method-assign,assignment]
     assert pipeline.accept_calls([numbered(number) for number in range(5)])
     assert pipeline.flush(10)
     assert {number_of(call) for call in sink.calls} == set(range(5))
-    assert pipeline._outbox.status().states["delivered"] == 5
+    assert pipeline._outbox.notes.status().states["delivered"] == 5
     pipeline.close(0)
 
 
-def fail_once(mark: Callable[[Iterable[Letter]], None]) -> Callable[[Iterable[Letter]], None]:
+def fail_once(mark: Callable[[Iterable[OutboxEntry]], None]) -> Callable[[Iterable[OutboxEntry]], None]:
     """The disk is full at one mark."""
     failures = [OutboxError("the outbox cannot be written: database or disk is full")]
 
-    def fails(letters: Iterable[Letter]) -> None:
+    def fails(entries: Iterable[OutboxEntry]) -> None:
         if failures:
             raise failures.pop()
-        mark(letters)
+        mark(entries)
 
     return fails
 
@@ -124,7 +123,7 @@ def test_an_export_that_cannot_be_stored_is_a_failure_and_one_line(
 
 IN_A_PROCESS = """
 import ctypes, resource, struct, sys
-from otel_labelstudio.delivery.outbox import Outbox
+from otel_labelstudio.outbox import Outbox
 from otel_labelstudio.errors import OutboxError
 from tests.outbox.calls import DESTINATION, ROOMY, numbered
 
@@ -145,13 +144,13 @@ def no_more_syncs():
 
 outbox = Outbox(sys.argv[1], **ROOMY)
 for number in range(10):
-    outbox.put(numbered(number), DESTINATION, due_at=0)
+    outbox.accepting.put(numbered(number), DESTINATION, due_at=0)
     print(number, flush=True)
 globals()[sys.argv[2]]()
 refused = 0
 for number in range(10, 300):
     try:
-        outbox.put(numbered(number), DESTINATION, due_at=0)
+        outbox.accepting.put(numbered(number), DESTINATION, due_at=0)
         print(number, flush=True)
     except OutboxError as error:
         refused += 1
@@ -187,7 +186,7 @@ def accepted_batches(path: Path) -> list[tuple[int, int]]:
     for first in range(0, 90, 3):
         with outbox.transaction():
             for number in range(first, first + 3):
-                outbox.put(numbered(number), DESTINATION, due_at=0)
+                outbox.accepting.put(numbered(number), DESTINATION, due_at=0)
         found.append((first + 3, wal.stat().st_size))
     found.append((90, 0))
     globals().setdefault("_kept", []).append(outbox)  # closing it would write the log into the file
@@ -222,7 +221,7 @@ def test_a_garbled_file_raises_nothing_into_the_application(
     path = tmp_path / "calls.outbox"
     outbox = Outbox(str(path), **ROOMY)
     for number in range(60):
-        outbox.put(numbered(number), DESTINATION, due_at=0)
+        outbox.accepting.put(numbered(number), DESTINATION, due_at=0)
     outbox.lock()  # closes the file
     outbox.unlock()
     content = bytearray(path.read_bytes())
@@ -288,7 +287,7 @@ def test_a_new_outbox_is_readable_by_its_owner_only(tmp_path: Path) -> None:
     """It holds what people asked and models answered."""
     path = tmp_path / "calls.outbox"
     outbox = Outbox(str(path), **ROOMY)
-    outbox.put(numbered(1), DESTINATION, due_at=0)
+    outbox.accepting.put(numbered(1), DESTINATION, due_at=0)
     assert {file.name: file.stat().st_mode & 0o077 for file in tmp_path.iterdir()} == {
         "calls.outbox": 0,
         "calls.outbox-wal": 0,
@@ -296,28 +295,32 @@ def test_a_new_outbox_is_readable_by_its_owner_only(tmp_path: Path) -> None:
     }
 
 
-def test_what_cannot_be_read_any_more_is_a_call_that_says_so(tmp_path: Path) -> None:
-    """The disk has changed what was written of one call: the others go through, and it is not lost without a trace."""
+@pytest.mark.parametrize("is_settled", [False, True])
+def test_what_cannot_be_read_any_more_is_a_dead_letter(tmp_path: Path, is_settled: bool) -> None:
+    """The disk has changed what was written of one call, before or after it settled: the others go through, and what is
+    left of it is kept, with why."""
     path = tmp_path / "calls.outbox"
     outbox = Outbox(str(path), **ROOMY)
     for number in range(3):
-        outbox.put(numbered(number), DESTINATION, due_at=0)
-    db = sqlite3.connect(path)
-    db.execute("UPDATE readings SET body = replace(body, '{', '[') WHERE seq = 2")
-    db.commit()
-    db.close()
-    outbox.settle(0)
-    calls = [letter.call for letter in outbox.take(DESTINATION, limit=10, max_bytes=2**20)]
-    assert [number_of(call) for call in calls] == [0, 1, 2]
-    assert calls[1].incomplete == ("what the outbox held of this call cannot be read (JSONDecodeError)",)
-    assert json.dumps(calls[0].to_dict()) == json.dumps(numbered(0).to_dict())
+        outbox.accepting.put(numbered(number), DESTINATION, due_at=0)
+    if is_settled:
+        settle(outbox, 0)
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("UPDATE readings SET body = replace(body, '{', '[') WHERE seq = 2")
+        (before,) = db.execute("SELECT body FROM readings WHERE seq = 2").fetchone()
+        db.commit()
+    assert drained(outbox) == [0, 2]
+    (dead,) = outbox.dead_letters.all()
+    assert (dead.call, dead.reason) == (None, "cannot be read (JSONDecodeError)")
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("SELECT body FROM readings WHERE state = 'dead'").fetchall() == [(before,)]
 
 
 def test_surrogates_in_a_response_id_hold_nothing_up(tmp_path: Path) -> None:
     """What SQLite cannot store as text must not stop the calls behind it."""
     outbox = Outbox(str(tmp_path / "calls.outbox"), **ROOMY)
-    outbox.put(numbered(1, response_id="\ud800"), DESTINATION, due_at=0)
-    outbox.note("last_error", "\udfff")
+    outbox.accepting.put(numbered(1, response_id="\ud800"), DESTINATION, due_at=0)
+    outbox.notes.write("last_error", "\udfff")
     assert drained(outbox) == [1]
 
 
@@ -328,7 +331,7 @@ def test_a_killed_process_leaves_a_whole_file(tmp_path: Path) -> None:
         script = (
             IN_A_PROCESS.split("globals()")[0]
             + "for number in range(10, 1_000_000):\n"
-            + "    outbox.put(numbered(number), DESTINATION, due_at=0)\n"
+            + "    outbox.accepting.put(numbered(number), DESTINATION, due_at=0)\n"
             + "    print(number, flush=True)\n"
         )
         process = subprocess.Popen([sys.executable, "-c", script, path], stdout=subprocess.PIPE)

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.delivery.pipelines import until
-from tests.outbox.ledger import deliverers, entries
+from tests.outbox.ledger import deliverers, numbers
 
 TAKE_OVER_S = 5.0
 
@@ -76,8 +76,8 @@ def test_one_of_several_processes_delivers_for_all(processes: Processes) -> None
     """Three processes accept at once; each call is delivered once, by one and the same process."""
     for i in range(3):
         processes.start(1000 * i + 1, 40)
-    until(lambda: len(entries(processes.ledger)) == 120, 30)
-    assert sorted(entries(processes.ledger)) == sorted(processes.accepted())
+    until(lambda: len(numbers(processes.ledger)) == 120, 30)
+    assert sorted(numbers(processes.ledger)) == sorted(processes.accepted())
     assert len(set(deliverers(processes.ledger).values())) == 1
 
 
@@ -85,19 +85,19 @@ def test_the_next_takes_over_when_the_deliverer_is_killed(processes: Processes) 
     """SIGKILL, again and again, to whoever delivers: within seconds another goes on, and no call is delivered twice."""
     started = {process.pid: process for process in (processes.start(1000 * i + 1, 300, 0.01) for i in range(3))}
     for _ in range(2):
-        seen = len(entries(processes.ledger))
-        until(lambda seen=seen: len(entries(processes.ledger)) > seen + 20, 30)  # type: ignore[misc]
+        seen = len(numbers(processes.ledger))
+        until(lambda seen=seen: len(numbers(processes.ledger)) > seen + 20, 30)  # type: ignore[misc]
         (deliverer,) = {list(deliverers(processes.ledger).values())[-1]}
         time.sleep(random.uniform(0, 0.03))
         started.pop(deliverer).kill()
-        seen = len(entries(processes.ledger))
+        seen = len(numbers(processes.ledger))
         killed_at = time.monotonic()
-        until(lambda seen=seen: len(entries(processes.ledger)) > seen, TAKE_OVER_S)  # type: ignore[misc]
+        until(lambda seen=seen: len(numbers(processes.ledger)) > seen, TAKE_OVER_S)  # type: ignore[misc]
         print(f"taken over after {time.monotonic() - killed_at:.1f} s")
     processes.close()
     # A call may be on the disk although the process died before it could say so
-    assert set(processes.accepted()) <= set(entries(processes.ledger))
-    assert len(entries(processes.ledger)) == len(set(entries(processes.ledger)))
+    assert set(processes.accepted()) <= set(numbers(processes.ledger))
+    assert len(numbers(processes.ledger)) == len(set(numbers(processes.ledger)))
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
@@ -105,12 +105,12 @@ def test_the_next_takes_over_when_the_deliverer_is_killed(processes: Processes) 
 def test_children_of_a_process_go_on_when_it_dies(processes: Processes, end: signal.Signals) -> None:
     """A server that forks after its first calls: parent and children share the file, and survive each other."""
     parent = processes.start(1, 200, 0.005, "--fork", 2)
-    until(lambda: len(processes.pids()) == 3 and len(entries(processes.ledger)) > 20, 30)
+    until(lambda: len(processes.pids()) == 3 and len(numbers(processes.ledger)) > 20, 30)
     assert set(deliverers(processes.ledger).values()) == {parent.pid}
     parent.send_signal(end)
     until(lambda: processes.said().count("done") >= 2, 30)
-    until(lambda: set(processes.accepted()) <= set(entries(processes.ledger)), 30)
-    assert len(entries(processes.ledger)) == len(set(entries(processes.ledger)))
+    until(lambda: set(processes.accepted()) <= set(numbers(processes.ledger)), 30)
+    assert len(numbers(processes.ledger)) == len(set(numbers(processes.ledger)))
     assert len(set(deliverers(processes.ledger).values())) >= 2
 
 
@@ -122,8 +122,8 @@ def test_a_child_that_dies_leaves_its_parent_alone(processes: Processes) -> None
     for pid in set(processes.pids()) - {parent.pid}:
         os.kill(pid, signal.SIGKILL)
     until(lambda: "done" in processes.said(), 30)
-    until(lambda: set(processes.accepted()) <= set(entries(processes.ledger)), 30)
-    assert len(entries(processes.ledger)) == len(set(entries(processes.ledger)))
+    until(lambda: set(processes.accepted()) <= set(numbers(processes.ledger)), 30)
+    assert len(numbers(processes.ledger)) == len(set(numbers(processes.ledger)))
 
 
 def test_a_start_delivers_what_an_earlier_one_left(processes: Processes) -> None:
@@ -132,7 +132,7 @@ def test_a_start_delivers_what_an_earlier_one_left(processes: Processes) -> None
     until(lambda: "done" in processes.said(), 30)
     first.kill()
     first.wait()
-    left = set(processes.accepted()) - set(entries(processes.ledger))
+    left = set(processes.accepted()) - set(numbers(processes.ledger))
     assert left
     processes.start(1000, 1)
-    until(lambda: left <= set(entries(processes.ledger)), 30)
+    until(lambda: left <= set(numbers(processes.ledger)), 30)

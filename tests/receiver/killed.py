@@ -9,43 +9,36 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from otel_labelstudio.config import Settings
-from otel_labelstudio.delivery.letters import Letter
-from otel_labelstudio.delivery.outbox import Outbox
+from otel_labelstudio.delivery.results import Delivered, Result
+from otel_labelstudio.delivery.sink import Terms
+from otel_labelstudio.outbox.entry import OutboxEntry
 from otel_labelstudio.pipeline import Pipeline
 from otel_labelstudio.receiver.logs import LogFormat, write_log
 from otel_labelstudio.receiver.server import ReceiverServer
 from otel_labelstudio.receiver.settings import ReceiverSettings
+from otel_labelstudio.testing import RecordingSink
 
 
-class FileSink:
+class FileSink(RecordingSink):
     """Appends the id of each call's span as a line, once."""
 
     def __init__(self, path: str) -> None:
+        super().__init__()
         self._path = path
 
-    def deliver(self, destination: str, letters: Sequence[Letter], outbox: Outbox) -> int:
+    def deliver(self, destination: str, entries: Sequence[OutboxEntry], terms: Terms) -> Iterator[Result]:
         with open(self._path, "a+", encoding="ascii") as file:
             file.seek(0)
             there = set(file.read().split())
-            for letter in letters:
-                if letter.call.span_id not in there:
-                    file.write(f"{letter.call.span_id}\n")
+            for entry in entries:
+                if entry.call.span_id not in there:
+                    file.write(f"{entry.call.span_id}\n")
             file.flush()
             os.fsync(file.fileno())
-        outbox.mark_delivered(letters)
-        return len(letters)
-
-    def audit(self, destination: str, call_ids: Sequence[str], outbox: Outbox) -> None:
-        outbox.mark_audited(call_ids)
-
-    def hurry(self, deadline: float) -> None:
-        """Nothing lasts here."""
-
-    def close(self) -> None:
-        """There is nothing to close."""
+        yield Delivered(entries)
 
 
 async def serve(outbox: str, tasks: str) -> None:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otel_labelstudio.config import Settings
-from otel_labelstudio.delivery.targets import Destination
+from otel_labelstudio.destinations.destination import Destination
 from otel_labelstudio.errors import ConfigError
 from otel_labelstudio.pipeline import Pipeline, Position
 from otel_labelstudio.receiver.config_file import ConfigFile
@@ -179,7 +179,7 @@ def test_calls_of_one_request_go_to_several_projects(outbox: Path, tmp_path: Pat
     with Receiver(outbox, routes=file.resolved_routes, pipeline=file.labelstudio) as receiver:
         post(f"{receiver.http}/v1/traces", request.SerializeToString())
         receiver.delivered(ids(request))
-        found = {letter.call.service_name: json.loads(letter.destination) for letter in receiver.sink.letters}
+        found = {entry.call.service_name: json.loads(entry.destination) for entry in receiver.sink.entries}
     assert found["helpdesk"] == {"title": f"Support {datetime.now():%Y}", "route": "helpdesk"}
     assert found["shop"] == {"title": f"shop {datetime.now():%Y-%m}"}
 
@@ -196,5 +196,5 @@ def test_the_title_is_of_when_a_request_was_received(tmp_path: Path) -> None:
     telemetry = decoded(Signal.TRACES, PROTOBUF, traces("When?").SerializeToString())
     pipeline.accept_spans(telemetry.spans, position=Position("inbox", 1, received_at))
     assert pipeline.close(10)
-    (letter,) = sink.letters
-    assert Destination.loads(letter.destination) == Destination(title="2020-02-29")
+    (entry,) = sink.entries
+    assert Destination.loads(entry.destination) == Destination(title="2020-02-29")

@@ -144,9 +144,10 @@ def failure(operation: Operation, error: Exception, url: str, patience_s: float)
         wait_s = patience_s  # it may still be at it: given as long again before it is asked what it has stored
     elif isinstance(error, TooMuchReceivedError):
         message = f"{url} answered {operation.what} with more than {MAX_RECEIVED_BYTES // 2**20} MiB"
-    else:
-        name = str(error) if isinstance(error, RequestError) else type(error).__name__
-        message = f"no usable answer from {url} about {operation.what} ({name})"
+    elif isinstance(error, RequestError):
+        message = f"no usable answer from {url} about {operation.what} ({error})"
+    else:  # the answer lacks something, or it is of another type
+        message = f"{url} answered {operation.what} with something else than Label Studio's API does"
     return UnknownOutcomeError(message, wait_s) if operation.is_import else RetryableDeliveryError(message)
 
 

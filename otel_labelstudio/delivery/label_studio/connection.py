@@ -11,6 +11,7 @@ tokens, what a proxy says before. Answers are not compressed, since a small one 
 
 from __future__ import annotations
 
+import encodings.idna  # noqa: F401 - else looked up at the first connection: a process that forks meanwhile lacks it
 import json
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, cast

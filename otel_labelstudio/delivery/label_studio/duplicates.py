@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from otel_labelstudio.delivery.label_studio.records import META_KEY, StoredPrediction, TaskDetails
+from otel_labelstudio.delivery.label_studio.records import StoredPrediction, TaskDetails
+from otel_labelstudio.tasks.build import META_KEY
 
 
 class KeptReason(Enum):

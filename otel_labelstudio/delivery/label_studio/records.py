@@ -8,11 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-META_KEY = "otel_labelstudio"
-"""The key in a task's meta under which this package keeps what it knows of the task."""
-
-IMPORT_ID = "import_id"
-"""Below `META_KEY`: the id of the import request that the task came by; each request has its own."""
+from otel_labelstudio.tasks.build import IMPORT_ID, META_KEY
 
 # A task's times of creation and of its last update are taken some microseconds apart
 _CREATION_S = 1.0

@@ -23,7 +23,7 @@ from otel_labelstudio.dialects.shared.spanless import (
     span_for,
     tells_of_a_whole_call,
 )
-from otel_labelstudio.folding import completed
+from otel_labelstudio.settle.fold import completed
 from otel_labelstudio.spans.model import LogRecord, Span, SpanIds
 
 
@@ -120,12 +120,18 @@ def _find_by_time(
         of_scope[span.scope.name].append(span)
     alone: defaultdict[SpanIds, list[LogRecord]] = defaultdict(list)
     for record in log_records:
-        owners = [span for span in of_scope[record.scope.name] if _was_written_during(record, span)]
-        if len(owners) == 1:
-            owned[owners[0].trace_id, owners[0].span_id].append(record)
+        owner = owner_by_time(record, of_scope[record.scope.name])
+        if owner is not None:
+            owned[owner].append(record)
         elif tells_of_a_whole_call(record):
             alone[record.trace_id, record.span_id].append(record)
     return alone
+
+
+def owner_by_time(log_record: LogRecord, spans: Iterable[Span]) -> SpanIds | None:
+    """The ids of the one span during which a record was written; None where there is none, or several."""
+    owners = {(span.trace_id, span.span_id) for span in spans if _was_written_during(log_record, span)}
+    return owners.pop() if len(owners) == 1 else None
 
 
 def _was_written_during(record: LogRecord, span: Span) -> bool:

@@ -5,17 +5,16 @@ An id: that project, which must exist. A title: the project of exactly that titl
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
-from functools import lru_cache
+from dataclasses import dataclass, replace
 
 from otel_labelstudio.calls import LLMCall
 from otel_labelstudio.delivery.label_studio.records import Project
 from otel_labelstudio.delivery.label_studio.server import LabelStudioServer
-from otel_labelstudio.errors import PausedDeliveryError, RetryableDeliveryError
+from otel_labelstudio.destinations.destination import Destination
+from otel_labelstudio.errors import PausedDeliveryError, ProjectLimitError, RetryableDeliveryError
 from otel_labelstudio.tasks.binding import (
     Binding,
     LabelConfigError,
@@ -34,29 +33,6 @@ _PROJECT_LIFETIME_S = 180.0
 
 
 @dataclass(frozen=True, slots=True)
-class Destination:
-    """The project of a call, as rendered when the call was accepted: an id, or a title.
-
-    ``route`` names the rules that hold for it there; None: the settings' own.
-    """
-
-    project_id: int | None = None
-    title: str | None = None
-    route: str | None = None
-
-    def __str__(self) -> str:
-        return f"project {self.project_id}" if self.project_id is not None else f'project "{self.title}"'
-
-    @lru_cache(256)  # noqa: B019 - most of them are the same few
-    def dumps(self) -> str:
-        return json.dumps({name: value for name, value in asdict(self).items() if value is not None})
-
-    @classmethod
-    def loads(cls, text: str) -> Destination:
-        return cls(**json.loads(text))
-
-
-@dataclass(frozen=True, slots=True)
 class ProjectRules:
     """What the settings say of projects and their tasks."""
 
@@ -67,16 +43,20 @@ class ProjectRules:
 
 @dataclass(slots=True)
 class Target:
-    """A project as it was read, what it asks of its tasks, and the id of the newest task that we know of."""
+    """A project as it was read, what it asks of its tasks, and the id of the newest task that we know of.
+
+    ``is_created`` where it was created just now.
+    """
 
     project: Project
     binding: Binding
     rules: ProjectRules
     read_at: float
     newest_task_id: int | None = None
+    is_created: bool = False
 
 
-class Targets:
+class Projects:
     """The projects of one server that calls have gone to. ``routes`` has the rules of each route, by its name."""
 
     def __init__(
@@ -92,17 +72,22 @@ class Targets:
         self._model_versions: dict[int, set[str]] = {}
         self._said: set[str] = set()
 
-    def target(self, destination: str, *, fresh: bool = False) -> Target:
+    def target(self, destination: str, *, fresh: bool = False, may_create: bool = True) -> Target:
         """The project and its binding; from the server when unknown, too old, or asked to be ``fresh``.
 
-        Raises `PausedDeliveryError` for a project that does not exist or cannot show answers.
+        Raises `PausedDeliveryError` for a project that does not exist or cannot show answers, and `ProjectLimitError`
+        for one that would have to be created and may not.
         """
         known = self._known.get(destination)
         if known is not None and not fresh and self._clock() - known.read_at < _PROJECT_LIFETIME_S:
             return known
         asked = Destination.loads(destination)
         rules = self._rules_of(asked)
-        project = self._server.project(known.project.id) if known else self._resolve(asked, rules)
+        is_created = False
+        if known:
+            project = self._server.project(known.project.id)
+        else:
+            project, is_created = self._resolve(asked, rules, may_create)
         try:
             binding = binding_from_label_config(project.label_config)
         except LabelConfigError as error:
@@ -111,7 +96,7 @@ class Targets:
             self._compare_config(project, rules)
         newest = known.newest_task_id if known else None
         self._known[destination] = target = Target(project, binding, rules, self._clock(), newest)
-        return target
+        return replace(target, is_created=True) if is_created else target
 
     def forget(self, destination: str) -> None:
         """Resolve the project anew next time: it may have been deleted."""
@@ -146,18 +131,24 @@ class Targets:
             )
         return self._routes.get(destination.route, self._rules)
 
-    def _resolve(self, destination: Destination, rules: ProjectRules) -> Project:
+    def _resolve(self, destination: Destination, rules: ProjectRules, may_create: bool) -> tuple[Project, bool]:
+        """The project, and whether it was created."""
         if destination.project_id is not None:
-            return self._server.project(destination.project_id)
+            return self._server.project(destination.project_id), False
         title = destination.title or ""
-        if not self._server.project_ids(title):
-            config = rules.project_config or default_label_config(rules.mode)
-            self._server.create_project(title, config)
+        is_missing = not self._server.project_ids(title)
+        if is_missing and not may_create:
+            raise ProjectLimitError(
+                "there is no project of that title, and as many projects were created lately as may be. Raise "
+                "max_new_projects (OTEL_EXPORTER_LABELSTUDIO_MAX_NEW_PROJECTS), or create the project by hand"
+            )
+        if is_missing:
+            self._server.create_project(title, rules.project_config or default_label_config(rules.mode))
         # Titles are not unique, and another process may have made one at the same moment: all take the lowest id
         found = self._server.project_ids(title)
         if not found:
-            raise RetryableDeliveryError(f'project "{title}" was made and is not listed yet')
-        return self._server.project(found[0])
+            raise RetryableDeliveryError(f'project "{title}" was created and is not listed yet')
+        return self._server.project(found[0]), is_missing
 
     def _compare_config(self, project: Project, rules: ProjectRules) -> None:
         config = rules.project_config

@@ -1,0 +1,245 @@
+"""One job of the worker: a batch to each destination that has calls to deliver and is in no trouble.
+
+Destinations to which calls were delivered before go first; a new one, for which a project may have to be found or
+created, takes a second or so, and goes alone after them. So a sender that names a new project with each call holds up
+nobody else's.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+import traceback
+from collections.abc import Sequence
+from contextlib import closing
+
+from otel_labelstudio.delivery.results import (
+    Dead,
+    Delivered,
+    NotStored,
+    ProjectCreated,
+    Recheck,
+    Result,
+    Retry,
+    Sending,
+    Stored,
+)
+from otel_labelstudio.delivery.schedule import GIVE_UP_AFTER, SET_ASIDE_S, Schedule
+from otel_labelstudio.delivery.sink import Sink, Terms
+from otel_labelstudio.destinations.destination import Destination
+from otel_labelstudio.errors import (
+    BlockedRequestError,
+    DeliveryError,
+    OutboxError,
+    PausedDeliveryError,
+    ProjectLimitError,
+    RetryableDeliveryError,
+    UnknownOutcomeError,
+)
+from otel_labelstudio.outbox import Outbox
+from otel_labelstudio.outbox.entry import OutboxEntry
+from otel_labelstudio.telemetry import Telemetry
+
+_logger = logging.getLogger(__name__)
+
+_MAX_IMPORT_BYTES = 32 * 2**20
+_FOREVER = float("inf")
+# New projects are counted over half a day, and those in use over a whole one: where each service has a project a day,
+# the change of the day creates as many as were in use the day before
+_CREATED_WITHIN_S, _USED_WITHIN_S = 12 * 3600.0, 25 * 3600.0
+
+
+class Deliveries:
+    """Keeps the outbox's books on what the sink says. ``max_new_projects`` bounds how many projects are created in
+    twelve hours, unless more than that were in use the day before."""
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        sink: Sink,
+        telemetry: Telemetry,
+        *,
+        batch_size: int,
+        max_new_projects: int,
+    ) -> None:
+        self._outbox, self._queue, self._sink, self._telemetry = outbox, outbox.queue, sink, telemetry
+        self._schedule = Schedule(batch_size)
+        self._max_new_projects = max_new_projects
+        self._known: set[str] = set()
+        self._is_last_try = False
+        self._has_said_limit = False
+        # By destination, how many batches were delivered when a call failed alone there, to tell whether others pass
+        self._batches = 0
+        self._batches_at_failure: dict[int, int] = {}
+
+    @property
+    def paused(self) -> int:
+        """How many destinations wait for a person."""
+        return self._schedule.paused
+
+    def run(self, *, is_hurried: bool) -> float:  # noqa: ARG002 - it never dawdles
+        destinations = self._queue.destinations()
+        known = [destination for destination in destinations if self._is_known(destination)]
+        waiting = [destination for destination in destinations if destination not in known]
+        new = next((one for one in waiting if self._schedule.is_due(one, time.monotonic())), None)
+        waits = [self._serve(destination) for destination in (known if new is None else [*known, new])]
+        if len(waiting) > 1 and new is not None:
+            waits.append(0.0)
+        return min([*waits, self._until_due(waiting), self._queue_wait_s()], default=_FOREVER)
+
+    def next_in_s(self) -> float:
+        """Seconds until the next call that waits can be tried."""
+        destinations = self._queue.destinations()
+        now = time.monotonic()
+        due = (max(0.0, self._schedule.due_at(destination) - now) for destination in destinations)
+        return min(due, default=self._queue_wait_s())
+
+    def hurry(self, deadline: float) -> None:
+        """There is no time after ``deadline`` (of `time.monotonic`)."""
+        self._is_last_try = True
+        self._sink.hurry(deadline)
+        self._schedule.hurry()
+
+    def close(self) -> None:
+        """Let go of connections."""
+        self._sink.close()
+
+    def _queue_wait_s(self) -> float:
+        return self._queue.next_in_s()
+
+    def _until_due(self, destinations: Sequence[str]) -> float:
+        now = time.monotonic()
+        waits = (self._schedule.due_at(destination) - now for destination in destinations)
+        return min((wait for wait in waits if wait > 0), default=_FOREVER)
+
+    def _is_known(self, destination: str) -> bool:
+        if destination not in self._known and self._queue.is_known(destination):
+            self._known.add(destination)
+        return destination in self._known
+
+    def _serve(self, destination: str) -> float:
+        """Deliver a batch to a destination if it can be tried; seconds until it can be tried again."""
+        wait_s = self._schedule.due_at(destination) - time.monotonic()
+        if wait_s > 0:
+            return wait_s
+        entries = self._queue.take(destination, limit=self._schedule.limit(destination), max_bytes=_MAX_IMPORT_BYTES)
+        if entries:
+            try:
+                self._deliver(destination, entries)
+            finally:
+                self._queue.put_back(entries)
+        return 0.0
+
+    def _deliver(self, destination: str, entries: Sequence[OutboxEntry]) -> None:
+        # What waits in a file has a later time: the next start
+        is_last_try = self._is_last_try and not self._outbox.is_durable
+        terms = Terms(self._may_create_project(destination), is_last_try)
+        is_done = False
+        try:
+            with closing(self._sink.deliver(destination, entries, terms)) as results:  # type: ignore[type-var]
+                for result in results:
+                    self._write_down(destination, result)
+                    is_done |= isinstance(result, Delivered | Dead)
+        except DeliveryError as error:
+            self._failed(destination, error, entries)
+        except OutboxError:
+            raise
+        except Exception as error:
+            # A fault of ours. Without the error's text, which may repeat what a call said
+            where = "".join(traceback.format_tb(error.__traceback__))
+            self._failed(destination, _FaultError(f"unexpected {type(error).__name__}\n{where}"), entries)
+        else:
+            if is_done:
+                self._succeeded(destination)
+
+    def _write_down(self, destination: str, result: Result) -> None:
+        queue = self._queue
+        match result:
+            case Sending(entries, import_id, after_task_id):
+                queue.mark_sent(entries, import_id, after_task_id)
+            case NotStored(entries):
+                queue.mark_not_stored(entries)
+            case Stored(tasks):
+                queue.mark_stored(tasks)
+            case Recheck(entries, after_s):
+                queue.mark_recheck(entries, after_s)
+            case ProjectCreated():
+                queue.mark_known(destination, is_created=True)
+            case Delivered(entries):
+                with self._outbox.transaction():
+                    queue.mark_delivered(entries)
+                    queue.mark_known(destination)
+                self._telemetry.count("tasks.delivered", len(entries))
+            case Dead(entry, reason, kind):
+                self._outbox.dead_letters.bury([(entry.seq, reason)])
+                self._telemetry.count("tasks.rejected", reason=kind)
+            case Retry(entries, after_s):
+                queue.put_back(entries, after_s=after_s)
+
+    def _may_create_project(self, destination: str) -> bool:
+        if self._is_known(destination):
+            return True
+        in_use, created = self._queue.in_use_and_created(_USED_WITHIN_S, _CREATED_WITHIN_S)
+        return created < max(self._max_new_projects, in_use)
+
+    def _failed(self, destination: str, error: DeliveryError, entries: Sequence[OutboxEntry]) -> None:
+        self._telemetry.count("deliveries.failed", reason=type(error).__name__.removeprefix("_"))
+        is_paused = isinstance(error, PausedDeliveryError)
+        is_news = self._schedule.failed(
+            destination,
+            time.monotonic(),
+            why=str(error),
+            asked_s=getattr(error, "retry_after_s", None) or 0.0,
+            is_paused=is_paused,
+        )
+        if is_news:
+            self._say_failed(destination, error)
+        self._outbox.notes.delivery_failed(destination, str(error), is_paused=is_paused)
+        if isinstance(error, UnknownOutcomeError | BlockedRequestError | _FaultError):
+            self._narrow(destination, error, entries)
+
+    def _narrow(self, destination: str, error: DeliveryError, entries: Sequence[OutboxEntry]) -> None:
+        """Try fewer at once; the call that fails alone again and again makes way, and is given up in the end."""
+        if not self._schedule.narrow(destination, len(entries)):
+            return
+        (entry,) = entries
+        if self._do_others_pass(destination, entry, error) and self._queue.mark_failed(entry) >= GIVE_UP_AFTER:
+            self._outbox.dead_letters.bury([(entry.seq, f"failed by itself again and again: {error}")])
+            self._telemetry.count("tasks.rejected", reason="failed")
+            _logger.error("A call became a dead letter: %s. Further ones are only counted.", error)
+        elif len(self._outbox) > 1:
+            self._queue.put_back(entries, after_s=SET_ASIDE_S)
+
+    def _do_others_pass(self, destination: str, entry: OutboxEntry, error: DeliveryError) -> bool:
+        """Whether others were delivered since the call was set aside last, or the server says that it takes calls."""
+        before = self._batches_at_failure.get(entry.seq, self._batches)
+        self._batches_at_failure[entry.seq] = self._batches
+        if self._batches > before:
+            return True
+        if isinstance(error, _FaultError):
+            return False
+        try:
+            return self._sink.takes_calls(destination)
+        except DeliveryError:
+            return False
+
+    def _succeeded(self, destination: str) -> None:
+        self._batches += 1
+        if self._schedule.succeeded(destination):
+            _logger.warning("Delivery to %s resumed.", Destination.loads(destination))
+            self._outbox.notes.delivery_resumed(destination)
+
+    def _say_failed(self, destination: str, error: DeliveryError) -> None:
+        where = Destination.loads(destination)
+        if isinstance(error, ProjectLimitError):
+            if not self._has_said_limit:
+                _logger.error("Calls for %s wait, and so will others: %s", where, error)
+            self._has_said_limit = True
+        elif isinstance(error, PausedDeliveryError):
+            _logger.error("Delivery to %s is paused: %s", where, error)
+        else:
+            _logger.warning("Delivery to %s is retried: %s", where, error)
+
+
+class _FaultError(RetryableDeliveryError):
+    """Something that nobody foresaw; the calls stay."""

@@ -1,0 +1,318 @@
+"""Where calls end: the projects of a Label Studio server, each call in them once.
+
+A batch takes these steps, and says after each of them how far it came, before the next:
+
+1. find the project and its binding
+2. look up what an earlier request may have stored; what is missing waits until nothing can come of that any more
+3. build the tasks of the rest, and import them; what does not fit the project is dead, so is what the server names as
+   bad, and the rest goes again
+4. read the project again: somebody may have renamed the TextArea while the import was under way
+5. count the predictions, since Label Studio on SQLite loses them when somebody else writes at the same time, and add
+   what is missing
+
+Label Studio has no idempotency key, and may commit an import long after the client hung up. So a request whose outcome
+is unknown is never repeated blindly (step 2), and its calls are looked up once more, later, when the server has
+certainly given up (`recheck`). A look-up that fails keeps back only the calls that it is about.
+
+Only one import runs at a time for one server: with SQLite, any other write at the same time costs predictions.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+import uuid
+from collections import defaultdict
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from otel_labelstudio.delivery.label_studio.duplicates import SentCall
+from otel_labelstudio.delivery.label_studio.projects import ProjectRules, Projects
+from otel_labelstudio.delivery.label_studio.recheck import Rechecked, recheck
+from otel_labelstudio.delivery.label_studio.records import Imported
+from otel_labelstudio.delivery.label_studio.server import LabelStudioServer
+from otel_labelstudio.delivery.results import (
+    Dead,
+    Delivered,
+    NotStored,
+    ProjectCreated,
+    Recheck,
+    Result,
+    Retry,
+    Sending,
+    Stored,
+)
+from otel_labelstudio.delivery.sink import Terms
+from otel_labelstudio.errors import (
+    PausedDeliveryError,
+    RejectedTasksError,
+    RetryableDeliveryError,
+    UnknownOutcomeError,
+)
+from otel_labelstudio.outbox.entry import CallToRecheck, OutboxEntry
+from otel_labelstudio.tasks.build import CALL_ID, Task
+from otel_labelstudio.telemetry import Telemetry
+
+_logger = logging.getLogger(__name__)
+
+_LOOKUP_CHUNK = 100
+# When calls are looked up again whose look-up failed, while others went through
+_LOOKUP_RETRY_S = 10.0
+
+_server_locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_server_locks.clear)  # one may be held by a thread that the child does not have
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """How long, in seconds: before a call whose outcome is unknown, and that is not there, is sent again, and before it
+    is looked up once more."""
+
+    resend_wait_s: float
+    recheck_wait_s: float
+
+
+class LabelStudioSink:
+    """Delivers to the projects of one Label Studio server. ``clock`` gives seconds since 1970, as the outbox's does."""
+
+    def __init__(
+        self,
+        server: LabelStudioServer,
+        rules: ProjectRules,
+        waits: Waits,
+        telemetry: Telemetry,
+        clock: Callable[[], float] = time.time,
+        routes: Mapping[str, ProjectRules] | None = None,
+        *,
+        deletes_duplicates: bool = True,
+    ) -> None:
+        self.server, self.waits, self.telemetry, self.clock = server, waits, telemetry, clock
+        self.projects = Projects(server, rules, routes=routes)
+        self._deletes_duplicates = deletes_duplicates
+        self._deadline = float("inf")
+
+    def deliver(self, destination: str, entries: Sequence[OutboxEntry], terms: Terms) -> Iterator[Result]:
+        with self._alone(destination):
+            yield from _Batch(self, destination, terms).deliver(entries)
+
+    def takes_calls(self, destination: str) -> bool:
+        with self._alone(destination):
+            self.server.probe_import(self.projects.target(destination, may_create=False).project.id)
+        return True
+
+    def recheck(self, destination: str, calls: Sequence[CallToRecheck]) -> Iterator[str]:
+        with self._alone(destination):
+            project_id = self.projects.target(destination, may_create=False).project.id
+            sent = [SentCall(call.call_id, frozenset(call.import_ids)) for call in calls]
+            for found in recheck(self.server, project_id, sent, delete_duplicates=self._deletes_duplicates):
+                self._count(found)
+                yield found.call_id
+
+    def _count(self, found: Rechecked) -> None:
+        self.telemetry.count("tasks.duplicates_removed", len(found.deleted_tasks))
+        self.telemetry.count("predictions.removed", len(found.deleted_predictions))
+        for kept in found.kept:
+            self.telemetry.count("tasks.duplicates_kept", reason=kept.reason.name.lower())
+
+    def hurry(self, deadline: float) -> None:
+        self._deadline = deadline
+        self.server.hurry(deadline)
+
+    def close(self) -> None:
+        self.server.close()
+
+    @contextmanager
+    def _alone(self, destination: str) -> Iterator[None]:
+        lock = _server_locks[self.server.url]
+        wait_s = max(0.0, self._deadline - time.monotonic())
+        if not lock.acquire(timeout=min(wait_s, threading.TIMEOUT_MAX)):
+            raise RetryableDeliveryError(f"{self.server.url} is busy with another import of this process")
+        try:
+            yield
+        except PausedDeliveryError:
+            self.projects.forget(destination)
+            raise
+        finally:
+            lock.release()
+
+
+class _Batch:
+    """One delivery to one destination."""
+
+    def __init__(self, sink: LabelStudioSink, destination: str, terms: Terms) -> None:
+        self._sink, self._server, self._projects = sink, sink.server, sink.projects
+        self._destination, self._terms = destination, terms
+        self._target = sink.projects.target(destination, may_create=terms.may_create_project)
+
+    def deliver(self, entries: Sequence[OutboxEntry]) -> Iterator[Result]:
+        if self._target.is_created:
+            yield ProjectCreated()
+        found = {entry.seq: entry.task_id for entry in entries if entry.task_id is not None}
+        kept_back = yield from self._look_up(entries, found)
+        yield from self._import([entry for entry in entries if entry.seq not in found and entry.seq not in kept_back])
+        yield from self._check_predictions([(entry, found[entry.seq]) for entry in entries if entry.seq in found])
+
+    def _look_up(self, entries: Sequence[OutboxEntry], found: dict[int, int]) -> Generator[Result, None, set[int]]:
+        """Adds to ``found`` the task ids of those calls that an earlier request has stored after all; gives back those
+        that may not be sent yet."""
+        asked = [entry for entry in entries if entry.is_outcome_unknown and entry.task_id is None]
+        if not asked:
+            return set()
+        yield Recheck([entry for entry in asked if entry.sent_at is not None], self._sink.waits.recheck_wait_s)
+        try:
+            yield from self._search(asked, found)
+        except RetryableDeliveryError:
+            if len(asked) == len(entries):
+                raise
+            failed = [entry for entry in asked if entry.seq not in found]
+            yield Retry(failed, _LOOKUP_RETRY_S)
+            return {entry.seq for entry in failed}
+        return (yield from self._put_off([entry for entry in asked if entry.seq not in found]))
+
+    def _search(self, asked: Sequence[OutboxEntry], found: dict[int, int]) -> Iterator[Result]:
+        # Only the newest tasks first: the server's search is linear
+        for after in sorted({0, min(entry.after_task_id for entry in asked)}, reverse=True):
+            for chunk in _chunks([entry for entry in asked if entry.seq not in found]):
+                tasks = self._stored_tasks(chunk, after)
+                known = [(entry, tasks[entry.call_id][0].id) for entry in chunk if entry.call_id in tasks]
+                yield Stored(known)
+                found.update((entry.seq, task_id) for entry, task_id in known)
+
+    def _put_off(self, missing: Sequence[OutboxEntry]) -> Generator[Result, None, set[int]]:
+        """Those whose last request may still be carried out: they wait, but not where there is no later time."""
+        waiting: set[int] = set()
+        if self._terms.is_last_try:
+            return waiting
+        now, wait_s = self._sink.clock(), self._sink.waits.resend_wait_s
+        for entry in missing:
+            if entry.sent_at is not None and now < entry.sent_at + wait_s:
+                yield Retry([entry], entry.sent_at + wait_s - now)
+                waiting.add(entry.seq)
+        return waiting
+
+    def _import(self, entries: Sequence[OutboxEntry], *, may_reread: bool = True) -> Iterator[Result]:
+        built = yield from self._build(entries)
+        if not built:
+            return
+        sent = [entry for entry, _ in built]
+        import_id = uuid.uuid4().hex
+        yield Sending(sent, import_id, self._newest_task_id())
+        try:
+            imported = self._timed_import([task.to_dict(import_id) for _, task in built])
+        except UnknownOutcomeError:
+            raise
+        except RejectedTasksError as error:
+            yield NotStored(sent)
+            if may_reread:  # the labeling interface may have been edited since it was read
+                self._target = self._projects.target(self._destination, fresh=True)
+                yield from self._import(sent, may_reread=False)
+            else:
+                yield from self._sort_out(built, error)
+            return
+        except Exception:
+            yield NotStored(sent)
+            raise
+        yield from self._finish(list(zip(sent, imported.task_ids, strict=True)), imported)
+
+    def _newest_task_id(self) -> int:
+        if self._target.newest_task_id is None:
+            self._target.newest_task_id = self._server.newest_task_id(self._target.project.id)
+        return self._target.newest_task_id
+
+    def _build(self, entries: Iterable[OutboxEntry]) -> Generator[Result, None, list[tuple[OutboxEntry, Task]]]:
+        """The tasks of those calls that fit the project."""
+        built: list[tuple[OutboxEntry, Task]] = []
+        for entry in entries:
+            task = self._projects.build(entry.call, entry.call_id, self._target)
+            if isinstance(task, Task):
+                built.append((entry, task))
+            else:
+                yield Dead(entry, task, "refused")
+        return built
+
+    def _timed_import(self, tasks: list[dict[str, Any]]) -> Imported:
+        started_at = time.perf_counter()
+        error_type = ""
+        try:
+            return self._server.import_tasks(self._target.project.id, tasks)
+        except Exception as error:
+            error_type = type(error).__name__
+            raise
+        finally:
+            self._sink.telemetry.record_import(time.perf_counter() - started_at, self._server.address, error_type)
+
+    def _finish(self, stored: list[tuple[OutboxEntry, int]], imported: Imported) -> Iterator[Result]:
+        """What was imported is delivered if it stands where the project shows it, with its prediction."""
+        self._target.newest_task_id = max(imported.task_ids)
+        used, self._target = self._target.binding, self._projects.target(self._destination, fresh=True)
+        now = self._target.binding
+        if (used.from_name, used.to_name) != (now.from_name, now.to_name):
+            yield Stored(stored)
+            yield from self._add_predictions(stored)
+            yield Delivered([entry for entry, _ in stored])
+        elif imported.predictions != len(stored):
+            yield Stored(stored)
+            yield from self._check_predictions(stored)
+        else:
+            yield Delivered([entry for entry, _ in stored])
+
+    def _sort_out(self, built: list[tuple[OutboxEntry, Task]], error: RejectedTasksError) -> Iterator[Result]:
+        """Reject the tasks that the server named, or find them by halves, and import the rest."""
+        bad = {i: why for i, why in error.reasons.items() if i < len(built)}
+        if not bad and len(built) == 1:
+            bad = {0: str(error)}
+        for i, why in bad.items():
+            yield Dead(built[i][0], self._projects.say_rejected(why), "rejected")
+        rest = [entry for i, (entry, _) in enumerate(built) if i not in bad]
+        halves = [rest] if bad else [rest[: len(rest) // 2], rest[len(rest) // 2 :]]
+        for half in halves:
+            yield from self._import(half, may_reread=False)
+
+    def _check_predictions(self, stored: Sequence[tuple[OutboxEntry, int]]) -> Iterator[Result]:
+        """Add the predictions that Label Studio lost, and look again."""
+        if not stored:
+            return
+        missing = self._without_prediction(stored)
+        if missing:
+            _logger.info("Label Studio lost %d of %d predictions; they are added.", len(missing), len(stored))
+            yield from self._add_predictions(missing)
+            if self._without_prediction(missing):
+                raise RetryableDeliveryError("predictions that were added are not stored yet")
+        yield Delivered([entry for entry, _ in stored])
+
+    def _add_predictions(self, tasks: Sequence[tuple[OutboxEntry, int]]) -> Iterator[Result]:
+        # The outcome may become unknown as with tasks: an answer may be lost, and the predictions stored after all
+        yield Recheck([entry for entry, _ in tasks], self._sink.waits.recheck_wait_s)
+        self._server.import_predictions(self._target.project.id, list(self._predictions(tasks)))
+        self._sink.telemetry.count("predictions.repaired", len(tasks))
+
+    def _without_prediction(self, stored: Sequence[tuple[OutboxEntry, int]]) -> list[tuple[OutboxEntry, int]]:
+        missing = []
+        for chunk in _chunks(stored):
+            tasks = self._stored_tasks([entry for entry, _ in chunk], min(task_id for _, task_id in chunk) - 1)
+            for entry, task_id in chunk:
+                # A task that is gone was deleted by somebody: there is nothing to add a prediction to
+                found = next((task for task in tasks.get(entry.call_id, ()) if task.id == task_id), None)
+                if found is not None and found.predictions == 0:
+                    missing.append((entry, task_id))
+        return missing
+
+    def _predictions(self, tasks: Sequence[tuple[OutboxEntry, int]]) -> Iterator[dict[str, Any]]:
+        for entry, task_id in tasks:
+            task = self._projects.build(entry.call, entry.call_id, self._target)
+            if isinstance(task, Task):
+                yield {"task": task_id, **task.prediction}
+
+    def _stored_tasks(self, entries: Sequence[OutboxEntry], after_task_id: int) -> Mapping[str, Any]:
+        call_ids = [entry.call_id for entry in entries]
+        return self._server.stored_tasks(self._target.project.id, CALL_ID, call_ids, after_task_id)
+
+
+def _chunks(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    for start in range(0, len(items), _LOOKUP_CHUNK):
+        yield items[start : start + _LOOKUP_CHUNK]

@@ -1,0 +1,95 @@
+"""When each destination is tried, and with how many calls at once. Pure: times go in, decisions come out.
+
+A destination that fails waits by itself, longer each time. A batch on which the server fails is halved, and halved
+again, until the call that is to blame stands alone: others are not held up by it. A call that fails alone three times
+is set aside for a minute. When that has happened three times while the server took others, it is given up.
+
+All times are of `time.monotonic`, in seconds, so that a clock that is set back or forward changes nothing here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from otel_labelstudio.delivery.retry import Backoff
+
+# A call on which the server fails each time it is sent alone
+_SET_ASIDE_AFTER, SET_ASIDE_S = 3, 60.0
+GIVE_UP_AFTER = 3
+
+
+@dataclass(slots=True)
+class _Trouble:
+    """A destination that failed: how many calls to try next and when, when the server allows it, what was said."""
+
+    limit: int
+    failed_alone: int = 0
+    backoff: Backoff = field(default_factory=Backoff)
+    retry_at: float = 0.0
+    allowed_at: float = 0.0
+    said: str = ""
+    is_paused: bool = False
+
+
+class Schedule:
+    """For all destinations of one worker. ``batch_size`` is how many calls go at once where nothing is wrong."""
+
+    def __init__(self, batch_size: int) -> None:
+        self._batch_size = batch_size
+        self._troubles: dict[str, _Trouble] = {}
+
+    def is_due(self, destination: str, now: float) -> bool:
+        """Whether a destination can be tried."""
+        return self.due_at(destination) <= now
+
+    def due_at(self, destination: str) -> float:
+        """When a destination can be tried again; 0 where it is in no trouble."""
+        trouble = self._troubles.get(destination)
+        return trouble.retry_at if trouble else 0.0
+
+    def limit(self, destination: str) -> int:
+        """How many calls to try at once."""
+        trouble = self._troubles.get(destination)
+        return trouble.limit if trouble else self._batch_size
+
+    def failed(self, destination: str, now: float, *, why: str, asked_s: float = 0.0, is_paused: bool = False) -> bool:
+        """A destination failed. ``asked_s`` is for how long the server asked to be left alone; ``is_paused`` says that
+        only a person can mend the cause. Whether this is news."""
+        trouble = self._troubles.setdefault(destination, _Trouble(self._batch_size))
+        trouble.retry_at = now + trouble.backoff.next_wait_s(asked_s)
+        trouble.allowed_at = now + asked_s
+        trouble.is_paused = is_paused
+        is_news = trouble.said != why if is_paused else not trouble.said
+        if is_news:
+            trouble.said = why
+        return is_news
+
+    def narrow(self, destination: str, tried: int) -> bool:
+        """Half as many next time; whether the one call that was tried is to be set aside."""
+        trouble = self._troubles.setdefault(destination, _Trouble(self._batch_size))
+        trouble.limit = max(1, tried // 2)
+        trouble.failed_alone = trouble.failed_alone + 1 if tried == 1 else 0
+        if trouble.failed_alone < _SET_ASIDE_AFTER:
+            return False
+        trouble.failed_alone = 0
+        return True
+
+    def succeeded(self, destination: str) -> bool:
+        """A destination took calls; whether that is news."""
+        trouble = self._troubles.pop(destination, None)
+        if trouble is None:
+            return False
+        if trouble.limit < self._batch_size:
+            self._troubles[destination] = _Trouble(min(2 * trouble.limit, self._batch_size))
+        return bool(trouble.said)
+
+    def hurry(self) -> None:
+        """There is no later time: what failed is tried at once, but for what the server has put off."""
+        for trouble in list(self._troubles.values()):
+            trouble.retry_at = trouble.allowed_at
+            trouble.backoff.reset()
+
+    @property
+    def paused(self) -> int:
+        """How many destinations wait for a person."""
+        return sum(trouble.is_paused for trouble in list(self._troubles.values()))

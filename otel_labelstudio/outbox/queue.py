@@ -1,0 +1,226 @@
+"""The outbox for the one who delivers: what is pending, and what becomes of it.
+
+A call in flight remembers what is known of it: the task id once Label Studio has named one, and that its outcome is
+unknown from just before the request until an answer has come, so that whoever takes it up next looks before sending it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from otel_labelstudio.outbox.database import Database
+from otel_labelstudio.outbox.dead_letters import DeadLetters
+from otel_labelstudio.outbox.entry import CallToRecheck, OutboxEntry
+from otel_labelstudio.outbox.serialization import UnreadableError, call_from_text
+
+_FOREVER = float("inf")
+# For how long a destination is known after its last delivery
+KNOWN_S = 48 * 3600.0
+
+
+class DeliveryQueue:
+    """Raises `OutboxError`. ``clock`` gives seconds since 1970."""
+
+    def __init__(self, database: Database, dead_letters: DeadLetters, clock: Callable[[], float]) -> None:
+        self._database, self._dead_letters, self._clock = database, dead_letters, clock
+
+    def destinations(self) -> list[str]:
+        """Every destination that has calls to deliver now, the one that has waited longest first."""
+        with self._database.reading() as db:
+            rows = db.execute(_DESTINATIONS, (self._clock(),)).fetchall()
+        return [row[0] for row in rows]
+
+    def next_in_s(self) -> float:
+        """Seconds until the next call that was put off can be delivered; infinity when none was."""
+        now = self._clock()
+        with self._database.reading() as db:
+            at = db.execute(
+                "SELECT MIN(not_before) FROM readings INDEXED BY readings_put_off"
+                " WHERE state = 'pending' AND not_before > 0 AND not_before > ?",
+                (now,),
+            ).fetchone()[0]
+        return _FOREVER if at is None else float(at) - now
+
+    def take(self, destination: str, *, limit: int, max_bytes: int) -> list[OutboxEntry]:
+        """The next pending calls to a destination, in order, now in flight. What cannot be read is a dead letter."""
+        taken: list[OutboxEntry] = []
+        unreadable: list[tuple[int, str]] = []
+        size = 0
+        with self._database.transaction() as db:
+            rows = db.execute(_TAKE, (destination, self._clock(), limit))
+            for row in rows:  # a row at a time: many large calls are not held at once
+                size += row[0]
+                if taken and size > max_bytes:
+                    break
+                try:
+                    taken.append(_entry(*row[1:]))
+                except UnreadableError as error:
+                    unreadable.append((row[1], f"cannot be read ({error})"))
+            rows.close()
+            self._dead_letters.bury(unreadable)
+            self._update("UPDATE readings SET state = 'in_flight' WHERE seq = ?", taken)
+        return taken
+
+    def put_back(self, entries: Iterable[OutboxEntry], *, after_s: float = 0.0) -> None:
+        """What is in flight still is pending again, in so many seconds; what is known of its import is kept."""
+        self._update(
+            "UPDATE readings SET state = 'pending', not_before = ? WHERE state = 'in_flight' AND seq = ?",
+            entries,
+            self._clock() + after_s if after_s else 0.0,
+        )
+
+    def recover(self) -> None:
+        """Take over from a process that died: what it had in flight is pending again."""
+        with self._database.transaction() as db:
+            db.execute("UPDATE readings SET state = 'pending' WHERE state = 'in_flight'")
+
+    def mark_sent(self, entries: Iterable[OutboxEntry], import_id: str, after_task_id: int) -> None:
+        """A request with these calls is made next. Until more is known they may be tasks with ids above that."""
+        self._update(
+            "UPDATE readings SET outcome_unknown = 1, sent_at = ?, after_task_id = ?,"
+            " import_ids = LTRIM(import_ids || ' ' || ?) WHERE seq = ?",
+            entries,
+            self._clock(),
+            after_task_id,
+            import_id,
+        )
+
+    def mark_not_stored(self, entries: Iterable[OutboxEntry]) -> None:
+        """The last request has certainly stored none of these calls: of an earlier one nothing is known by that."""
+        with self._database.transaction() as db:
+            db.executemany(
+                "UPDATE readings SET outcome_unknown = ?, sent_at = ?, after_task_id = ? WHERE seq = ?",
+                ((entry.is_outcome_unknown, entry.sent_at, entry.after_task_id, entry.seq) for entry in entries),
+            )
+
+    def mark_stored(self, task_ids: Iterable[tuple[OutboxEntry, int]]) -> None:
+        """These calls are tasks of Label Studio now; their predictions are still to be checked."""
+        with self._database.transaction() as db:
+            db.executemany(
+                "UPDATE readings SET outcome_unknown = 0, task_id = ? WHERE seq = ?",
+                ((task_id, entry.seq) for entry, task_id in task_ids),
+            )
+
+    def mark_delivered(self, entries: Iterable[OutboxEntry]) -> None:
+        """These calls are done."""
+        self._update("UPDATE readings SET state = 'delivered', done_at = ? WHERE seq = ?", entries, self._clock())
+
+    def mark_failed(self, entry: OutboxEntry) -> int:
+        """Requests with this call alone failed while the server takes others; how often that was so far."""
+        self._update("UPDATE readings SET failures = failures + 1 WHERE seq = ?", [entry])
+        return entry.failures + 1
+
+    # -- rechecks ------------------------------------------------------------------------------------------------
+
+    def mark_recheck(self, entries: Iterable[OutboxEntry], after_s: float) -> None:
+        """Look these calls up again in so many seconds, if they are delivered then: Label Studio may have stored them
+        twice."""
+        self._update("UPDATE readings SET recheck_at = ? WHERE seq = ?", entries, self._clock() + after_s)
+
+    def due_rechecks(self, limit: int) -> dict[str, list[CallToRecheck]]:
+        """By destination, the delivered calls that are to be looked up once more."""
+        with self._database.reading() as db:
+            rows = db.execute(
+                "SELECT destination, call_id, import_ids FROM readings WHERE recheck_at <= ? AND state = 'delivered'"
+                " LIMIT ?",
+                (self._clock(), limit),
+            ).fetchall()
+        due: dict[str, list[CallToRecheck]] = {}
+        for destination, call_id, import_ids in rows:
+            due.setdefault(destination, []).append(CallToRecheck(call_id, tuple(import_ids.split())))
+        return due
+
+    def next_recheck_in_s(self) -> float:
+        """Seconds until the next delivered call is to be looked up again; infinity when none is."""
+        with self._database.reading() as db:
+            at = db.execute(
+                "SELECT MIN(recheck_at) FROM readings WHERE recheck_at IS NOT NULL AND state = 'delivered'"
+            ).fetchone()[0]
+        return _FOREVER if at is None else float(at) - self._clock()
+
+    def mark_rechecked(self, call_ids: Iterable[str]) -> None:
+        """These calls need no further look."""
+        with self._database.transaction() as db:
+            db.executemany(
+                "UPDATE readings SET recheck_at = NULL WHERE call_id = ?", ((call_id,) for call_id in call_ids)
+            )
+
+    # -- destinations --------------------------------------------------------------------------------------------
+
+    def is_known(self, destination: str) -> bool:
+        """Whether calls were delivered to it before."""
+        with self._database.reading() as db:
+            return bool(db.execute("SELECT 1 FROM destinations WHERE destination = ?", (destination,)).fetchone())
+
+    def mark_known(self, destination: str, *, is_created: bool = False) -> None:
+        """Calls are delivered there now; ``is_created`` where the project was created for them."""
+        now = self._clock()
+        with self._database.transaction() as db:
+            db.execute(
+                "INSERT INTO destinations VALUES (?, ?, ?) ON CONFLICT (destination) DO UPDATE"
+                " SET delivered_at = excluded.delivered_at, created_at = COALESCE(excluded.created_at, created_at)",
+                (destination, now, now if is_created else None),
+            )
+
+    def in_use_and_created(self, used_within_s: float, created_within_s: float) -> tuple[int, int]:
+        """How many destinations had deliveries in the last so many seconds and are older, and how many were created."""
+        now = self._clock()
+        with self._database.reading() as db:
+            in_use, created = db.execute(
+                "SELECT COALESCE(SUM(delivered_at > :used AND COALESCE(created_at, 0) <= :created), 0),"
+                " COALESCE(SUM(created_at > :created), 0) FROM destinations",
+                {"used": now - used_within_s, "created": now - created_within_s},
+            ).fetchone()
+        return int(in_use), int(created)
+
+    def _update(self, statement: str, entries: Iterable[OutboxEntry], *values: object) -> None:
+        """One change to each entry; its ``seq`` is the statement's last value."""
+        with self._database.transaction() as db:
+            db.executemany(statement, ((*values, entry.seq) for entry in entries))
+
+
+# One look into the index for each destination, however many calls wait
+_DESTINATIONS = """
+WITH RECURSIVE named (destination) AS (
+    SELECT MIN(destination) FROM readings WHERE state = 'pending'
+    UNION ALL
+    SELECT (SELECT MIN(destination) FROM readings WHERE state = 'pending' AND destination > named.destination)
+    FROM named WHERE named.destination IS NOT NULL
+)
+SELECT destination, (
+    SELECT seq FROM readings WHERE state = 'pending' AND readings.destination = named.destination AND not_before <= ?
+    ORDER BY seq LIMIT 1
+) AS first FROM named WHERE first IS NOT NULL ORDER BY first
+"""
+_TAKE = (
+    "SELECT size, seq, call_id, destination, key, body, outcome_unknown, sent_at, after_task_id, task_id, import_ids,"
+    " failures FROM readings WHERE state = 'pending' AND destination = ? AND not_before <= ? ORDER BY seq LIMIT ?"
+)
+
+
+def _entry(
+    seq: int,
+    call_id: str,
+    destination: str,
+    key: str,
+    body: str,
+    outcome_unknown: int,
+    sent_at: float | None,
+    after_task_id: int,
+    task_id: int | None,
+    import_ids: str,
+    failures: int,
+) -> OutboxEntry:
+    call = call_from_text(key, body)
+    return OutboxEntry(
+        seq=seq,
+        call_id=call_id,
+        destination=destination,
+        call=call,
+        is_outcome_unknown=bool(outcome_unknown),
+        sent_at=sent_at,
+        after_task_id=after_task_id,
+        task_id=task_id,
+        import_ids=tuple(import_ids.split()),
+        failures=failures,
+    )

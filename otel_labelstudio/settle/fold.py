@@ -1,0 +1,112 @@
+"""The readings of one call become that call.
+
+The richest reading of a call wins whole, of two equally rich the one nearer to the wire. Nothing is merged field by
+field, so that a call is never a mixture of dialects. Where several calls run at once, a reading goes to the call that
+is nearest in time and has none of its scope yet.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields, replace
+
+from otel_labelstudio.calls import CallKey, GenericPart, LLMCall, Part, ReasoningPart
+from otel_labelstudio.settle.same_call import closest_call, fingerprints
+
+# With more calls than this under way at once that answer alike, only the nearest are looked at
+_CANDIDATES = 64
+
+
+@dataclass(frozen=True, slots=True)
+class FoldedCall:
+    """A call in its richest reading, and the keys of all its readings, that one's first."""
+
+    call: LLMCall
+    keys: tuple[CallKey, ...]
+
+
+def fold(readings: Iterable[LLMCall]) -> list[FoldedCall]:
+    """Each call once, in the order in which the calls started; the order of the readings does not matter."""
+    calls: list[list[LLMCall]] = []
+    waiting: defaultdict[str, deque[list[LLMCall]]] = defaultdict(lambda: deque(maxlen=_CANDIDATES))
+    for reading in sorted(readings, key=_order):
+        keys = fingerprints(reading)
+        candidates = {id(call): call for key in keys for call in waiting.get(key, ())}
+        call = closest_call(reading, candidates.values())
+        if call is None:
+            call = []
+            calls.append(call)
+        call.append(reading)
+        for key in keys:
+            if not any(other is call for other in waiting[key]):
+                waiting[key].append(call)
+    return [_folded(call) for call in calls]
+
+
+def richer(one: LLMCall, other: LLMCall) -> LLMCall:
+    """Of two readings of a call, the one that tells more; the choice does not depend on their order."""
+    return max(one, other, key=_richness)
+
+
+def completed(call: LLMCall, other: LLMCall) -> LLMCall:
+    """The call with what it lacks taken from another reading of the same span: its log records, which came apart.
+
+    Those are one dialect's input, so that this mixes nothing; it is for no other readings.
+    """
+    lacking = {f.name: getattr(other, f.name) for f in fields(LLMCall) if not getattr(call, f.name)}
+    return replace(call, **{name: value for name, value in lacking.items() if name not in ("run_id", "incomplete")})
+
+
+def _folded(readings: Sequence[LLMCall]) -> FoldedCall:
+    if len(readings) == 1:
+        return FoldedCall(readings[0], (readings[0].key,))
+    ranked = sorted(readings, key=_richness, reverse=True)
+    return FoldedCall(ranked[0], tuple(dict.fromkeys(reading.key for reading in ranked)))
+
+
+def _order(reading: LLMCall) -> tuple[object, ...]:
+    return (reading.start_time_unix_nano, -reading.end_time_unix_nano, *reading.key, _richness(reading))
+
+
+def _richness(reading: LLMCall) -> tuple[object, ...]:
+    """Whole before cut; then the dialogue, ten times what surrounds it; then the shorter, which is nearer to the wire.
+
+    Last names, so that no two are equal.
+    """
+    dialogue = [p for m in (*reading.input_messages, *reading.output_messages) for p in m.parts]
+    facts = (
+        10 * sum(map(_weight, (*dialogue, *reading.system_instructions)))
+        + 5 * len(reading.tool_definitions)
+        + sum(
+            len(held)
+            for held in (
+                reading.usage.to_dict(),
+                reading.request_parameters,
+                reading.finish_reasons,
+                reading.tags,
+            )
+        )
+        + sum(
+            bool(held)
+            for held in (
+                reading.response_id,
+                reading.request_model,
+                reading.response_model,
+                reading.provider,
+                reading.conversation_id,
+                reading.user_id,
+                reading.metadata,  # however many keys: most are a framework's own bookkeeping
+            )
+        )
+    )
+    duration_ns = reading.end_time_unix_nano - reading.start_time_unix_nano
+    nearness = (duration_ns > 0, -duration_ns)  # without a duration, it was written when the call was over
+    return (not reading.incomplete, facts, nearness, reading.dialect, reading.scope, reading.trace_id, reading.span_id)
+
+
+def _weight(part: Part) -> int:
+    """A part that nobody understood is worth half of one that was; reasoning is what most dialects lose."""
+    if isinstance(part, GenericPart):
+        return 1
+    return 3 if isinstance(part, ReasoningPart) else 2
