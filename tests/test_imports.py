@@ -44,3 +44,10 @@ def test_the_exporter_imports_no_label_studio_sdk(statements: str) -> None:
     imported = _imported(statements)
     assert "otel_labelstudio.exporter" in imported
     assert not imported.intersection(_HEAVY)
+
+
+def test_a_connection_imports_little_of_the_label_studio_sdk() -> None:
+    """What the first delivery imports is the HTTP client and the handling of keys: a fraction of the whole SDK."""
+    imported = _imported("import otel_labelstudio.delivery.label_studio.connection")
+    assert "label_studio_sdk" in imported
+    assert not imported.intersection(("numpy", "pandas", "lxml", "nltk", "PIL", "requests"))
