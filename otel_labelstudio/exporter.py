@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import concurrent.futures.thread  # noqa: F401 - at interpreter shutdown it cannot be imported any more, and httpx needs it
-import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -16,9 +15,10 @@ from otel_labelstudio.delivery.letters import DeadLetter
 from otel_labelstudio.dialects import SkipReason
 from otel_labelstudio.errors import ConfigError
 from otel_labelstudio.pipeline import Pipeline
+from otel_labelstudio.printable import logger
 from otel_labelstudio.spans.from_sdk import decoded_each, span_from_sdk
 
-_logger = logging.getLogger(__name__)
+_logger = logger(__name__)
 
 
 class LabelStudioSpanExporter(SpanExporter):

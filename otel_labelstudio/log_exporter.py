@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,9 +12,10 @@ from otel_labelstudio.config import Settings
 from otel_labelstudio.dialects import SkipReason
 from otel_labelstudio.errors import ConfigError
 from otel_labelstudio.pipeline import Pipeline
+from otel_labelstudio.printable import logger
 from otel_labelstudio.spans.from_sdk import decoded_each, log_record_from_sdk
 
-_logger = logging.getLogger(__name__)
+_logger = logger(__name__)
 
 
 class LabelStudioLogRecordExporter(LogRecordExporter):
