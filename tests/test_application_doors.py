@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExportResult
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from otel_labelstudio import LabelStudioSpanExporter
+from otel_labelstudio import LabelStudioLogRecordExporter, LabelStudioSpanExporter, LLMCall
 from otel_labelstudio.testing import RecordingSink
 from tests.delivery.telemetry import trace_chat, tracer_with
 
@@ -54,3 +55,39 @@ def test_a_span_that_cannot_be_decoded_costs_itself_alone(
     assert caplog.text.count("Cannot decode a span (TypeError)") == 1
     assert "CANARY" not in caplog.text
     assert len(delivered(exporter).calls) == 2
+
+
+class Reviewed:
+    """A filter that cannot be hashed."""
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __call__(self, call: LLMCall) -> LLMCall | None:
+        return call if "first" in str(call.input_messages) else None
+
+
+def test_a_filter_may_be_any_callable(caplog: pytest.LogCaptureFixture) -> None:
+    """The exporters that name it share a pipeline, as with a function."""
+    call_filter = Reviewed()
+    spans = LabelStudioSpanExporter(**SETTINGS, call_filter=call_filter)
+    records = LabelStudioLogRecordExporter(**SETTINGS, call_filter=call_filter)
+    assert spans._pipeline is records._pipeline
+    assert spans.export(finished("first", "second")) is SpanExportResult.SUCCESS
+    records.shutdown()
+    (call,) = delivered(spans).calls
+    assert "first" in str(call.input_messages)
+    assert caplog.messages == []
+
+
+def test_an_odd_result_of_a_filter_does_not_raise_out_of_export(caplog: pytest.LogCaptureFixture) -> None:
+    """The SDK would log the exception with its text, and the batch would be lost."""
+
+    def odd(call: LLMCall) -> LLMCall:
+        messages: Any = ({"role": "user", "content": "CANARY"},)
+        return replace(call, input_messages=messages) if "two" in str(call.input_messages) else call
+
+    exporter = LabelStudioSpanExporter(**SETTINGS, call_filter=odd)
+    assert exporter.export(finished("one", "two", "three")) is SpanExportResult.SUCCESS
+    assert exporter.counts["calls.dropped[filter_failed]"] == 1
+    assert len(delivered(exporter).calls) == 2
+    assert "CANARY" not in caplog.text
