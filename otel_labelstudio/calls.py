@@ -14,7 +14,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, ClassVar, NamedTuple, TypeAlias
 
+from otel_labelstudio.bounds import bounded_time
+from otel_labelstudio.json_fields import Reader, json_object, optional, text, tuple_of, whole_number
+
 JSONObject: TypeAlias = Mapping[str, Any]
+# Nanoseconds since 1970 (UTC), in the range of `bounds`; 0 is unknown
+UnixNano: TypeAlias = int
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,12 +176,7 @@ class Message:
 
     @classmethod
     def from_dict(cls, record: JSONObject) -> Message:
-        return cls(
-            role=record["role"],
-            parts=tuple(part_from_dict(part) for part in record["parts"]),
-            name=record.get("name"),
-            finish_reason=record.get("finish_reason"),
-        )
+        return cls(**_read(_MESSAGE_READERS, record))
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,10 +190,11 @@ class Usage:
     reasoning_output_tokens: int | None = None
 
     def to_dict(self) -> dict[str, int]:
-        return {name: count for name in _COUNTS if (count := getattr(self, name)) is not None}
+        return {name: count for name in _USAGE_READERS if (count := getattr(self, name)) is not None}
 
-
-_COUNTS = tuple(f.name for f in fields(Usage))
+    @classmethod
+    def from_dict(cls, record: JSONObject) -> Usage:
+        return cls(**_read(_USAGE_READERS, record))
 
 
 class CallKey(NamedTuple):
@@ -211,15 +212,15 @@ class LLMCall:
     Each output message is one choice that the model offered. ``incomplete`` says, for people, what of the call is
     missing and why; it is empty for a call that is whole. ``request_parameters`` has the names of the
     ``gen_ai.request.*`` attributes without that prefix; ``metadata`` is what the application attached to the call.
-    Times are nanoseconds since 1970 (UTC), ids are lower-case hexadecimal.
+    Ids are lower-case hexadecimal.
     """
 
     trace_id: str
     span_id: str
     parent_span_id: str = ""
     prompt_index: int = 0
-    start_time_unix_nano: int
-    end_time_unix_nano: int
+    start_time_unix_nano: UnixNano
+    end_time_unix_nano: UnixNano
     dialect: str
     scope: str = ""
     operation: str
@@ -260,7 +261,7 @@ class LLMCall:
     def to_dict(self) -> dict[str, Any]:
         """The call as JSON values; `from_dict` is the way back. Fields without a value are left out."""
         record: dict[str, Any] = {}
-        for name in _FIELDS:
+        for name in _CALL_READERS:
             value = getattr(self, name)
             if name in _WRITERS:
                 value = _WRITERS[name](value)
@@ -270,24 +271,14 @@ class LLMCall:
 
     @classmethod
     def from_dict(cls, record: JSONObject) -> LLMCall:
-        """The call that `to_dict` wrote; names that this version does not know are ignored."""
-        values = {name: record[name] for name in _FIELDS if name in record}
-        for name in _READERS.keys() & values.keys():
-            values[name] = _READERS[name](values[name])
-        return cls(**values)
+        """The call that `to_dict` wrote. Names that this version does not know are ignored, here and in all that the
+        record holds; a value that is not of its field's type is a `TypeError`, a field that is missing another."""
+        return cls(**_read(_CALL_READERS, record))
 
 
 def _messages_to_dicts(messages: Sequence[Message]) -> list[dict[str, Any]]:
     return [message.to_dict() for message in messages]
 
-
-def _messages_from_dicts(records: Sequence[JSONObject]) -> tuple[Message, ...]:
-    return tuple(Message.from_dict(record) for record in records)
-
-
-_FIELDS = tuple(f.name for f in fields(LLMCall))
-# What `from_dict` cannot do without, even where it is empty, and the one number that is told where it is zero
-_ALWAYS = frozenset(("prompt_index", *(f.name for f in fields(LLMCall) if f.default is f.default_factory is MISSING)))
 
 _WRITERS: dict[str, Any] = {
     "system_instructions": lambda parts: [part_to_dict(part) for part in parts],
@@ -295,13 +286,31 @@ _WRITERS: dict[str, Any] = {
     "output_messages": _messages_to_dicts,
     "usage": Usage.to_dict,
 }
+# What `from_dict` cannot do without, even where it is empty, and the one number that is told where it is zero
+_ALWAYS = frozenset(("prompt_index", *(f.name for f in fields(LLMCall) if f.default is f.default_factory is MISSING)))
 
-_READERS: dict[str, Any] = {
-    "system_instructions": lambda parts: tuple(part_from_dict(part) for part in parts),
-    "input_messages": _messages_from_dicts,
-    "output_messages": _messages_from_dicts,
-    "usage": lambda counts: Usage(**counts),
-    "tool_definitions": tuple,
-    "tags": tuple,
-    "incomplete": tuple,
+# Declared type -> what reads it
+_READERS: dict[str, Reader[Any]] = {
+    "str": text,
+    "str | None": optional(text),
+    "int": whole_number,
+    "int | None": optional(whole_number),
+    "UnixNano": lambda value: bounded_time(whole_number(value)),
+    "tuple[str, ...]": tuple_of(text),
+    "JSONObject": json_object,
+    "tuple[JSONObject, ...]": tuple_of(json_object),
+    "tuple[Part, ...]": tuple_of(part_from_dict),
+    "tuple[Message, ...]": tuple_of(Message.from_dict),
+    "Usage": Usage.from_dict,
 }
+
+
+def _readers(record: type[Any]) -> dict[str, Reader[Any]]:
+    return {f.name: _READERS[str(f.type)] for f in fields(record)}
+
+
+def _read(readers: Mapping[str, Reader[Any]], record: JSONObject) -> dict[str, Any]:
+    return {name: read(record[name]) for name, read in readers.items() if name in record}
+
+
+_MESSAGE_READERS, _USAGE_READERS, _CALL_READERS = _readers(Message), _readers(Usage), _readers(LLMCall)

@@ -6,7 +6,6 @@ server is found here, as a `ConfigError` that says how to mend it.
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -14,15 +13,17 @@ from datetime import datetime, timedelta
 from functools import cache
 from importlib import import_module
 from pathlib import Path
+from types import MethodType
 from typing import Any
 from urllib.parse import urlsplit
 
 from otel_labelstudio.calls import LLMCall
 from otel_labelstudio.errors import ConfigError
+from otel_labelstudio.printable import logger
 from otel_labelstudio.tasks.binding import LabelConfigError, Mode, binding_from_label_config
 from otel_labelstudio.titles import TITLE_MAX_LENGTH, TITLE_MIN_LENGTH, title
 
-_logger = logging.getLogger(__name__)
+_logger = logger(__name__)
 
 DEFAULT_URL = "http://localhost:8080"
 DEFAULT_PROJECT_NAME = "LangChain-%Y-%m-%d"
@@ -101,7 +102,12 @@ def _function(value: Any) -> Any:
     if callable(value):
         return value
     module, _, name = _text(value).partition(":")
-    found = import_module(module)
+    try:
+        found: Any = import_module(module)
+    except ImportError:
+        raise
+    except Exception as error:  # it is a user's, and may do anything while it is imported
+        raise ImportError(f"{module} cannot be imported ({type(error).__name__})") from None
     for attribute in name.split("."):
         found = getattr(found, attribute)
     if not callable(found):
@@ -244,9 +250,9 @@ _MENDS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Settings:
-    """Valid settings. Made by `resolve`; the API key stands in no repr."""
+    """Valid settings. Made by `resolve`; the API key stands in no repr. Equal ones share a pipeline."""
 
     api_key: str = field(repr=False)
     url: str
@@ -299,6 +305,20 @@ class Settings:
         settings = cls(**values)
         settings._check()
         return settings
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Settings) and self._values() == other._values()
+
+    def __hash__(self) -> int:
+        return hash(self._values())
+
+    def _values(self) -> tuple[Any, ...]:
+        """Of the filter only which one it is: a callable object may not be hashable, or be equal to another one."""
+        call_filter = self.call_filter
+        which: tuple[int, ...] = (id(call_filter),)
+        if isinstance(call_filter, MethodType):  # another object each time that somebody writes `object.method`
+            which = id(call_filter.__self__), id(call_filter.__func__)
+        return (which, *(getattr(self, f.name) for f in fields(self) if f.name != "call_filter"))
 
     def project_title(self, at: datetime | None = None, attributes: Mapping[str, Any] | None = None) -> str:
         """The title that the project of a call accepted ``at`` (local time, default now) has, of a span with these
@@ -359,7 +379,7 @@ def read_setting(variable: Variable, argument: Any, fallback: Any = None) -> Any
         *_former_environment(variable),
         (variable.name, fallback),
     )
-    name, value = next(((name, value) for name, value in sources if value is not None and value != ""), ("", None))
+    name, value = next(((name, value) for name, value in sources if not _is_empty(value)), ("", None))
     return None if value is None else _read_value(variable, name, value)
 
 
@@ -381,6 +401,11 @@ def _former_environment(variable: Variable) -> Iterator[tuple[str, str]]:
 @cache
 def _say_renamed(former: str, name: str) -> None:
     _logger.warning("%s is called %s now. The former name works still.", former, name)
+
+
+def _is_empty(value: Any) -> bool:
+    """Whether nothing is given; a function of somebody's own is not asked whether it equals a text."""
+    return value is None or (isinstance(value, str) and value == "")
 
 
 def _read_value(variable: Variable, name: str, value: Any) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import concurrent.futures.thread  # noqa: F401 - at interpreter shutdown it cannot be imported any more, and httpx needs it
-import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -12,12 +11,14 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from otel_labelstudio.calls import LLMCall
 from otel_labelstudio.config import Settings
+from otel_labelstudio.dialects import SkipReason
 from otel_labelstudio.errors import ConfigError
 from otel_labelstudio.outbox.entry import DeadLetter
 from otel_labelstudio.pipeline import Pipeline
-from otel_labelstudio.spans.from_sdk import span_from_sdk
+from otel_labelstudio.printable import logger
+from otel_labelstudio.spans.from_sdk import decoded_each, span_from_sdk
 
-_logger = logging.getLogger(__name__)
+_logger = logger(__name__)
 
 
 class LabelStudioSpanExporter(SpanExporter):
@@ -57,12 +58,13 @@ class LabelStudioSpanExporter(SpanExporter):
         arguments = {n: v for n, v in locals().items() if n not in ("self", "__class__", "former_names")}
         self._pipeline: Pipeline | None = Pipeline.open(Settings.resolve({**arguments, **former_names}))
         self._is_shut_down = False
+        self._has_said_fault = False
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Accept the spans. FAILURE where a call did not fit into the outbox, or after `shutdown`."""
         if self._is_shut_down or self._pipeline is None:
             return SpanExportResult.FAILURE
-        accepted = self._pipeline.accept_spans(span_from_sdk(span) for span in spans)
+        accepted = self._pipeline.accept_spans(decoded_each(spans, span_from_sdk, self._pass_over))
         return SpanExportResult.SUCCESS if accepted else SpanExportResult.FAILURE
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
@@ -84,6 +86,15 @@ class LabelStudioSpanExporter(SpanExporter):
     def dead_letters(self) -> list[DeadLetter]:
         """The calls that can never be delivered as things are, with the reason; the newest are kept."""
         return self._pipeline.dead_letters() if self._pipeline is not None else []
+
+    def _pass_over(self, error: Exception) -> None:
+        """A span that cannot be decoded must not cost the others of its batch."""
+        if self._pipeline is not None:
+            self._pipeline.telemetry.count("spans.received")
+            self._pipeline.telemetry.count("spans.skipped", reason=SkipReason.FAULT.value)
+        if not self._has_said_fault:
+            self._has_said_fault = True
+            _logger.warning("Cannot decode a span (%s). Further ones are only counted.", type(error).__name__)
 
 
 class AutoConfiguredLabelStudioSpanExporter(LabelStudioSpanExporter):

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
+from otel_labelstudio.bounds import MAX_COUNT, MAX_ID_LENGTH
 from otel_labelstudio.calls import LLMCall
 from otel_labelstudio.dialects.shared.spanless import INCOMPLETE_WITHOUT_SPAN
 from otel_labelstudio.telemetry import Telemetry
 
 CallFilter: TypeAlias = "Callable[[LLMCall], LLMCall | None]"
+
+# Why a call was dropped, as counters say it
+FILTERED, FILTER_FAILED = "filtered", "filter_failed"
 
 
 def with_span(call: LLMCall) -> LLMCall | None:
@@ -20,23 +25,44 @@ def with_span(call: LLMCall) -> LLMCall | None:
 def filtered(
     calls: Iterable[LLMCall], call_filter: CallFilter | None, telemetry: Telemetry, warn: Callable[[str], None]
 ) -> list[LLMCall]:
-    """What the function lets through, as it returns it. A call that it fails on is dropped: it may be there to keep a
-    secret."""
+    """What the function lets through. A call that it fails on, or returns as something that cannot be stored, is
+    dropped: the filter may be there to keep a secret."""
     if call_filter is None:
         return list(calls)
     kept = []
     for call in calls:
         try:
-            passed = call_filter(call)
-            if passed is not None and not isinstance(passed, LLMCall):
-                raise TypeError(f"call_filter returned {type(passed).__name__}")  # noqa: TRY301
+            passed = _asked(call_filter, call)
         except Exception as error:
             # Without the error's text, which may hold what the call holds
             warn(f"call_filter failed with {type(error).__name__}: such calls are dropped.")
-            telemetry.count("calls.dropped", reason="filter_failed")
+            telemetry.count("calls.dropped", reason=FILTER_FAILED)
             continue
         if passed is None:
-            telemetry.count("calls.dropped", reason="filtered")
+            telemetry.count("calls.dropped", reason=FILTERED)
         else:
             kept.append(passed)
     return kept
+
+
+def _asked(call_filter: CallFilter, call: LLMCall) -> LLMCall | None:
+    passed = call_filter(call)
+    if passed is None or passed is call:
+        return passed
+    if not isinstance(passed, LLMCall):
+        raise TypeError(f"call_filter returned {type(passed).__name__}")
+    return _storable(passed)
+
+
+def _storable(passed: LLMCall) -> LLMCall:
+    """The call as the outbox will give it out: a filter may put anything into it, which no later stage shall meet.
+
+    Raises what cannot be written or read back so, and `ValueError` for what cannot be a key.
+    """
+    call = LLMCall.from_dict(json.loads(json.dumps(passed.to_dict(), default=str)))
+    for digits in (call.trace_id, call.span_id, call.parent_span_id):
+        if len(digits) > MAX_ID_LENGTH or not digits.isascii() or not digits.isprintable():
+            raise ValueError("an id that is none")
+    if not 0 <= call.prompt_index <= MAX_COUNT:
+        raise ValueError("a prompt_index out of range")
+    return call

@@ -18,7 +18,6 @@ Everything up to the outbox happens on the caller's thread and asks no server; e
 
 from __future__ import annotations
 
-import logging
 import time
 import weakref
 from collections import deque
@@ -40,6 +39,7 @@ from otel_labelstudio.dialects.shared.spanless import is_content_event
 from otel_labelstudio.errors import OutboxError, OutboxFullError
 from otel_labelstudio.outbox import Outbox
 from otel_labelstudio.outbox.entry import DeadLetter, Put
+from otel_labelstudio.printable import logger
 from otel_labelstudio.routing import Route, Router, rules_of
 from otel_labelstudio.selection import Addressed, Selection
 from otel_labelstudio.settle.due import Settler
@@ -48,7 +48,7 @@ from otel_labelstudio.skips import Skips
 from otel_labelstudio.spans.model import LogRecord, Span, SpanIds
 from otel_labelstudio.telemetry import Telemetry
 
-_logger = logging.getLogger(__name__)
+_logger = logger(__name__)
 
 _STRANGERS = 10_000
 

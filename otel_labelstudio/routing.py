@@ -6,7 +6,6 @@ call is delivered, so that a mended label config or mode counts for what waits.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,12 +16,14 @@ from typing import Any
 from otel_labelstudio.config import Settings
 from otel_labelstudio.delivery.label_studio.projects import ProjectRules
 from otel_labelstudio.destinations.destination import Destination
+from otel_labelstudio.printable import logger
 from otel_labelstudio.spans.model import Span
-from otel_labelstudio.titles import TITLE_MAX_LENGTH, attributes_of_title
+from otel_labelstudio.titles import TITLE_MAX_LENGTH, attribute_text, attributes_of_title
 
-_logger = logging.getLogger(__name__)
+_logger = logger(__name__)
 
-_RENDERED = 256
+# So many titles are kept, and only of attributes that are no longer than this together
+_RENDERED, _RENDERED_LENGTH = 256, 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +61,17 @@ class Router:
         """Where a call of this span, or of none that is known, goes when it is accepted ``at`` (local time)."""
         route = next((route for route in self._routes if span is not None and route.matches(span)), None)
         settings = route.settings if route else self._settings
-        asked = tuple((name, str(_attribute(span, name) or "")) for name in attributes_of_title(settings.project_name))
-        return self._rendered(route, at.replace(microsecond=0), asked)
+        names = attributes_of_title(settings.project_name)
+        asked = tuple((name, attribute_text(_attribute(span, name))) for name in names)
+        is_short = sum(len(value) for _, value in asked) <= _RENDERED_LENGTH
+        return (self._rendered if is_short else self._render)(route, at.replace(microsecond=0), asked)
 
     def _render(self, route: Route | None, at: datetime, asked: tuple[tuple[str, str], ...]) -> Destination:
         settings, name = (route.settings, route.name) if route else (self._settings, None)
         if settings.project_id is not None:
             return Destination(project_id=settings.project_id, route=name)
         title = settings.project_title(at, dict(asked))
-        if any(" ".join(value.split()) not in title for _, value in asked):
+        if any(value not in title for _, value in asked):
             self._say_cut(title)
         return Destination(title=title, route=name)
 

@@ -2,7 +2,9 @@
 ``{service.name} %Y-%m-%d``.
 
 Label Studio takes titles of 3 to 50 characters. What an attribute says is cut where the title would be longer, and ends
-then in a sign of its own, so that two long names do not share a project.
+then in a sign of its own, so that two long names do not share a project. A title holds no control character, no line
+break and nothing that turns the direction of writing: U+FFFD stands in place of each, since PostgreSQL refuses NUL, and
+people read titles in logs and terminals.
 """
 
 from __future__ import annotations
@@ -19,6 +21,8 @@ TITLE_MIN_LENGTH, TITLE_MAX_LENGTH = 3, 50
 
 # An attribute's name has a dot in it; other braces stand for themselves
 _PLACEHOLDER = re.compile(r"\{([\w-]+(?:\.[\w-]+)+)\}")
+# Unicode's control characters, surrogates, line and paragraph separators, and directional embeddings and isolates
+_UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _SIGN_LENGTH = 5
 _UNKNOWN = "unknown"
 
@@ -36,11 +40,20 @@ def title(template: str, at: datetime, attributes: Mapping[str, Any]) -> str:
     """
     pieces = _formatted(template, at)
     if len(pieces) == 1:
-        return pieces[0].strip()
-    values = [" ".join(str(attributes.get(name) or _UNKNOWN).split()) for name in pieces[1::2]]
+        return _fit(pieces[0].strip())
+    values = [attribute_text(attributes.get(name)) or _UNKNOWN for name in pieces[1::2]]
     pieces[1::2] = _cut(values, TITLE_MAX_LENGTH - sum(map(len, pieces[::2])))
-    filled = "".join(pieces).strip()
+    filled = _fit("".join(pieces).strip())
     return filled if len(filled) >= TITLE_MIN_LENGTH else f"{filled} calls"
+
+
+def attribute_text(value: Any) -> str:
+    """What an attribute's value says in a title, before it is cut; empty where it says nothing."""
+    return _fit(" ".join(str(value or "").split()))
+
+
+def _fit(text: str) -> str:
+    return _UNFIT.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def _formatted(template: str, at: datetime) -> list[str]:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from otel_labelstudio.calls import LLMCall
+from otel_labelstudio.bounds import MAX_TIME_UNIX_NANO
+from otel_labelstudio.calls import LLMCall, Message, TextPart, Usage
 from otel_labelstudio.config import Settings
 from otel_labelstudio.dialects.shared.spanless import INCOMPLETE_WITHOUT_SPAN
-from otel_labelstudio.filters import with_span
+from otel_labelstudio.filters import filtered, with_span
 from otel_labelstudio.pipeline import Pipeline
 from otel_labelstudio.recordings import decode_files
+from otel_labelstudio.telemetry import Telemetry
 from otel_labelstudio.testing import RecordingSink
 
 RECORDING = Path(__file__).parent / "data" / "langchain-chat.pb"
@@ -98,3 +101,103 @@ def test_what_came_without_its_span_can_be_left_out(tmp_path: Path) -> None:
     (call,), _ = delivered("otel_labelstudio.filters:with_span", tmp_path, accept_spans)
     assert with_span(call) is call
     assert with_span(replace(call, incomplete=("cut", INCOMPLETE_WITHOUT_SPAN))) is None
+
+
+class Subclassed(LLMCall):
+    """A call with more than a call has, as somebody may derive one."""
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**super().to_dict(), "score": 7}
+
+
+class Unwritable(LLMCall):
+    """A call that cannot be written."""
+
+    def to_dict(self) -> dict[str, Any]:
+        raise RuntimeError("CANARY")
+
+
+def changed(**fields: Any) -> Callable[[LLMCall], LLMCall]:
+    return lambda call: replace(call, **fields)
+
+
+def as_a(cls: type[LLMCall]) -> Callable[[LLMCall], LLMCall]:
+    return lambda call: cls(**{f.name: getattr(call, f.name) for f in fields(LLMCall)})
+
+
+ENDLESS: list[Any] = []
+ENDLESS.append(ENDLESS)
+DEEP: Any = "deep"
+for _ in range(100_000):
+    DEEP = [DEEP]
+ODD_FILTERS: dict[str, Callable[[LLMCall], Any]] = {
+    "dict messages": changed(input_messages=({"role": "user", "content": "CANARY"},)),
+    "a message of dict parts": changed(output_messages=(Message("assistant", ({"type": "text"},)),)),  # type: ignore[arg-type]
+    "parts that are text": changed(output_messages=(Message("assistant", "CANARY"),)),  # type: ignore[arg-type]
+    "messages that are text": changed(input_messages="CANARY"),
+    "no messages": changed(input_messages=None),
+    "a number for content": changed(output_messages=(Message("assistant", (TextPart(5),)),), incomplete=(5,)),  # type: ignore[arg-type]
+    "a number for a role": changed(output_messages=(Message(5, ()),)),  # type: ignore[arg-type]
+    "text for a time": changed(start_time_unix_nano="CANARY"),
+    "no time": changed(end_time_unix_nano=None),
+    "dict usage": changed(usage={"input_tokens": 5}),
+    "text for a count": changed(usage=Usage("CANARY")),  # type: ignore[arg-type]
+    "text for tags": changed(tags="CANARY"),
+    "a list for metadata": changed(metadata=["CANARY"]),
+    "keys that are no keys": changed(metadata={("CANARY", 1): 2}),
+    "a value that cannot be written": changed(metadata={"v": type("Odd", (), {"__str__": None})()}),
+    "an endless value": changed(metadata={"v": ENDLESS}),
+    "a deep value": changed(metadata={"v": DEEP}),
+    "a huge number": changed(metadata={"v": 10**5000}),
+    "an id that is a number": changed(span_id=5),
+    "an id of half a character": changed(trace_id="\ud800"),
+    "an id with a NUL": changed(trace_id="a\x00"),
+    "a long id": changed(span_id="a" * 60_000),
+    "a huge prompt index": changed(prompt_index=10**30),
+    "a negative prompt index": changed(prompt_index=-1),
+    "a call that cannot be written": as_a(Unwritable),
+    "a class": lambda call: LLMCall,
+    "its dict": LLMCall.to_dict,
+    "true": lambda call: True,
+    "a generator": lambda call: iter([call]),
+}
+
+
+@pytest.mark.parametrize("name", ODD_FILTERS)
+def test_an_odd_result_costs_that_call_alone(name: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Nothing raises, the others of the batch are delivered, and it is counted as a failure of the filter's."""
+    odd = ODD_FILTERS[name]
+
+    def only_with_tools(call: LLMCall) -> Any:
+        return call if call.tool_definitions else odd(call)
+
+    def accept(pipeline: Pipeline) -> None:
+        paths = [RECORDING, RECORDING.with_name("langchain-tools.pb")]
+        assert pipeline.accept_spans(decode_files(paths).spans)
+
+    calls, pipeline = delivered(only_with_tools, tmp_path, accept)
+    assert len(calls) == 2
+    assert pipeline.telemetry.counts()["calls.dropped[filter_failed]"] == 1
+    assert len([r for r in caplog.records if r.levelno >= logging.WARNING]) == 1
+    assert "CANARY" not in caplog.text
+
+
+def test_what_can_be_stored_after_all_is_delivered(tmp_path: Path) -> None:
+    """A class of somebody's own, values that have a text, times out of range, lists for tuples: as the outbox reads
+    them."""
+
+    def odd(call: LLMCall) -> LLMCall:
+        metadata: Any = {"at": datetime(2025, 1, 2), 5: (1,)}
+        tags: Any = ["a"]
+        return as_a(Subclassed)(replace(call, metadata=metadata, end_time_unix_nano=2**70, tags=tags, trace_id=""))
+
+    (call,), _ = delivered(odd, tmp_path, accept_spans)
+    assert type(call) is LLMCall
+    assert call.metadata == {"at": "2025-01-02 00:00:00", "5": [1]}
+    assert (call.end_time_unix_nano, call.tags, call.trace_id) == (MAX_TIME_UNIX_NANO, ("a",), "")
+
+
+def test_the_very_same_call_costs_nothing(tmp_path: Path) -> None:
+    """A filter that only selects has nothing to be looked through: what it was given comes back."""
+    (call,), _ = delivered(None, tmp_path, accept_spans)
+    assert filtered([call], lambda same: same, Telemetry(), warn=print)[0] is call

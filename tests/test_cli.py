@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from otel_labelstudio.cli import COMMANDS, main
 from otel_labelstudio.demo.label_studio import EmbeddedLabelStudio
 from otel_labelstudio.recordings import read_calls
 from otel_labelstudio.tasks.binding import Mode, default_label_config
+from otel_labelstudio.tasks.build import Task, build_task
 from tests.delivery.faults import HTML, FaultyServer, answers, reset
 from tests.delivery.labeling import Labeling, fresh_title
 
@@ -84,6 +86,35 @@ def otlp_json(path: str) -> dict[str, Any]:
 
     hexadecimal(record)
     return record
+
+
+def span_record(attributes: dict[str, str]) -> dict[str, Any]:
+    """A request of one span, as OTLP JSON."""
+    key_values = [{"key": key, "value": {"stringValue": value}} for key, value in attributes.items()]
+    span = {"traceId": "ab" * 16, "spanId": "cd" * 8, "name": "chat", "attributes": key_values}
+    return {"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}
+
+
+def counts(err: str) -> dict[str, int]:
+    """The numbers of a summary, by name."""
+    lines = (line.strip().rsplit(maxsplit=1) for line in err.splitlines() if line.startswith("  "))
+    return {line[0]: int(line[1]) for line in lines if len(line) == 2 and line[1].isdecimal()}
+
+
+# Call filters as somebody writes them
+
+
+def without_model(call: LLMCall) -> LLMCall:
+    return replace(call, request_model=None, response_model=None, metadata={})
+
+
+def with_tools(call: LLMCall) -> LLMCall | None:
+    return call if call.tool_definitions else None
+
+
+def odd_at_chats(call: LLMCall) -> LLMCall:
+    messages: Any = ({"role": "user", "content": "Hi"},)
+    return call if call.tool_definitions else replace(call, input_messages=messages)
 
 
 # -- check --------------------------------------------------------------------------------------------------------
@@ -319,6 +350,75 @@ def test_convert_ends_when_its_reader_has_seen_enough() -> None:
     assert "BrokenPipe" not in done.stderr
 
 
+@pytest.mark.parametrize("what", ["tasks", "calls"])
+def test_convert_asks_the_call_filter(command: Command, what: str) -> None:
+    """Whoever redacts by it finds nothing raw in the file either, in both formats; by a flag or by its variable."""
+    _, raw, _ = command("convert", CHAT, "--format", what)
+    assert "gpt-4o-mini" in raw
+    status, out, err = command("convert", CHAT, "--format", what, "--call-filter", f"{__name__}:without_model")
+    assert (status, len(out.splitlines())) == (0, 1)
+    assert "gpt-4o-mini" not in out
+    assert "filter" not in err
+
+
+def test_convert_counts_what_the_call_filter_leaves_out(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is no failure."""
+    monkeypatch.setenv("OTEL_EXPORTER_LABELSTUDIO_CALL_FILTER", f"{__name__}:with_tools")
+    status, out, err = command("convert", CHAT, TOOLS, "--format", "calls")
+    assert (status, len(out.splitlines())) == (0, 2)
+    assert counts(err)["filtered"] == 1
+
+
+@pytest.mark.parametrize("what", ["tasks", "calls"])
+def test_convert_says_that_the_call_filter_failed(
+    command: Command, what: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Exit status 1; what it failed on is not written, the rest is."""
+    status, out, err = command("convert", CHAT, TOOLS, "--format", what, "--call-filter", f"{__name__}:odd_at_chats")
+    assert (status, len(out.splitlines())) == (1, 2)
+    assert counts(err)["filter failed"] == 1
+    assert caplog.messages == ["call_filter failed with AttributeError: such calls are dropped."]
+
+
+@pytest.mark.parametrize("what", ["tasks", "calls"])
+def test_convert_leaves_large_media_out(command: Command, what: str, tmp_path: Path) -> None:
+    """As the exporter does, in both formats."""
+    file = tmp_path / "image.jsonl"
+    image = {"type": "blob", "modality": "image", "mime_type": "image/png", "content": "QUJD" * 1000}
+    file.write_text(
+        json.dumps(
+            span_record(
+                {
+                    "gen_ai.operation.name": "chat",
+                    "gen_ai.input.messages": json.dumps([{"role": "user", "parts": [image]}]),
+                    "gen_ai.output.messages": json.dumps(
+                        [{"role": "assistant", "parts": [{"type": "text", "content": "A cat."}]}]
+                    ),
+                }
+            )
+        )
+    )
+    assert "QUJDQUJD" in command("convert", str(file), "--format", what)[1]
+    _, out, _ = command("convert", str(file), "--format", what, "--media-max-bytes", "2000")
+    assert "A cat." in out
+    assert "QUJDQUJD" not in out
+
+
+def test_convert_refuses_a_call_that_cannot_be_built(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is counted and said; the rest is converted."""
+
+    def build(call: LLMCall, *arguments: Any, **keywords: Any) -> Task:
+        if not call.tool_definitions:
+            raise ZeroDivisionError("CANARY")
+        return build_task(call, *arguments, **keywords)
+
+    monkeypatch.setattr("otel_labelstudio.cli.convert.build_task", build)
+    status, out, err = command("convert", CHAT, TOOLS)
+    assert (status, len(out.splitlines()), counts(err)["refused"]) == (0, 2, 1)
+    assert "otel-labelstudio: a call cannot be made into a task (ZeroDivisionError)" in err
+    assert "CANARY" not in err
+
+
 # -- send ---------------------------------------------------------------------------------------------------------
 
 
@@ -377,6 +477,29 @@ def test_send_does_not_share_an_applications_outbox(
     assert command("send", CHAT)[0] == 0
     assert len(labeling.tasks(title)) == 1
     assert not (tmp_path / "outbox.db").exists()
+
+
+def test_send_counts_what_the_call_filter_leaves_out(
+    command: Command, labeling: Labeling, title: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was asked to: that is no failure, and the rest is sent."""
+    monkeypatch.setenv("OTEL_EXPORTER_LABELSTUDIO_CALL_FILTER", f"{__name__}:with_tools")
+    status, _, err = command("send", CHAT, TOOLS)
+    assert status == 0
+    found = counts(err)
+    assert (found["calls"], found["delivered"], found["filtered"]) == (3, 2, 1)
+    assert len(labeling.tasks(title)) == 2
+
+
+def test_send_says_that_the_call_filter_failed(
+    command: Command, labeling: Labeling, title: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Exit status 1; the rest is sent."""
+    status, _, err = command("send", CHAT, TOOLS, "--call-filter", f"{__name__}:odd_at_chats")
+    assert status == 1
+    assert counts(err)["filter failed"] == 1
+    assert "call_filter failed with AttributeError: such calls are dropped." in caplog.messages
+    assert len(labeling.tasks(title)) == 2
 
 
 # -- all of them --------------------------------------------------------------------------------------------------

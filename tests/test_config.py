@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import logging
 import os
+from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from otel_labelstudio.calls import LLMCall
 from otel_labelstudio.config import DEFAULT_URL, VARIABLES, Settings
 from otel_labelstudio.errors import ConfigError
 from otel_labelstudio.tasks.binding import Mode, default_label_config
@@ -204,3 +207,66 @@ def test_a_title_is_not_looked_at_where_an_id_is_given() -> None:
 def test_the_key_is_in_no_repr() -> None:
     """Settings may be logged."""
     assert "CANARY" not in repr(resolved(api_key="CANARY"))
+
+
+@dataclass
+class Threshold:
+    """A filter with a state: equal to others, and not hashable."""
+
+    tokens: int
+
+    def __call__(self, call: LLMCall) -> LLMCall | None:
+        return call
+
+    def select(self, call: LLMCall) -> LLMCall | None:
+        return call
+
+
+class Unfriendly:
+    """A filter that refuses to be compared."""
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __eq__(self, other: object) -> bool:
+        raise RuntimeError
+
+    def __call__(self, call: LLMCall) -> LLMCall | None:
+        return call
+
+
+@pytest.mark.parametrize("call_filter", [Threshold(1), Unfriendly(), len, partial(len), Threshold(1).select])
+def test_any_callable_may_be_a_filter(call_filter: Any) -> None:
+    """Settings are a key by which doors find each other's pipeline: of a filter counts which one it is."""
+    settings = resolved(call_filter=call_filter)
+    assert settings == resolved(call_filter=call_filter)
+    assert hash(settings) == hash(resolved(call_filter=call_filter))
+    assert settings != resolved(call_filter=Threshold(1))
+    assert settings != resolved()
+    assert settings != "settings"
+    assert settings.without_project_id() == settings
+
+
+def test_the_methods_of_one_object_are_one_filter() -> None:
+    """Python makes another object of it each time; two doors with it are doors of one pipeline."""
+    one, other = Threshold(1), Threshold(1)
+    assert resolved(call_filter=one.select) == resolved(call_filter=one.select)
+    assert resolved(call_filter=one.select) != resolved(call_filter=other.select)
+    assert resolved(call_filter=one.select) != resolved(call_filter=one.__call__)
+
+
+def test_every_other_setting_tells_settings_apart() -> None:
+    """Two doors share a pipeline only where they mean the same."""
+    other = resolved(api_key="other", url="https://other.example.com")
+    for name, (_, text, value) in EXAMPLES.items():
+        if name != "project_id":
+            assert resolved(**{name: text}) != other, name
+            assert resolved(**{name: text}) == resolved(**{name: value}), name
+
+
+def test_a_filters_module_that_fails_is_a_configuration_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever it raises while it is imported; without what it says."""
+    (tmp_path / "failing_filter.py").write_text("raise RuntimeError('CANARY')")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(ConfigError, match=r"failing_filter cannot be imported \(RuntimeError\)") as raised:
+        resolved(call_filter="failing_filter:redact")
+    assert "CANARY" not in str(raised.value)

@@ -103,3 +103,34 @@ def test_a_wrong_configuration_is_one_line_in_auto_instrumentation(caplog: pytes
     assert exporter.force_flush()
     assert ["is off" in record.message for record in caplog.records] == [True]
     exporter.shutdown()
+
+
+def test_an_exporter_that_cannot_start_is_one_line_in_auto_instrumentation(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever it is, the user's other exporters must start."""
+
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("CANARY")
+
+    monkeypatch.setattr("otel_labelstudio.pipeline.Pipeline.open", broken)
+    exporter = AutoConfiguredLabelStudioLogRecordExporter(api_key="k")
+    assert exporter.export([]) is LogRecordExportResult.FAILURE
+    exporter.shutdown()
+    assert "is off: it cannot start (RuntimeError)" in caplog.text
+    assert "CANARY" not in caplog.text
+
+
+def test_a_record_that_cannot_be_decoded_costs_itself_alone(
+    application: Application, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is counted, and said once; the others of its batch are delivered."""
+    exporter = LabelStudioLogRecordExporter(**SETTINGS)
+    odd: Any = object()
+    application.ask("Q", "A")
+    assert exporter.export([odd, odd]) is LogRecordExportResult.SUCCESS
+    assert exporter._pipeline.telemetry.counts()["log_records.unmatched[fault]"] == 2
+    assert caplog.text.count("Cannot decode a log record (AttributeError)") == 1
+    exporter.shutdown()
+    application.shut_down()
+    assert len(application.sink.calls) == 1

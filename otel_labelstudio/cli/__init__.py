@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from otel_labelstudio import __version__
 from otel_labelstudio.errors import LabelStudioExportError
+from otel_labelstudio.printable import printable
 
 COMMANDS = ("demo", "check", "serve", "convert", "send", "outbox")
 
@@ -40,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         status: int = options.run(options)
     except LabelStudioExportError as error:
-        print(f"otel-labelstudio: {error}", file=sys.stderr)
+        print(printable(f"otel-labelstudio: {error}"), file=sys.stderr)
         return 1
     except BrokenPipeError:  # the reader of a pipe has seen enough
         sys.stderr.close()

@@ -17,6 +17,7 @@ from otel_labelstudio.config import Settings
 from otel_labelstudio.delivery.label_studio.records import Project
 from otel_labelstudio.delivery.label_studio.server import LabelStudioServer
 from otel_labelstudio.errors import ConfigError, DeliveryError
+from otel_labelstudio.printable import printable
 from otel_labelstudio.receiver.config_file import ConfigFile
 from otel_labelstudio.receiver.settings import ReceiverSettings
 from otel_labelstudio.routing import Route
@@ -48,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     failed = False
     for finding in _findings(options):
-        print(f"{finding.verdict:<4}  {finding.text}", flush=True)
+        print(printable(f"{finding.verdict:<4}  {finding.text}"), flush=True)
         failed |= finding.verdict == "FAIL"
     return 1 if failed else 0
 

@@ -1,6 +1,7 @@
 """Recorded OTLP files to Label Studio tasks, as JSON lines on standard output; needs no server.
 
-Counts, by reason, go to standard error. Exit status 1 where an input could not be read; the rest is converted.
+Counts, by reason, go to standard error. Exit status 1 where an input could not be read or the call filter failed on a
+call; the rest is converted.
 """
 
 from __future__ import annotations
@@ -8,51 +9,76 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import Any
 
-from otel_labelstudio.cli.inputs import Input, add_input_arguments, print_summary, read_input
-from otel_labelstudio.cli.settings import add_setting_arguments, settings_from
+from otel_labelstudio.calls import LLMCall
+from otel_labelstudio.cli.inputs import (
+    FAILED_FILTER,
+    add_input_arguments,
+    dropped_by_filter,
+    print_summary,
+    read_input,
+)
+from otel_labelstudio.cli.settings import CALLS, add_setting_arguments, settings_from
 from otel_labelstudio.config import Settings
+from otel_labelstudio.filters import filtered
 from otel_labelstudio.media import without_large_media
 from otel_labelstudio.outbox.serialization import key_of
+from otel_labelstudio.printable import logger, printable
 from otel_labelstudio.tasks.binding import binding_from_label_config, default_label_config, refusal
 from otel_labelstudio.tasks.build import build_task, is_chat
 from otel_labelstudio.tasks.mend import mend
+from otel_labelstudio.telemetry import Telemetry
+
+_logger = logger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_input_arguments(parser)
     parser.add_argument("--format", choices=("tasks", "calls"), default="tasks", help="tasks, or the calls themselves")
-    add_setting_arguments(parser, ("project_config", "mode", "model_version"))
+    add_setting_arguments(parser, ("project_config", "mode", "model_version", *CALLS))
 
 
 def run(options: argparse.Namespace) -> int:
     settings = settings_from(options, needs_server=False)
     found = read_input(options)
+    telemetry = Telemetry()
+    calls = _storable(found.calls.calls, settings, telemetry)
     refusals: list[str] = []
     if options.format == "calls":
-        records: Iterator[dict[str, Any]] = (mend(call.to_dict()) for call in found.calls.calls)
+        records: Iterator[dict[str, Any]] = (mend(call.to_dict()) for call in calls)
     else:
-        records = _tasks(found, settings, refusals)
+        records = _tasks(calls, settings, refusals)
     written = 0
     for record in records:
         sys.stdout.write(json.dumps(record, allow_nan=False) + "\n")
         written += 1
     sys.stdout.flush()
     if refusals:
-        print(f"otel-labelstudio: {refusals[0]}", file=sys.stderr)
-    print_summary("Converted", found, written=written, refused=len(refusals))
-    return 1 if found.unreadable else 0
+        print(printable(f"otel-labelstudio: {refusals[0]}"), file=sys.stderr)
+    dropped = dropped_by_filter(telemetry)
+    print_summary("Converted", found, written=written, refused=len(refusals), **dropped)
+    return 1 if found.unreadable or dropped.get(FAILED_FILTER) else 0
 
 
-def _tasks(found: Input, settings: Settings, refusals: list[str]) -> Iterator[dict[str, Any]]:
+def _storable(calls: Iterable[LLMCall], settings: Settings, telemetry: Telemetry) -> list[LLMCall]:
+    """The calls as an exporter with these settings would store them."""
+    kept = filtered(calls, settings.call_filter, telemetry, warn=lru_cache(_logger.warning))  # each text once
+    return [without_large_media(call, settings.media_max_bytes) for call in kept]
+
+
+def _tasks(calls: Iterable[LLMCall], settings: Settings, refusals: list[str]) -> Iterator[dict[str, Any]]:
     binding = binding_from_label_config(settings.project_config or default_label_config(settings.mode))
-    for call in found.calls.calls:
+    for call in calls:
         why = refusal(binding, is_chat=is_chat(call), mode=settings.mode, project=settings.project_title())
         if why is None:
-            call = without_large_media(call, settings.media_max_bytes)
-            task = build_task(call, binding, call_id=key_of(call), model_version_template=settings.model_version)
-            yield task.to_dict()
-        else:
+            try:
+                task = build_task(call, binding, call_id=key_of(call), model_version_template=settings.model_version)
+            except Exception as error:  # one call that cannot be built must not keep the rest from being converted
+                why = f"a call cannot be made into a task ({type(error).__name__})"
+            else:
+                yield task.to_dict()
+        if why is not None:
             refusals.append(why)

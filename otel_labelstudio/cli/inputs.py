@@ -7,7 +7,12 @@ import sys
 from dataclasses import dataclass
 
 from otel_labelstudio.errors import LabelStudioExportError
+from otel_labelstudio.filters import FILTER_FAILED, FILTERED
+from otel_labelstudio.printable import printable
 from otel_labelstudio.recordings import RecordedCalls, decode_files, read_recording
+from otel_labelstudio.telemetry import Telemetry
+
+LEFT_OUT, FAILED_FILTER = "filtered", "filter failed"
 
 
 def add_input_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,10 +42,17 @@ def read_input(options: argparse.Namespace) -> Input:
 
     def report(error: LabelStudioExportError) -> None:
         errors.append(error)
-        print(f"otel-labelstudio: {error}", file=sys.stderr)
+        print(printable(f"otel-labelstudio: {error}"), file=sys.stderr)
 
     recording = decode_files(options.inputs, signal=options.signal, on_error=report)
     return Input(read_recording(recording), len(errors))
+
+
+def dropped_by_filter(telemetry: Telemetry) -> dict[str, int]:
+    """For the summary: how many calls the call filter left out, and on how many it failed, where there are any."""
+    counts = telemetry.counts()
+    names = {LEFT_OUT: FILTERED, FAILED_FILTER: FILTER_FAILED}
+    return {name: n for name, reason in names.items() if (n := counts.get(f"calls.dropped[{reason}]", 0))}
 
 
 def print_summary(title: str, found: Input, **counts: int) -> None:

@@ -19,6 +19,7 @@ from otel_labelstudio.destinations.destination import Destination
 from otel_labelstudio.errors import ConfigError
 from otel_labelstudio.outbox import Outbox
 from otel_labelstudio.outbox.entry import OutboxStatus
+from otel_labelstudio.printable import printable
 
 _UNBOUNDED = 2**62
 
@@ -49,7 +50,7 @@ def _status(outbox: Outbox, options: argparse.Namespace) -> None:
     lines += [("content awaiting its span", str(status.held)), *_further(status)]
     width = max(len(name) for name, _ in lines)
     for name, value in lines:
-        print(f"{name:{width}}  {value}")
+        print(printable(f"{name:{width}}  {value}"))
 
 
 def _further(status: OutboxStatus) -> list[tuple[str, str]]:
@@ -71,7 +72,8 @@ def _when(seconds: float | None) -> str:
 
 def _list(outbox: Outbox, _: argparse.Namespace) -> None:
     for letter in outbox.dead_letters.all():
-        print(f"{_time(letter.died_at)}  {Destination.loads(letter.destination)}  {letter.call_id}  {letter.reason}")
+        where = Destination.loads(letter.destination)
+        print(printable(f"{_time(letter.died_at)}  {where}  {letter.call_id}  {letter.reason}"))
 
 
 def _retry(outbox: Outbox, _: argparse.Namespace) -> None:

@@ -2,7 +2,8 @@
 
 May be repeated: a call that an earlier run has delivered is found by its call_id and not sent again.
 Waits for a server that is down or busy; ends where only a person can help: the key, the project, its labeling
-interface. Exit status 1 where an input could not be read or a call was not delivered.
+interface. Exit status 1 where an input could not be read or a call was not delivered, unless the call filter left it
+out.
 """
 
 from __future__ import annotations
@@ -16,16 +17,17 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from otel_labelstudio.calls import LLMCall
-from otel_labelstudio.cli.inputs import add_input_arguments, print_summary, read_input
-from otel_labelstudio.cli.settings import PROJECT, SERVER, add_setting_arguments, settings_from
+from otel_labelstudio.cli.inputs import LEFT_OUT, add_input_arguments, dropped_by_filter, print_summary, read_input
+from otel_labelstudio.cli.settings import CALLS, PROJECT, SERVER, add_setting_arguments, settings_from
 from otel_labelstudio.pipeline import Pipeline
+from otel_labelstudio.printable import printable
 
 _POLL_S = 0.5
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_input_arguments(parser)
-    add_setting_arguments(parser, (*PROJECT, *SERVER, "batch_size"))
+    add_setting_arguments(parser, (*PROJECT, *SERVER, *CALLS, "batch_size"))
 
 
 def run(options: argparse.Namespace) -> int:
@@ -42,10 +44,12 @@ def run(options: argparse.Namespace) -> int:
     pipeline.close(timeout_s=0)
     dead = pipeline.dead_letters()
     for reason in dict.fromkeys(letter.reason for letter in dead):
-        print(f"otel-labelstudio: {reason}", file=sys.stderr)
+        print(printable(f"otel-labelstudio: {reason}"), file=sys.stderr)
     delivered = pipeline.telemetry.counts().get("tasks.delivered", 0)
-    print_summary(f"Sent to {settings.url}", found, delivered=delivered, refused=len(dead))
-    return 1 if found.unreadable or delivered < len(calls) else 0
+    dropped = dropped_by_filter(pipeline.telemetry)
+    print_summary(f"Sent to {settings.url}", found, delivered=delivered, refused=len(dead), **dropped)
+    wanted = len(calls) - dropped.get(LEFT_OUT, 0)
+    return 1 if found.unreadable or delivered < wanted else 0
 
 
 def _deliver(pipeline: Pipeline, calls: Sequence[LLMCall], *, batch_size: int) -> None:

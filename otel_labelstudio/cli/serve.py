@@ -9,14 +9,14 @@ otel-labelstudio[receiver].
 from __future__ import annotations
 
 import argparse
-import logging
 import sys
 from pathlib import Path
 
-from otel_labelstudio.cli.settings import PROJECT, SERVER, add_setting_arguments, settings_from
+from otel_labelstudio.cli.settings import CALLS, PROJECT, SERVER, add_setting_arguments, settings_from
 from otel_labelstudio.errors import ConfigError
+from otel_labelstudio.printable import logger
 
-_logger = logging.getLogger(__name__)
+_logger = logger(__name__)
 
 DEFAULT_OUTBOX = "~/.local/state/otel-labelstudio/outbox.db"
 # A receiver holds what arrives while Label Studio is down; its outbox is a file
@@ -26,8 +26,8 @@ _SWITCH_INTERVAL_S = 0.0005
 _SETTINGS = (
     *PROJECT,
     *SERVER,
+    *CALLS,
     "batch_size",
-    "call_filter",
     "settle_s",
     "outbox",
     "outbox_max_calls",

@@ -11,6 +11,8 @@ from otel_labelstudio.config import VARIABLES, Settings
 
 PROJECT = ("project_id", "project_name", "project_config", "mode", "model_version")
 SERVER = ("url", "timeout_s")
+# What is done to each call before it is stored or written
+CALLS = ("call_filter", "media_max_bytes")
 
 
 def add_setting_arguments(parser: argparse.ArgumentParser, names: Iterable[str]) -> None:

@@ -7,7 +7,6 @@ nobody else's.
 
 from __future__ import annotations
 
-import logging
 import time
 import traceback
 from collections.abc import Sequence
@@ -38,9 +37,10 @@ from otel_labelstudio.errors import (
 )
 from otel_labelstudio.outbox import Outbox
 from otel_labelstudio.outbox.entry import OutboxEntry
+from otel_labelstudio.printable import logger
 from otel_labelstudio.telemetry import Telemetry
 
-_logger = logging.getLogger(__name__)
+_logger = logger(__name__)
 
 _MAX_IMPORT_BYTES = 32 * 2**20
 _FOREVER = float("inf")

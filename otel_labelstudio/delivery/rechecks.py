@@ -3,15 +3,15 @@ that carried them any more."""
 
 from __future__ import annotations
 
-import logging
 import time
 
 from otel_labelstudio.delivery.sink import Sink
 from otel_labelstudio.destinations.destination import Destination
 from otel_labelstudio.errors import DeliveryError
 from otel_labelstudio.outbox.queue import DeliveryQueue
+from otel_labelstudio.printable import logger
 
-_logger = logging.getLogger(__name__)
+_logger = logger(__name__)
 
 # Calls that are looked up in one round, and when to try again where that failed
 _LIMIT = 200

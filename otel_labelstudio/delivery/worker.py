@@ -7,7 +7,6 @@ but `stop` ends the thread, and where it has died all the same, the next call st
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 import traceback
@@ -21,8 +20,9 @@ from otel_labelstudio.delivery.deliveries import Deliveries
 from otel_labelstudio.delivery.election import Election
 from otel_labelstudio.errors import OutboxError
 from otel_labelstudio.outbox import Outbox
+from otel_labelstudio.printable import logger
 
-_logger = logging.getLogger(__name__)
+_logger = logger(__name__)
 
 # How long the thread sleeps while calls wait: a new one wakes it only where none did
 _LONGEST_SLEEP_S = 1.0

@@ -12,6 +12,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from otel_labelstudio.bounds import MAX_INT, MIN_INT, bounded_float, bounded_int
 from otel_labelstudio.spans.damaged_json import parsed_prefix, without_lone_surrogates
 
 # What OpenInference writes in place of content that its configuration hides
@@ -60,11 +61,13 @@ def decoded_object(value: Any) -> dict[str, Any] | None:
 
 
 def bounded(value: Any, depth: int = MAX_DEPTH) -> Any:
-    """The value with everything below `depth` levels as text, and numbers that JSON cannot write as text."""
-    if value is None or isinstance(value, (str, int)):
+    """The value with everything below `depth` levels as text, and its numbers in their ranges (see `bounds`)."""
+    if value is None or isinstance(value, str):
         return value
+    if isinstance(value, int):
+        return bounded_int(value)
     if isinstance(value, float):
-        return value if math.isfinite(value) else str(value)
+        return bounded_float(value)
     if isinstance(value, (list, tuple)):
         return [bounded(item, depth - 1) for item in value] if depth > 0 else _as_text(value)
     if isinstance(value, (dict, Mapping)):
@@ -92,11 +95,13 @@ def texts(value: Any) -> tuple[str, ...]:
 
 
 def integer(value: Any) -> int | None:
-    """A whole number, also one written as text or as a float."""
+    """A whole number of 64 bits, also one written as text or as a float."""
     if value is None:
         return None
     found = number(value)
-    return int(found) if found is not None and found == int(found) else None
+    if found is None or not MIN_INT <= found <= MAX_INT:
+        return None
+    return int(found) if found == int(found) else None
 
 
 def number(value: Any) -> float | int | None:

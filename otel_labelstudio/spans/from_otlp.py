@@ -16,12 +16,24 @@ from google.protobuf.message import DecodeError as ProtobufDecodeError
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from otel_labelstudio.bounds import (
+    bounded_count,
+    bounded_float,
+    bounded_id,
+    bounded_int,
+    bounded_status_code,
+    bounded_time,
+)
 from otel_labelstudio.errors import DecodeError
+from otel_labelstudio.spans.attributes import bounded
 from otel_labelstudio.spans.damaged_json import without_lone_surrogates
 from otel_labelstudio.spans.model import Attributes, LogRecord, Scope, Span, SpanEvent, SpanIds
 
 # As deep as the protobuf library reads values in values
 _MAX_DEPTH = 48
+_JSON_KINDS = frozenset(
+    ("stringValue", "boolValue", "intValue", "doubleValue", "arrayValue", "kvlistValue", "bytesValue")
+)
 
 
 def count_spans(body: bytes) -> int:
@@ -67,7 +79,7 @@ def spans_with_names_from_protobuf(body: bytes, prefixes: tuple[str, ...]) -> tu
         resource: Attributes | None = None
         for scope_spans in resource_spans.scope_spans:
             named, others = _parted(scope_spans, prefixes, beginnings)
-            passed_over += [(span.trace_id.hex(), span.span_id.hex()) for span in others]
+            passed_over += [(_id(span.trace_id), _id(span.span_id)) for span in others]
             if named:
                 resource = resource or _attributes(resource_spans.resource.attributes)
                 scope = Scope(scope_spans.scope.name, scope_spans.scope.version)
@@ -100,15 +112,16 @@ def _has_name(span: Any, prefixes: tuple[str, ...]) -> bool:
 
 def _span(span: Any, scope: Scope, resource: Attributes) -> Span:
     return Span(
-        trace_id=span.trace_id.hex(),
-        span_id=span.span_id.hex(),
-        parent_span_id=span.parent_span_id.hex(),
+        trace_id=_id(span.trace_id),
+        span_id=_id(span.span_id),
+        parent_span_id=_id(span.parent_span_id),
         name=span.name,
-        start_time_unix_nano=span.start_time_unix_nano,
-        end_time_unix_nano=span.end_time_unix_nano,
+        start_time_unix_nano=bounded_time(span.start_time_unix_nano),
+        end_time_unix_nano=bounded_time(span.end_time_unix_nano),
         attributes=_attributes(span.attributes),
-        events=tuple(SpanEvent(e.name, e.time_unix_nano, _attributes(e.attributes)) for e in span.events),
-        status_code=span.status.code,
+        events=tuple(SpanEvent(e.name, bounded_time(e.time_unix_nano), _attributes(e.attributes)) for e in span.events),
+        # The other numbers are of OTLP's own types
+        status_code=bounded_status_code(span.status.code),
         status_message=span.status.message,
         dropped_attributes_count=span.dropped_attributes_count,
         dropped_events_count=span.dropped_events_count,
@@ -123,9 +136,9 @@ def log_records_from_protobuf(body: bytes) -> list[LogRecord]:
     _parse(request, body)
     return [
         LogRecord(
-            trace_id=record.trace_id.hex(),
-            span_id=record.span_id.hex(),
-            time_unix_nano=record.time_unix_nano or record.observed_time_unix_nano,
+            trace_id=_id(record.trace_id),
+            span_id=_id(record.span_id),
+            time_unix_nano=bounded_time(record.time_unix_nano or record.observed_time_unix_nano),
             event_name=record.event_name,
             body=_value(record.body),
             attributes=_attributes(record.attributes),
@@ -200,6 +213,10 @@ def _parse(request: ExportTraceServiceRequest | ExportLogsServiceRequest, body: 
         raise DecodeError(f"not a protobuf {type(request).__name__}") from None
 
 
+def _id(span_or_trace: bytes) -> str:
+    return bounded_id(span_or_trace.hex())
+
+
 def _attributes(key_values: Iterable[Any]) -> dict[str, Any]:
     return {kv.key: _value(kv.value) for kv in key_values}
 
@@ -210,6 +227,8 @@ def _value(value: Any) -> Any:
         return value.string_value
     if kind is None:
         return None
+    if kind == "double_value":
+        return bounded_float(value.double_value)
     if kind == "array_value":
         return [_value(item) for item in value.array_value.values]
     if kind == "kvlist_value":
@@ -231,21 +250,21 @@ def _json_spans(request: Mapping[str, Any]) -> Iterator[Span]:
                     span_id=_hex(span, "spanId"),
                     parent_span_id=_hex(span, "parentSpanId"),
                     name=str(span.get("name") or ""),
-                    start_time_unix_nano=int(span.get("startTimeUnixNano") or 0),
-                    end_time_unix_nano=int(span.get("endTimeUnixNano") or 0),
+                    start_time_unix_nano=_json_time(span, "startTimeUnixNano"),
+                    end_time_unix_nano=_json_time(span, "endTimeUnixNano"),
                     attributes=_json_attributes(span.get("attributes")),
                     events=tuple(
                         SpanEvent(
                             str(event.get("name") or ""),
-                            int(event.get("timeUnixNano") or 0),
+                            _json_time(event, "timeUnixNano"),
                             _json_attributes(event.get("attributes")),
                         )
                         for event in _list(span, "events")
                     ),
-                    status_code=int(status.get("code") or 0),
+                    status_code=bounded_status_code(int(status.get("code") or 0)),
                     status_message=str(status.get("message") or ""),
-                    dropped_attributes_count=int(span.get("droppedAttributesCount") or 0),
-                    dropped_events_count=int(span.get("droppedEventsCount") or 0),
+                    dropped_attributes_count=_json_count(span, "droppedAttributesCount"),
+                    dropped_events_count=_json_count(span, "droppedEventsCount"),
                     scope=scope,
                     resource=resource,
                 )
@@ -260,11 +279,11 @@ def _json_log_records(request: Mapping[str, Any]) -> Iterator[LogRecord]:
                 yield LogRecord(
                     trace_id=_hex(record, "traceId"),
                     span_id=_hex(record, "spanId"),
-                    time_unix_nano=int(record.get("timeUnixNano") or record.get("observedTimeUnixNano") or 0),
+                    time_unix_nano=_json_time(record, "timeUnixNano") or _json_time(record, "observedTimeUnixNano"),
                     event_name=str(record.get("eventName") or ""),
                     body=_json_value(record.get("body")),
                     attributes=_json_attributes(record.get("attributes")),
-                    dropped_attributes_count=int(record.get("droppedAttributesCount") or 0),
+                    dropped_attributes_count=_json_count(record, "droppedAttributesCount"),
                     scope=scope,
                     resource=resource,
                 )
@@ -278,7 +297,15 @@ def _list(parent: Mapping[str, Any], name: str) -> Sequence[Mapping[str, Any]]:
 
 
 def _hex(parent: Mapping[str, Any], name: str) -> str:
-    return bytes.fromhex(parent.get(name) or "").hex()
+    return _id(bytes.fromhex(parent.get(name) or ""))
+
+
+def _json_time(parent: Mapping[str, Any], name: str) -> int:
+    return bounded_time(int(parent.get(name) or 0))
+
+
+def _json_count(parent: Mapping[str, Any], name: str) -> int:
+    return bounded_count(int(parent.get(name) or 0))
 
 
 def _json_scope(parent: Mapping[str, Any]) -> Scope:
@@ -295,13 +322,15 @@ def _json_value(value: Any, depth: int = 0) -> Any:
         return None
     if depth > _MAX_DEPTH:
         raise ValueError("nested too deeply")
-    kind, held = next(iter(value.items()))
+    # A kind that a newer version has added is no value, as in protobuf
+    known: tuple[str, Any] = next((item for item in value.items() if item[0] in _JSON_KINDS), ("", None))
+    kind, held = known
     if kind == "arrayValue":
         return [_json_value(item, depth + 1) for item in (held or {}).get("values") or ()]
     if kind == "kvlistValue":
         return _json_attributes((held or {}).get("values"), depth + 1)
     if kind == "intValue":
-        return int(held)
+        return bounded_int(int(held))
     if kind == "doubleValue":
-        return float(held)
-    return held
+        return bounded_float(float(held))
+    return held if isinstance(held, str | bool) else bounded(held, _MAX_DEPTH - depth)

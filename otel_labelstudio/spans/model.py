@@ -2,6 +2,10 @@
 
 An SDK ``ReadableSpan``, OTLP protobuf and OTLP JSON of the same telemetry give equal records. Attribute values are JSON
 values: text, bool, int, float, None, lists and dicts; bytes are base64 text, as in OTLP JSON.
+
+Every number and id is in a range that later stages can hold (`bounds` says what becomes of others): times are 0, which
+is unknown, to the end of 2261; counts have 32 bits, integers in attributes 64; floats are finite; ids have 64 digits at
+the most. Ids are not promised to be valid: they may be empty, all zeros, or of another length than 32 and 16 digits.
 """
 
 from __future__ import annotations

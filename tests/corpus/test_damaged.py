@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from otel_labelstudio.bounds import bounded_time
 from otel_labelstudio.calls import LLMCall
 from otel_labelstudio.dialects import Skip, read
 from otel_labelstudio.recordings import decode_files
@@ -179,7 +180,8 @@ def damaged(draw: st.DrawFn, recorded: list[Recorded]) -> Recorded:
         elif where == "status":
             span = replace(span, status_code=draw(st.integers(0, 3)), dropped_attributes_count=draw(st.integers(0, 9)))
         elif where == "times":
-            span = replace(span, start_time_unix_nano=0, end_time_unix_nano=draw(st.integers(0, 2**64 - 1)))
+            end = bounded_time(draw(st.integers(0, 2**64 - 1)))  # as the decoders do
+            span = replace(span, start_time_unix_nano=0, end_time_unix_nano=end)
         elif where == "scope":
             span = replace(span, scope=draw(st.sampled_from(recorded))[0].scope, resource=harm(span.resource))
         else:

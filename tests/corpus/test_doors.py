@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from google.protobuf.json_format import MessageToDict
 from opentelemetry import trace
 from opentelemetry.attributes import BoundedAttributes
-from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Event, ReadableSpan, SpanLimits, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -25,26 +21,12 @@ from otel_labelstudio.dialects import NAME_PREFIXES, Skip, SkipReason, read
 from otel_labelstudio.spans.from_otlp import from_json, spans_from_protobuf, spans_with_names_from_protobuf
 from otel_labelstudio.spans.from_sdk import span_from_sdk
 from otel_labelstudio.spans.model import Span
+from tests.spans.doors import through_json, through_protobuf
 
 MESSAGES = [
     {"role": "user", "parts": [{"type": "text", "content": "Grüße, 東京 \U0001f600 <b>&amp;\n\ttab"}]},
     {"role": "assistant", "parts": [{"type": "tool_call", "name": "f", "arguments": {"n": 1, "x": 0.5, "deep": [[]]}}]},
 ]
-
-
-def through_protobuf(spans: Sequence[ReadableSpan]) -> list[Span]:
-    return spans_from_protobuf(encode_spans(spans).SerializeToString())
-
-
-def through_json(spans: Sequence[ReadableSpan]) -> list[Span]:
-    """As JSON that protobuf itself writes, but for the ids, which OTLP has in hexadecimal."""
-    record = MessageToDict(encode_spans(spans), use_integers_for_enums=True)
-    for resource_spans in record.get("resourceSpans", ()):
-        for scope_spans in resource_spans["scopeSpans"]:
-            for span in scope_spans["spans"]:
-                for name in {"traceId", "spanId", "parentSpanId"} & span.keys():
-                    span[name] = base64.b64decode(span[name]).hex()
-    return from_json(json.dumps(record))[0]
 
 
 def with_node_numbers(value: Any) -> Any:

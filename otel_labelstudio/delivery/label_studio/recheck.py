@@ -8,7 +8,6 @@ are deleted one by one, and each deletion is logged.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,9 +22,10 @@ from otel_labelstudio.delivery.label_studio.duplicates import (
 from otel_labelstudio.delivery.label_studio.records import StoredTask, TaskDetails
 from otel_labelstudio.delivery.label_studio.server import LabelStudioServer
 from otel_labelstudio.errors import DeliveryError, RetryableDeliveryError
+from otel_labelstudio.printable import logger
 from otel_labelstudio.tasks.build import CALL_ID
 
-_logger = logging.getLogger(__name__)
+_logger = logger(__name__)
 
 _SEARCHED_AT_ONCE = 100
 # Of the tasks of one call, or predictions of one task: a person may have copied it a thousand times

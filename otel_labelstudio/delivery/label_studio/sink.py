@@ -19,7 +19,6 @@ Only one import runs at a time for one server: with SQLite, any other write at t
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
 import time
@@ -54,10 +53,11 @@ from otel_labelstudio.errors import (
     UnknownOutcomeError,
 )
 from otel_labelstudio.outbox.entry import CallToRecheck, OutboxEntry
+from otel_labelstudio.printable import logger
 from otel_labelstudio.tasks.build import CALL_ID, Task
 from otel_labelstudio.telemetry import Telemetry
 
-_logger = logging.getLogger(__name__)
+_logger = logger(__name__)
 
 _LOOKUP_CHUNK = 100
 # When calls are looked up again whose look-up failed, while others went through
