@@ -1,7 +1,8 @@
 """Metrics that look at objects when somebody reads them.
 
 A meter takes an observable's callbacks once for each name. So there is one instrument for all objects of a kind, which
-it does not keep alive. Looking never raises: what cannot be told at the moment is left out.
+it does not keep alive; numbers of the same attributes are added up. Looking never raises: what cannot be told at the
+moment is left out.
 """
 
 from __future__ import annotations
@@ -42,10 +43,18 @@ class Watched(Generic[_Item]):
         """An instrument's callback with some numbers of each object, each with attributes of its own."""
 
         def observe(_: CallbackOptions) -> list[Observation]:
-            found: list[Observation] = []
-            for item, attributes in list(self._items.items()):
+            sums: dict[frozenset[tuple[str, str]], float] = {}
+            for item, attributes in self._alive():
                 with suppress(Exception):
-                    found += [Observation(number, {**attributes, **own}) for number, own in measure(item)]
-            return found
+                    for number, own in list(measure(item)):
+                        key = frozenset({**attributes, **own}.items())
+                        sums[key] = sums.get(key, 0) + number
+            return [Observation(number, dict(key)) for key, number in sums.items()]
 
         return observe
+
+    def _alive(self) -> Iterator[tuple[_Item, Mapping[str, str]]]:
+        for reference in self._items.keyrefs():  # a copy: others may add meanwhile
+            item = reference()
+            if item is not None:
+                yield item, self._items.get(item, {})

@@ -53,6 +53,15 @@ def test_looking_keeps_nothing_alive() -> None:
     assert seen(tanks.one(Tank.read)) == []
 
 
+def test_numbers_of_the_same_attributes_are_added_up() -> None:
+    """A reader of metrics would keep one of them."""
+    tanks: Watched[Tank] = Watched()
+    both = [Tank(5), Tank(2)]
+    for tank in both:
+        tanks.add(tank, {})
+    assert seen(tanks.one(Tank.read)) == [(7, {})]
+
+
 def test_several_numbers_of_one_object() -> None:
     """Each has attributes of its own beside the object's."""
     tanks: Watched[Tank] = Watched()
