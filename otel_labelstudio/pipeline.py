@@ -34,6 +34,7 @@ from otel_labelstudio.delivery.label_studio.server import LabelStudioServer
 from otel_labelstudio.delivery.label_studio.sink import LabelStudioSink, Waits
 from otel_labelstudio.delivery.rechecks import Rechecks
 from otel_labelstudio.delivery.sink import Sink
+from otel_labelstudio.delivery.state import DeliveryState
 from otel_labelstudio.delivery.worker import Worker
 from otel_labelstudio.dialects.shared.spanless import is_content_event
 from otel_labelstudio.errors import OutboxError, OutboxFullError
@@ -221,6 +222,8 @@ class Pipeline:
             Rechecks(self._outbox.queue, sink),
         )
         self._worker = Worker(self._outbox, deliveries, jobs, Election(settings.outbox))
+        self._state = DeliveryState(self._outbox, deliveries)
+        self.telemetry.observe(self._state)
 
     def _settler(self) -> Settler:
         return Settler(

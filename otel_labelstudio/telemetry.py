@@ -18,8 +18,11 @@
 ``deliveries.failed``      tries that failed, by the error's type
 =========================  =============================================================
 
-Each is a counter ``otel_labelstudio.NAME`` with the attribute ``reason``, if a metrics SDK is there. Beside them stand,
-after the SDK's conventions for exporters (semantic-conventions, otel/sdk-metrics) and the Collector's for queues:
+Each is a counter ``otel_labelstudio.NAME``, with the attribute ``reason`` where the table says so. All of them are
+there from the start, at 0 for each reason that is known beforehand, whenever the process sets its meter provider.
+
+Beside them stand, after the SDK's conventions for exporters (semantic-conventions, otel/sdk-metrics) and those of the
+Collector for queues:
 
 =========================================  ======  ==========================================================
 ``otel.sdk.exporter.span.exported``        {span}  calls that are done with, ``error.type`` where not delivered
@@ -28,35 +31,90 @@ after the SDK's conventions for exporters (semantic-conventions, otel/sdk-metric
 ``otel_labelstudio.outbox.queue.size``     {call}  the same as inflight, beside
 ``otel_labelstudio.outbox.queue.capacity`` {call}  how many the outbox takes
 =========================================  ======  ==========================================================
+
+How delivery stands (`Observed`), and the threads of the process (`background`):
+
+===============================================  =============  ===============================================
+``otel_labelstudio.outbox.oldest.age``           s              how long the oldest call waits; 0 if none does
+``otel_labelstudio.outbox.dead_letters``         {call}         calls that were refused for good and are kept
+``otel_labelstudio.outbox.held``                 {item}         spans and log records that wait for each other
+``otel_labelstudio.delivery.last.timestamp``     s              when something was delivered last, since 1970
+``otel_labelstudio.delivery.paused``             {destination}  destinations that wait for somebody to mend them
+``otel_labelstudio.thread.alive``                1              1 or 0 for each ``thread.name`` that should run
+===============================================  =============  ===============================================
+
+What cannot be observed at the moment is left out of the metrics; looking never raises.
 """
 
 from __future__ import annotations
 
+import logging
 import threading
-import weakref
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from itertools import count
-from typing import Protocol
+from typing import Any, Protocol
 
 from opentelemetry import metrics
 
-_COUNTERS = (
-    *("spans.received", "spans.skipped", "log_records.received", "log_records.unmatched"),
-    *("calls.accepted", "calls.repeated", "calls.late_duplicates", "calls.dropped"),
-    *(
-        "tasks.delivered",
-        "tasks.rejected",
-        "tasks.duplicates_removed",
-        "tasks.duplicates_kept",
-        "predictions.repaired",
-        "predictions.removed",
-        "deliveries.failed",
-    ),
+from otel_labelstudio import background
+from otel_labelstudio.errors import (
+    BlockedRequestError,
+    PausedDeliveryError,
+    ProjectLimitError,
+    RetryableDeliveryError,
+    UnknownOutcomeError,
 )
+from otel_labelstudio.gauges import Measured, Observer, Watched
+
+_logger = logging.getLogger(__name__)
+
+# Counters without a reason
+_PLAIN = (
+    *("spans.received", "log_records.received", "log_records.unmatched"),
+    *("calls.accepted", "calls.repeated", "calls.late_duplicates"),
+    *("tasks.delivered", "tasks.duplicates_removed", "predictions.repaired", "predictions.removed"),
+)
+# Those with one, and which ones are known beforehand; a test holds them to the code
+_REASONS: Mapping[str, tuple[str, ...]] = {
+    "spans.skipped": (
+        "not_genai",
+        "not_inference",
+        "content_not_captured",
+        "failed",
+        "fault",
+        "answer_unreadable",
+    ),
+    "calls.dropped": ("outbox_full", "outbox_error", "filtered", "filter_failed", "shutdown"),
+    "tasks.rejected": ("refused", "rejected", "failed", "unreadable", "settling_failed"),
+    "tasks.duplicates_kept": (
+        "deletion_off",
+        "not_ours",
+        "different",
+        "touched",
+        "changed_meanwhile",
+        "not_looked_at",
+    ),
+    "deliveries.failed": (
+        PausedDeliveryError.__name__,
+        ProjectLimitError.__name__,
+        BlockedRequestError.__name__,
+        RetryableDeliveryError.__name__,
+        UnknownOutcomeError.__name__,
+        "FaultError",
+    ),
+}
+_FROM_THE_START = (
+    *((name, "") for name in _PLAIN),
+    *((name, reason) for name, reasons in _REASONS.items() for reason in reasons),
+)
+# What counters were called before; as metrics they are there under both names
+FORMER_NAMES = {"calls.late_twins": "calls.late_duplicates", "tasks.twins_removed": "tasks.duplicates_removed"}
 # Counts of calls that are done with; all but the first without success
 _ENDS = ("tasks.delivered", "tasks.rejected", "calls.dropped")
+# Seconds that an import takes: from a small one to the longest that is waited for (import_timeout_s)
+_IMPORT_BOUNDARIES_S = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0)
 _COMPONENT_TYPE = "label_studio_span_exporter"
 _instance_numbers = count()
 
@@ -69,37 +127,72 @@ class Sized(Protocol):
     def __len__(self) -> int: ...
 
 
+class Observed(Protocol):
+    """How delivery stands. Asked at every reading of the metrics, by any thread: it must be cheap."""
+
+    def oldest_age_s(self) -> float:
+        """How long the oldest call has waited, in seconds; 0 where none waits."""
+
+    def dead_letter_count(self) -> int:
+        """Calls that were refused for good."""
+
+    def held_count(self) -> int:
+        """Spans and log records that wait for each other."""
+
+    def last_delivery_at(self) -> float | None:
+        """When a call was delivered last, seconds since 1970; None where none was yet."""
+
+    def paused_destination_count(self) -> int:
+        """Destinations to which nothing goes until somebody mends the cause."""
+
+
+class Counts(dict[str, int]):
+    """Counters by name. A former name gives what its present one has, and says so once."""
+
+    def __missing__(self, name: str) -> int:
+        if name not in FORMER_NAMES:
+            raise KeyError(name)
+        _say_renamed(name)
+        return self[FORMER_NAMES[name]]
+
+    def get(self, name: str, default: Any = None) -> Any:
+        if name in FORMER_NAMES:
+            _say_renamed(name)
+        return super().get(FORMER_NAMES.get(name, name), default)
+
+
+@cache
+def _say_renamed(name: str) -> None:
+    _logger.warning("The counter %s is called %s now. The former name works still.", name, FORMER_NAMES[name])
+
+
 class Telemetry:
     """Thread-safe. The metrics go to the process's meter provider, whenever one is set."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._counts: Counter[str] = Counter()
+        self._counts: Counter[tuple[str, str]] = Counter(dict.fromkeys(_FROM_THE_START, 0))
         number = next(_instance_numbers)
         self._component = {
             "otel.component.type": _COMPONENT_TYPE,
             "otel.component.name": f"{_COMPONENT_TYPE}/{number}",
         }
-        meter = metrics.get_meter("otel_labelstudio")
-        self._counters = {name: meter.create_counter(f"otel_labelstudio.{name}") for name in _COUNTERS}
-        self._exported = meter.create_counter("otel.sdk.exporter.span.exported", "{span}")
-        self._duration = meter.create_histogram("otel.sdk.exporter.operation.duration", "s")
+        self._duration = metrics.get_meter("otel_labelstudio").create_histogram(
+            "otel.sdk.exporter.operation.duration", "s", explicit_bucket_boundaries_advisory=_IMPORT_BOUNDARIES_S
+        )
+        _telemetries.add(self, self._component)
+        _ever_made.append(self)
+        _make_instruments()
 
     def count(self, name: str, by: int = 1, *, reason: str = "") -> None:
         """Add to a counter of the table at the module's head."""
-        if not by:
-            return
         with self._lock:
-            self._counts[f"{name}[{reason}]" if reason else name] += by
-        attributes = {**self._component, "reason": reason} if reason else self._component
-        self._counters[name].add(by, attributes)
-        if name in _ENDS:
-            self._exported.add(by, {**self._component, "error.type": reason} if reason else self._component)
+            self._counts[name, reason] += by
 
     def counts(self) -> dict[str, int]:
         """A copy of all counters that are not zero; a reason is written in brackets: ``spans.skipped[not_genai]``."""
-        with self._lock:
-            return dict(sorted(self._counts.items()))
+        counted = sorted(self._copy().items())
+        return Counts({f"{name}[{reason}]" if reason else name: n for (name, reason), n in counted if n})
 
     def record_import(self, duration_s: float, server: dict[str, str | int], error_type: str = "") -> None:
         """How long an import into Label Studio took, and how it failed if it did."""
@@ -108,31 +201,75 @@ class Telemetry:
 
     def watch(self, outbox: Sized) -> None:
         """Have the metrics readers look at the outbox; they do not keep it alive."""
-        _watched[outbox] = self._component
-        _make_gauges()
+        _outboxes.add(outbox, self._component)
+
+    def observe(self, delivery: Observed) -> None:
+        """Have them look at how delivery stands; they do not keep it alive."""
+        _deliveries.add(delivery, self._component)
+
+    def by_reason(self, name: str) -> Iterator[Measured]:
+        """One counter."""
+        for (counter, reason), number in self._copy().items():
+            if counter == name:
+                yield number, {"reason": reason} if reason else {}
+
+    def ends(self) -> Iterator[Measured]:
+        """Calls that are done with, by what kept them from being delivered."""
+        by_error: Counter[str] = Counter()
+        for (counter, reason), number in self._copy().items():
+            if counter in _ENDS:
+                by_error[reason] += number
+        for error, number in by_error.items():
+            yield number, {"error.type": error} if error else {}
+
+    def _copy(self) -> dict[tuple[str, str], int]:
+        with self._lock:
+            return dict(self._counts)
 
 
-# A meter takes an observable's callbacks once for each name: one set of instruments looks at all outboxes
-_watched: weakref.WeakKeyDictionary[Sized, dict[str, str]] = weakref.WeakKeyDictionary()
+_telemetries: Watched[Telemetry] = Watched()
+_ever_made: list[Telemetry] = []  # what was counted stays counted when its exporter is gone
+_outboxes: Watched[Sized] = Watched()
+_deliveries: Watched[Observed] = Watched()
+
+_DELIVERY_GAUGES: tuple[tuple[str, str, Callable[[Observed], float | None]], ...] = (
+    ("outbox.oldest.age", "s", lambda delivery: delivery.oldest_age_s()),
+    ("outbox.dead_letters", "{call}", lambda delivery: delivery.dead_letter_count()),
+    ("outbox.held", "{item}", lambda delivery: delivery.held_count()),
+    ("delivery.last.timestamp", "s", lambda delivery: delivery.last_delivery_at()),
+    ("delivery.paused", "{destination}", lambda delivery: delivery.paused_destination_count()),
+)
 
 
 @cache
-def _make_gauges() -> None:
+def _make_instruments() -> None:
     meter = metrics.get_meter("otel_labelstudio")
+    for name in (*_PLAIN, *_REASONS):
+        meter.create_observable_counter(f"otel_labelstudio.{name}", [_counter(name)])
+    for former, name in FORMER_NAMES.items():
+        meter.create_observable_counter(f"otel_labelstudio.{former}", [_counter(name)], description=f"now {name}")
+    meter.create_observable_counter("otel.sdk.exporter.span.exported", [_telemetries.several(Telemetry.ends)], "{span}")
     for name, unit, measure in (
         ("otel.sdk.exporter.span.inflight", "{span}", len),
         ("otel_labelstudio.outbox.queue.size", "{call}", len),
         ("otel_labelstudio.outbox.queue.capacity", "{call}", _capacity),
     ):
-        meter.create_observable_up_down_counter(name, callbacks=[_observer(measure)], unit=unit)
+        meter.create_observable_up_down_counter(name, [_outboxes.one(measure)], unit)
+    for name, unit, gauge in _DELIVERY_GAUGES:
+        meter.create_observable_gauge(f"otel_labelstudio.{name}", [_deliveries.one(gauge)], unit)
+    meter.create_observable_gauge("otel_labelstudio.thread.alive", [_threads], "1")
 
 
-def _observer(measure: Callable[[Sized], int]) -> Callable[[metrics.CallbackOptions], Iterable[metrics.Observation]]:
-    def observe(_: metrics.CallbackOptions) -> Iterable[metrics.Observation]:
-        return [metrics.Observation(measure(outbox), component) for outbox, component in list(_watched.items())]
-
-    return observe
+def _counter(name: str) -> Observer:
+    return _telemetries.several(lambda telemetry: telemetry.by_reason(name))
 
 
 def _capacity(outbox: Sized) -> int:
     return outbox.capacity
+
+
+def _threads(_: metrics.CallbackOptions) -> Iterable[metrics.Observation]:
+    alive: dict[str, bool] = {}
+    for thread in background.running():
+        alive[thread.name] = alive.get(thread.name, True) and thread.is_alive
+    return [metrics.Observation(int(is_alive), {"thread.name": name}) for name, is_alive in alive.items()]

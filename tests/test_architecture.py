@@ -63,8 +63,8 @@ def test_the_environment_is_read_in_one_place() -> None:
 
 
 def test_threads_are_started_in_few_places() -> None:
-    """Concurrency is the worker's, and that of the receiver's inbox; the demo is an application of its own."""
-    allowed = ("delivery/worker.py", "receiver/reader.py", "receiver/writer.py", "demo/")
+    """By what keeps them alive, and by the worker; the demo is an application of its own."""
+    allowed = ("background.py", "delivery/worker.py", "demo/")
     assert offenders({"threading.Thread"}, allowed) == []
 
 

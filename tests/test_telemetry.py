@@ -3,12 +3,29 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+import otel_labelstudio
+from otel_labelstudio import telemetry
+from otel_labelstudio.config import Settings
+from otel_labelstudio.dialects import SkipReason
+
+PACKAGE = Path(otel_labelstudio.__file__).parent
+GAUGES = {
+    "otel.sdk.exporter.span.inflight",
+    "otel_labelstudio.outbox.queue.size",
+    "otel_labelstudio.outbox.queue.capacity",
+    "otel_labelstudio.outbox.oldest.age",
+    "otel_labelstudio.outbox.dead_letters",
+    "otel_labelstudio.outbox.held",
+}
 
 SCRIPT = textwrap.dedent(
     """
@@ -25,6 +42,16 @@ SCRIPT = textwrap.dedent(
     settings = Settings.resolve({"settle_s": 3600, "outbox_max_calls": 2}, needs_server=False)
     Pipeline(settings, sink=RecordingSink())  # one that is gone: its gauges must not stand for the next one's
     pipeline = Pipeline(settings, sink=RecordingSink())
+
+    class Delivery:  # as the middle of the house tells how it stands
+        def oldest_age_s(self): return 12.5
+        def dead_letter_count(self): return 3
+        def held_count(self): return 4
+        def last_delivery_at(self): return None
+        def paused_destination_count(self): raise OSError("not now")
+
+    delivery = Delivery()
+    pipeline.telemetry.observe(delivery)
     reader = InMemoryMetricReader()  # after the pipeline, as in an application that sets up its metrics last
     metrics.set_meter_provider(MeterProvider([reader]))
 
@@ -39,35 +66,83 @@ SCRIPT = textwrap.dedent(
             for p in m.data.data_points if hasattr(p, "value")
         }
 
+    start = points()
     pipeline.accept_spans([Span(trace_id="1", span_id="2")])
     pipeline.accept_calls([call(1), call(2), call(3)])
     before = points()
     pipeline.close(10)
-    print(json.dumps([before, points()]))
+    pipeline.telemetry.record_import(0.2, {"server.address": "localhost"})
+    (bounds,) = {
+        p.explicit_bounds for r in reader.get_metrics_data().resource_metrics for s in r.scope_metrics
+        for m in s.metrics for p in m.data.data_points if m.name == "otel.sdk.exporter.operation.duration"
+    }
+    print(json.dumps([start, before, points(), bounds]))
     """
 )
 
 
 @pytest.fixture(scope="module")
-def points() -> list[dict[str, Any]]:
-    """All points before and after delivery, in a process of its own: a meter provider is set once."""
+def points() -> list[Any]:
+    """All points at the start, before and after delivery, and the histogram's boundaries; in its own process, since
+    a meter provider is set once."""
     run = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, timeout=60, check=False)
     assert run.returncode == 0, run.stderr
-    read: list[dict[str, Any]] = json.loads(run.stdout)
+    read: list[Any] = json.loads(run.stdout)
     return read
 
 
-def test_the_queue_is_shown(points: list[dict[str, Any]]) -> None:
+def test_counters_are_there_from_the_start(points: list[Any]) -> None:
+    """Each at 0, for each reason that is known beforehand, though the metrics were set up after the exporter."""
+    start = points[0]
+    counters = {name: value for name, value in start.items() if name.split()[0] not in GAUGES}
+    assert set(counters.values()) == {0}
+    assert {name for name in counters if " " not in name} >= {
+        "otel_labelstudio.spans.received",
+        "otel_labelstudio.tasks.delivered",
+        "otel.sdk.exporter.span.exported",
+    }
+    for reason in SkipReason:
+        assert f"otel_labelstudio.spans.skipped {reason.value}" in counters
+
+
+def test_every_reason_is_known_beforehand() -> None:
+    """What the code counts with a reason that it names is in the table."""
+    found = set()
+    for module in PACKAGE.rglob("*.py"):
+        found |= set(re.findall(r'count\(\s*"([a-z_.]+)",[^()]*reason="([a-z_]+)"', module.read_text(encoding="utf-8")))
+    assert ("calls.dropped", "outbox_full") in found
+    assert [(name, reason) for name, reason in found if reason not in telemetry._REASONS[name]] == []
+    assert set(telemetry._REASONS["spans.skipped"]) == {reason.value for reason in SkipReason}
+
+
+def test_how_delivery_stands_is_shown(points: list[Any]) -> None:
+    """What can be told; what there is none of, or cannot be told now, is left out, and costs nothing else."""
+    start = points[0]
+    assert start["otel_labelstudio.outbox.oldest.age"] == 12.5
+    assert start["otel_labelstudio.outbox.dead_letters"] == 3
+    assert start["otel_labelstudio.outbox.held"] == 4
+    assert "otel_labelstudio.delivery.last.timestamp" not in start
+    assert "otel_labelstudio.delivery.paused" not in start
+
+
+def test_durations_have_buckets_of_seconds(points: list[Any]) -> None:
+    """From a quick import to the longest that is waited for."""
+    bounds = points[3]
+    assert bounds[0] < 0.1
+    assert bounds[-1] == Settings.resolve({}, needs_server=False).import_timeout_s
+
+
+def test_the_queue_is_shown(points: list[Any]) -> None:
     """Size and capacity of the outbox, while it fills and when it is empty."""
-    before, after = points
+    _, before, after, _ = points
     assert before["otel_labelstudio.outbox.queue.size"] == before["otel.sdk.exporter.span.inflight"] == 2
     assert before["otel_labelstudio.outbox.queue.capacity"] == 2
     assert after["otel_labelstudio.outbox.queue.size"] == 0
 
 
-def test_every_end_of_a_call_is_counted(points: list[dict[str, Any]]) -> None:
+def test_every_end_of_a_call_is_counted(points: list[Any]) -> None:
     """What was delivered and what was not, by reason; the SDK's name for both."""
-    _, after = points
+    after = points[2]
     assert after["otel_labelstudio.spans.skipped not_genai"] == 1
     assert after["otel_labelstudio.calls.accepted"] == 2
     assert after["otel_labelstudio.calls.dropped outbox_full"] == 1

@@ -8,10 +8,10 @@ nobody else's.
 from __future__ import annotations
 
 import time
-import traceback
 from collections.abc import Sequence
 from contextlib import closing
 
+from otel_labelstudio.background import where_raised
 from otel_labelstudio.delivery.results import (
     Dead,
     Delivered,
@@ -145,9 +145,8 @@ class Deliveries:
         except OutboxError:
             raise
         except Exception as error:
-            # A fault of ours. Without the error's text, which may repeat what a call said
-            where = "".join(traceback.format_tb(error.__traceback__))
-            self._failed(destination, _FaultError(f"unexpected {type(error).__name__}\n{where}"), entries)
+            fault = FaultError(f"unexpected {type(error).__name__}\n{where_raised(error)}")
+            self._failed(destination, fault, entries)
         else:
             if is_done:
                 self._succeeded(destination)
@@ -183,7 +182,7 @@ class Deliveries:
         return created < max(self._max_new_projects, in_use)
 
     def _failed(self, destination: str, error: DeliveryError, entries: Sequence[OutboxEntry]) -> None:
-        self._telemetry.count("deliveries.failed", reason=type(error).__name__.removeprefix("_"))
+        self._telemetry.count("deliveries.failed", reason=type(error).__name__)
         is_paused = isinstance(error, PausedDeliveryError)
         is_news = self._schedule.failed(
             destination,
@@ -195,7 +194,7 @@ class Deliveries:
         if is_news:
             self._say_failed(destination, error)
         self._outbox.notes.delivery_failed(destination, str(error), is_paused=is_paused)
-        if isinstance(error, UnknownOutcomeError | BlockedRequestError | _FaultError):
+        if isinstance(error, UnknownOutcomeError | BlockedRequestError | FaultError):
             self._narrow(destination, error, entries)
 
     def _narrow(self, destination: str, error: DeliveryError, entries: Sequence[OutboxEntry]) -> None:
@@ -216,7 +215,7 @@ class Deliveries:
         self._batches_at_failure[entry.seq] = self._batches
         if self._batches > before:
             return True
-        if isinstance(error, _FaultError):
+        if isinstance(error, FaultError):
             return False
         try:
             return self._sink.takes_calls(destination)
@@ -241,5 +240,5 @@ class Deliveries:
             _logger.warning("Delivery to %s is retried: %s", where, error)
 
 
-class _FaultError(RetryableDeliveryError):
+class FaultError(RetryableDeliveryError):
     """Something that nobody foresaw; the calls stay."""

@@ -2,20 +2,20 @@
 
 It starts with the first call and is a daemon: it never keeps a process alive, `drain` waits for it. Its own HTTP calls
 are not traced. It works in rounds. A round has several jobs, each of which survives what happens in the others; nothing
-but `stop` ends the thread, and where it has died all the same, the next call starts another.
+but `stop` ends the thread (`background`), and where it has died all the same, the next call starts another.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-import traceback
 from collections.abc import Sequence
 from typing import Protocol
 
 from opentelemetry import context
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY
 
+from otel_labelstudio.background import FOREVER, BackgroundThread, where_raised
 from otel_labelstudio.delivery.deliveries import Deliveries
 from otel_labelstudio.delivery.election import Election
 from otel_labelstudio.errors import OutboxError
@@ -32,7 +32,6 @@ _ELECTION_WAIT_S = 1.0
 _FAULT_WAIT_S = 1.0
 # How often it is written down that somebody works on the outbox
 _SEEN_EVERY_S = 15.0
-_FOREVER = float("inf")
 
 
 class Job(Protocol):
@@ -51,23 +50,22 @@ class Worker:
         self._is_elected = False
         self._is_another_elected = False
         self._said: dict[Job | None, str] = {}
-        self._wake = threading.Condition()
-        self._thread: threading.Thread | None = None
+        self._thread = BackgroundThread("otel-labelstudio-delivery", "Delivery", self._step, at_end=self._let_go)
+        self._round_ended = threading.Condition()
         self._working = threading.Lock()
         self._has_news = False  # since the thread last looked
         self._is_idle = False  # the thread sleeps until it is woken
         self._hurry = 0  # how many callers wait for an empty outbox
-        self._stopped = False
-        self._seen_at = -_FOREVER
-        self._round_ended_at = time.monotonic()
+        self._seen_at = -FOREVER
 
     def notify(self) -> None:
         """There is something new in the outbox."""
-        with self._wake:
+        with self._round_ended:
             self._has_news = True
-            self._start()
             if self._is_idle:  # else it looks by itself soon: waking it for each call would cost the application
-                self._wake.notify_all()
+                self._thread.wake()
+            else:
+                self._thread.start()
 
     def drain(self, timeout_s: float, *, is_last: bool = False) -> bool:
         """Deliver all that waits, without regard to when it is due; whether the outbox is empty within the time.
@@ -78,56 +76,34 @@ class Worker:
         deadline = time.monotonic() + timeout_s
         if self._is_empty():
             return True
-        with self._wake:
+        with self._round_ended:
             self._hurry += 1
             if is_last:
                 self._deliveries.hurry(deadline)
-            self._has_news = True
-            self._start()
-            self._wake.notify_all()
+            self._thread.wake()
         try:
             while self._has_work() and time.monotonic() < deadline:
                 if is_last and self._is_hopeless(deadline):
                     break
-                if self.is_running():
-                    with self._wake:
-                        self._wake.wait(min(0.1, max(0.0, deadline - time.monotonic())))
+                if self._thread.is_alive:
+                    with self._round_ended:
+                        self._round_ended.wait(min(0.1, max(0.0, deadline - time.monotonic())))
                 else:
                     # The interpreter is shutting down and starts no more threads: do its work here
                     wait_s = self._round()
                     time.sleep(max(0.0, min(wait_s, 0.2, deadline - time.monotonic())))
             return self._is_empty()
         finally:
-            with self._wake:
+            with self._round_ended:
                 self._hurry -= 1
 
     def stop(self, timeout_s: float) -> None:
         """Deliver no more; wait for what is under way, within the time."""
-        with self._wake:
-            self._stopped = True
-            self._wake.notify_all()
-        thread = self._thread
-        if thread is not None and thread is not threading.current_thread():
-            thread.join(max(0.0, timeout_s))
-        if not self.is_running():
-            self._let_go()
-
-    def is_running(self) -> bool:
-        """Whether its thread lives."""
-        return self._thread is not None and self._thread.is_alive()
-
-    def is_dead(self) -> bool:
-        """Whether its thread has ended without being told to."""
-        return self._thread is not None and not self._thread.is_alive() and not self._stopped
-
-    @property
-    def idle_s(self) -> float:
-        """Seconds since it last came to the end of a round while something waits; 0 where nothing does."""
-        return 0.0 if self._is_empty() else time.monotonic() - self._round_ended_at
+        self._thread.stop(max(0.0, timeout_s))
 
     def _has_work(self) -> bool:
         """Whether there is something that this process has to deliver."""
-        return not self._is_empty() and not self._stopped and not self._is_another_elected
+        return not self._is_empty() and not self._thread.is_stopped and not self._is_another_elected
 
     def _is_empty(self) -> bool:
         try:
@@ -139,36 +115,24 @@ class Worker:
         self._deliveries.close()
         self._election.resign()
 
-    def _start(self) -> None:
-        if self._stopped or self.is_running():
-            return
-        thread = threading.Thread(target=self._run, name="otel-labelstudio-delivery", daemon=True)
-        try:
-            thread.start()
-        except RuntimeError:  # at interpreter shutdown, Python 3.12 and newer
-            return
-        self._thread = thread
-
-    def _run(self) -> None:
-        while not self._stopped:
-            with self._wake:
-                self._has_news = False
-            wait_s = self._round()
-            with self._wake:
-                self._wake.notify_all()  # for those who wait in drain()
-                if not self._has_news and not self._stopped and wait_s > 0:
-                    # What another process accepts wakes nobody here
-                    self._is_idle = wait_s == _FOREVER and not self._outbox.is_durable
-                    self._wake.wait(None if self._is_idle else min(wait_s, _LONGEST_SLEEP_S))
-                    self._is_idle = False
-        self._let_go()
+    def _step(self) -> float:
+        with self._round_ended:
+            self._has_news = self._is_idle = False
+        wait_s = self._round()
+        with self._round_ended:
+            self._round_ended.notify_all()
+            if self._has_news:
+                return 0.0
+            # What another process accepts wakes nobody here
+            self._is_idle = wait_s == FOREVER and not self._outbox.is_durable
+            return FOREVER if self._is_idle else min(wait_s, _LONGEST_SLEEP_S)
 
     def _is_hopeless(self, deadline: float) -> bool:
         """Whether all that waits has failed and will not be tried again before the deadline."""
         if not self._working.acquire(blocking=False):
             return False  # what is in flight may succeed
         try:
-            if self._outbox.settling.next_at() < _FOREVER:
+            if self._outbox.settling.next_at() < FOREVER:
                 return False
             return self._deliveries.next_in_s() > deadline - time.monotonic()
         except OutboxError:
@@ -179,14 +143,13 @@ class Worker:
     def _round(self) -> float:
         """Each job once; seconds until there is something to do again."""
         with self._working:
-            if self._stopped:
-                return _FOREVER
+            if self._thread.is_stopped:
+                return FOREVER
             token = context.attach(context.set_value(_SUPPRESS_INSTRUMENTATION_KEY, True))
             try:
                 return self._work()
             finally:
                 context.detach(token)
-                self._round_ended_at = time.monotonic()
 
     def _work(self) -> float:
         try:
@@ -223,9 +186,8 @@ class Worker:
         self._is_elected = False
         if isinstance(error, OutboxError):
             said = f"Delivery waits: {error}"
-        else:  # without the error's text, which may repeat what a call said
-            where = "".join(traceback.format_tb(error.__traceback__))
-            said = f"Delivery failed unexpectedly ({type(error).__name__}) and goes on.\n{where}"
+        else:
+            said = f"Delivery failed unexpectedly ({type(error).__name__}) and is tried again.\n{where_raised(error)}"
         if self._said.get(job) != said:
             _logger.error("%s", said)
             self._said[job] = said

@@ -54,7 +54,6 @@ class OutboxNotes:
             rate = db.execute(
                 "SELECT COUNT(*) FROM readings WHERE state = 'delivered' AND done_at > ?", (now - 60,)
             ).fetchone()[0]
-            last = db.execute("SELECT MAX(delivered_at) FROM destinations").fetchone()[0]
             error = notes.get(_LAST_ERROR, (None, None))
             return OutboxStatus(
                 states={state: states.get(state, 0) for state in STATES},
@@ -62,12 +61,18 @@ class OutboxNotes:
                 waiting_bytes=self._database.total("waiting")[1],
                 oldest_age_s=None if oldest is None else max(0.0, now - oldest),
                 delivered_last_minute=rate,
-                last_delivered_at=last,
+                last_delivered_at=self.last_delivered_at(),
                 delivery_seen_at=notes.get(_SEEN, (None, None))[1],
                 paused={name[len(_PAUSED) :]: value for name, (value, _) in notes.items() if name.startswith(_PAUSED)},
                 last_error=error[0],
                 last_error_at=error[1],
             )
+
+    def last_delivered_at(self) -> float | None:
+        """When a call was delivered last (seconds since 1970); None where none was."""
+        with self._database.reading() as db:
+            at = db.execute("SELECT MAX(delivered_at) FROM destinations").fetchone()[0]
+        return None if at is None else float(at)
 
     def oldest_age_s(self) -> float:
         """Seconds for which the oldest call that is not delivered has waited; 0 where none waits."""

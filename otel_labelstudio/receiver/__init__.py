@@ -1,14 +1,19 @@
-"""The door for OTLP: a server that answers a request with success when what it read of it is in the outbox's file.
+"""The door for OTLP: a server that answers a request with success when it is known to be OTLP and on the disk.
 
-=================  ===================================================================================
-``settings``       what can be set, and ``config_file``: the same and routes in one TOML file
-``http``, ``grpc``  the two transports; both bring a body to the ``intake``
-``requests``       from a body to spans or log records; ``inflate`` and ``expansion`` bound what it costs
-``intake``         from spans and log records to the pipeline; the only way in
-``status``         what the sender is told: one table for both transports
-``auth``, ``tls``   who may send
-``server``         starting, serving, and stopping gracefully
-=================  ===================================================================================
+=====================  =====================================================================================
+``settings``           what can be set, and ``config_file``: the same and routes in one TOML file
+``http``, ``grpc``     the two transports; both bring a body to the ``intake``
+``requests``           from a body to spans or log records; ``inflate`` and ``expansion`` bound what it costs
+``intake``             the only way in: from a body to the inbox
+``inbox``              what was answered and is not read yet, in ``segments`` of ``records``; a ``writer`` fills it
+``reader``             from the inbox to the pipeline, in ``pieces`` where something cannot be taken in
+``set_aside``          what could not be read
+``status``             what the sender is told: one table for both transports
+``readiness``          whether requests can be stored; ``health`` says so over gRPC
+``metrics``            what the receiver counts
+``auth``, ``tls``      who may send
+``server``             starting, serving, and stopping gracefully
+=====================  =====================================================================================
 
 Needs the extra ``otel-labelstudio[receiver]``.
 """

@@ -29,16 +29,22 @@ class Admission:
 
 
 class Share:
-    """What one request holds of it; a context manager, which gives all back."""
+    """What one request holds of it; a context manager, which gives all back. Thread-safe: a thread may still be at work
+    for a sender who went away, and what it took then would be gone for good."""
 
     def __init__(self, admission: Admission) -> None:
         self._admission = admission
+        self._lock = threading.Lock()
         self._taken = 0
+        self._is_over = False
 
     def reserve(self, size: int) -> None:
         """Take more, before the memory is. Raises `RefusedError`."""
-        self._admission.take(size)
-        self._taken += size
+        with self._lock:
+            if self._is_over:
+                raise RefusedError(Outcome.INCOMPLETE, "nobody waits for the answer any longer")
+            self._admission.take(size)
+            self._taken += size
 
     def __enter__(self) -> Share:
         return self
@@ -46,5 +52,7 @@ class Share:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._admission.give_back(self._taken)
-        self._taken = 0
+        with self._lock:
+            self._is_over = True
+            self._admission.give_back(self._taken)
+            self._taken = 0

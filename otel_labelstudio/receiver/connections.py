@@ -15,7 +15,10 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from otel_labelstudio.background import Attempts
+
 _MOMENT_S = 1.0
+_WATCHED_EVERY_S = 1.0
 _FLOOD = 4
 
 
@@ -48,18 +51,19 @@ class ConnectionGuard:
 
     async def watch(self) -> None:
         """Close what takes too long, until cancelled."""
+        closing = Attempts("Closing late connections", self.close_late)
         while True:
-            await asyncio.sleep(1.0)
-            self.close_late()
+            await asyncio.sleep(closing.attempt())
 
-    def close_late(self) -> None:
-        """Close the connections that have taken too long."""
+    def close_late(self) -> float:
+        """Close the connections that have taken too long; seconds until there may be others."""
         now = self._clock()
         late = [connection for connection, (_, deadline) in self._waiting.items() if deadline <= now]
         late += [connection for connection, deadline in self._receiving.items() if deadline <= now]
         for connection in late:
             self._close(connection)
         self._make_room(now)
+        return _WATCHED_EVERY_S
 
     def connected(self, connection: GuardedProtocol) -> None:
         now = self._clock()
@@ -95,8 +99,8 @@ class ConnectionGuard:
             self._close(oldest)
 
     def _close(self, connection: GuardedProtocol) -> None:
+        self.lost(connection)  # first: one that cannot be closed must not stand before the others again
         connection.transport.abort()
-        self.lost(connection)
 
 
 class GuardedProtocol(HttpToolsProtocol):

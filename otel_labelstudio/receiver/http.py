@@ -4,7 +4,7 @@
 ``POST /v1/traces``    protobuf or JSON; the answer comes in the same
 ``POST /v1/logs``      the same
 ``POST /v1/metrics``   refused for good, with the words what to do
-``GET /healthz``       200 while the process runs
+``GET /healthz``       200 while the process runs, 503 where one of its threads has ended for good
 ``GET /readyz``        200 while requests can be stored, else 503 with the reason
 ``GET /metrics``       for Prometheus; asks for the same credentials as the rest
 =====================  =========================================================================
@@ -18,9 +18,10 @@ from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from otel_labelstudio import background
 from otel_labelstudio.receiver.auth import Credentials, Scheme
 from otel_labelstudio.receiver.http_body import HttpBody, Receive
-from otel_labelstudio.receiver.inflate import ENCODINGS
+from otel_labelstudio.receiver.inflate import COMPRESSIONS, OPTIONAL_WHITE_SPACE, ContentEncoding
 from otel_labelstudio.receiver.intake import Intake
 from otel_labelstudio.receiver.metrics import CONTENT_TYPE, ReceiverMetrics, metrics_page
 from otel_labelstudio.receiver.requests import Request, Signal
@@ -80,15 +81,14 @@ class HttpApplication:
         await send({"type": "http.response.body", "body": content})
 
     async def _respond(self, method: str, path: str, headers: dict[bytes, bytes], body: HttpBody) -> Response:
-        if method in ("GET", "HEAD"):
-            page = await self._page(path, headers)
-            if page is not None:
-                return page
         if method == "OPTIONS" and headers.get(b"origin") in self._origins:
             return Response(204, _TEXT, b"", _PREFLIGHT)
         content_type = _media_type(headers)
         started_at = time.perf_counter()
         try:
+            page = await self._page(path, headers) if method in ("GET", "HEAD") else None
+            if page is not None:
+                return page
             await self._accept(method, path, content_type, headers, body)
         except Exception as error:
             refused = refusal_of(error)
@@ -109,7 +109,7 @@ class HttpApplication:
             raise RefusedError(Outcome.METHOD, "OTLP is sent with POST")
         if content_type not in (PROTOBUF, JSON):
             raise RefusedError(Outcome.CONTENT_TYPE, f"content types are {PROTOBUF} and {JSON}")
-        encoding = headers.get(b"content-encoding", b"").decode("latin-1")
+        encoding = ContentEncoding.of_header(headers.get(b"content-encoding", b""))
         with self._intake.share() as share:
             content = await body.read(self._intake.limits.max_request_bytes, share)
             await self._intake.accept(Request(SIGNALS[path], content_type, content, encoding), share, self._metrics)
@@ -120,10 +120,10 @@ class HttpApplication:
 
     async def _page(self, path: str, headers: dict[bytes, bytes]) -> Response | None:
         if path == "/healthz":
-            return Response(200, _TEXT, b"ok\n")
+            ended = ", ".join(background.dead())
+            return _health(f"threads have ended: {ended}" if ended else "")
         if path == "/readyz":
-            why_not = await self._intake.why_not_ready()
-            return Response(503, _TEXT, f"{why_not}\n".encode()) if why_not else Response(200, _TEXT, b"ok\n")
+            return _health(await self._intake.why_not_ready())
         if path == "/metrics":
             try:
                 self._authenticate(headers)
@@ -143,7 +143,7 @@ class HttpApplication:
         if refused.outcome is Outcome.METHOD:
             headers.append((b"allow", b"POST"))
         if refused.outcome is Outcome.CONTENT_ENCODING:
-            headers.append((b"accept-encoding", ", ".join(ENCODINGS).encode()))
+            headers.append((b"accept-encoding", ", ".join(COMPRESSIONS).encode()))
         is_protobuf = content_type == PROTOBUF
         body = status_message(refused) if is_protobuf else status_json(refused)
         return Response(refused.answer.http_status, PROTOBUF if is_protobuf else JSON, body, tuple(headers))
@@ -155,6 +155,10 @@ class HttpApplication:
         return [(b"access-control-allow-origin", origin), (b"vary", b"origin")]
 
 
+def _health(trouble: str) -> Response:
+    return Response(503 if trouble else 200, _TEXT, f"{trouble or 'ok'}\n".encode())
+
+
 _PREFLIGHT = (
     (b"access-control-allow-methods", b"POST"),
     (b"access-control-allow-headers", b"authorization, content-encoding, content-type"),
@@ -164,4 +168,4 @@ _PREFLIGHT = (
 
 def _media_type(headers: dict[bytes, bytes]) -> str:
     """Without parameters such as a charset, which some senders add."""
-    return headers.get(b"content-type", b"").partition(b";")[0].strip().lower().decode("latin-1")
+    return headers.get(b"content-type", b"").partition(b";")[0].strip(OPTIONAL_WHITE_SPACE).lower().decode("latin-1")

@@ -7,6 +7,8 @@ was read in the transaction that stores what was read there.
 It is a log. Requests are appended to segments (`segments`), files whose names are the offsets of their first bytes; a
 segment that was read is removed. A process begins a segment of its own and changes no other, so that what an earlier
 one left is taken as it is: a request that it did not come to write whole was never answered, and is passed over.
+
+Removing is housekeeping: where it fails, reading goes on, and it is tried again later.
 """
 
 from __future__ import annotations
@@ -17,13 +19,16 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from filelock import FileLock
 
 from otel_labelstudio.errors import ConfigError, OutboxError, OutboxFullError
+from otel_labelstudio.receiver.records import packed, packed_nothing
 from otel_labelstudio.receiver.requests import Request
-from otel_labelstudio.receiver.segments import Damage, Segment, StoredRequest, packed, packed_nothing
+from otel_labelstudio.receiver.segments import Segment, StoredRequest, Unreadable
+from otel_labelstudio.receiver.set_aside import Reason, SetAside, write_for_owner_only
 
 _logger = logging.getLogger(__name__)
 
@@ -33,7 +38,7 @@ _SHRINK_FROM_BYTES = 2**20
 # A receiver that is being stopped while the next one starts
 _LOCK_WAIT_S = 15.0
 _ID, _LOCK = "id", "lock"
-_SEGMENT, _UNREADABLE, _DAMAGED = ".segment", ".unreadable", ".damaged"
+_ID_BYTES = 8
 
 
 def path_beside(outbox: str | None) -> Path:
@@ -55,12 +60,18 @@ class Inbox:
         self._lock = _locked(directory)
         try:
             self.id = _identity(directory)
-            self._segments = [Segment(path) for path in sorted(directory.glob(f"*{_SEGMENT}"))]
+            self._segments = Segment.all_in(directory)
         except OSError as error:
+            self._lock.release()
             raise _unusable(directory, error) from None
+        self.set_aside_files = SetAside(directory)
         self._end = self._segments[-1].end if self._segments else 0
         self._read_to = self._segments[0].offset if self._segments else 0
+        self._moved_at = time.monotonic()
         self._active: Segment | None = None
+        # What was read and is not removed yet
+        self._leftover: list[Segment] = []
+        self._can_remove = True
 
     def put(self, requests: Sequence[Request]) -> list[OutboxFullError | None]:
         """The requests are on the disk afterwards, with one sync for all of them, but for those that did not fit."""
@@ -89,39 +100,47 @@ class Inbox:
 
     def skip_to(self, offset: int) -> None:
         """What lies before has been read by an earlier process."""
-        self._read_to = max(self._read_to, offset)
         self._end = max(self._end, offset)
-        self._remove_read()
+        self._move(max(self._read_to, offset))
 
     def next(self) -> StoredRequest | None:
         """The oldest request that was not read; the same one again until it is `done`. None if there is none."""
         try:
             while self._segments and self._read_to < self._end:
                 segment = self._segments[0]
-                found = segment.read(self._read_to) if self._read_to < segment.end else None
+                offset = max(self._read_to, segment.offset)
+                found = segment.read(offset) if offset < segment.end else None
                 if isinstance(found, StoredRequest):
                     return found
-                if isinstance(found, Damage):
-                    self._set_aside_damaged(found)
-                self._read_to = found.end if found else segment.end
-                self._remove_read()
+                if isinstance(found, Unreadable):
+                    self._keep(found)
+                self._move(found.end if found else segment.end)
         except OSError as error:
             raise _cannot_be("read", error) from None
+        self._moved_at = time.monotonic()
         return None
 
     def done(self, stored: StoredRequest) -> None:
         """A request was read into the outbox, or is kept elsewhere."""
-        self._read_to = stored.end
-        self._remove_read()
+        self._move(stored.end)
 
-    def set_aside(self, stored: StoredRequest, reason: str) -> None:
+    def set_aside(self, stored: StoredRequest, reason: Reason, error_type: str) -> None:
         """A request cannot be read as things are: it stays in a file of its own, and holds up no other."""
-        path = self._directory / f"{stored.end:020}.{reason}{_UNREADABLE}"
         try:
-            _write_for_owner_only(path, b"".join(packed(stored.request, stored.received_at)))
+            self.set_aside_files.keep(stored.end, packed(stored.request, stored.received_at), reason, error_type)
         except OSError as error:
             raise _cannot_be("written", error) from None
         self.done(stored)
+
+    def pass_over(self) -> None:
+        """The disk does not give what `next` should be: reading goes on behind it, and its segment's file is kept."""
+        if not self._segments or self._read_to >= self._end:
+            return
+        segment = self._segments[0]
+        segment.is_to_be_kept = True
+        self.set_aside_files.counts[Reason.DISK] += 1
+        _logger.error("The disk does not give a request in %s: it is passed over, and the file is kept.", segment.path)
+        self._move(segment.end_of_record(self._read_to))
 
     def forget(self) -> None:
         """What was read is on the disk no more; for a quiet moment, since the next request begins another segment."""
@@ -140,11 +159,17 @@ class Inbox:
         """The offset of the next byte to be read."""
         return self._read_to
 
+    @property
+    def stalled_s(self) -> float:
+        """For how many seconds something has waited while nothing was read; 0 where nothing waits."""
+        return max(0.0, time.monotonic() - self._moved_at) if self.size else 0.0
+
     def close(self) -> None:
         """Nothing may be asked of the inbox afterwards."""
         self.forget()
         for segment in self._segments:
-            segment.close()
+            with suppress(OSError):
+                segment.close()
         self._lock.release()
 
     def _append(self, pieces: Sequence[bytes]) -> None:
@@ -155,33 +180,65 @@ class Inbox:
                 segment = self._writable()
                 segment.append(pieces)
             except OSError as error:
-                if self._active is not None and self._active.end != self._end:
-                    self._active = None  # what was written in part could not be taken back
                 raise _cannot_be("written", error) from None
+            if not self.size:
+                self._moved_at = time.monotonic()  # from now on something waits
             self._end = segment.end
 
     def _writable(self) -> Segment:
-        if self._active is None or self._active.size > _SEGMENT_BYTES:
-            offset = max(self._end, self._segments[-1].end if self._segments else 0)
-            self._active = Segment.made(self._directory / f"{offset:020}{_SEGMENT}")
-            self._segments.append(self._active)
-        return self._active
+        active = self._active
+        if active is None or active.size > _SEGMENT_BYTES or active.is_torn or active.is_gone:
+            active = self._active = Segment.made(self._directory, self._next_offset())
+            self._segments.append(active)
+        return active
+
+    def _next_offset(self) -> int:
+        if not self._segments:
+            return self._end
+        last = self._segments[-1]
+        return max(self._end, last.end + last.is_torn)  # a torn one may be empty, and must not get its name again
+
+    def _move(self, offset: int) -> None:
+        self._read_to = offset
+        self._moved_at = time.monotonic()
+        if self._segments and offset >= self._segments[0].end:
+            self._remove_read()
 
     def _remove_read(self) -> None:
         """Segments that were read go; of the one that is written to, if it is worth it."""
-        if not self._segments or self._read_to < self._segments[0].end:
-            return
         with self._writing:
             active = self._active
             if active is not None and self._read_to >= active.end and active.size > _SHRINK_FROM_BYTES:
                 self._active = None
             while self._segments and self._segments[0] is not self._active and self._read_to >= self._segments[0].end:
-                self._segments.pop(0).remove()
+                self._leftover.append(self._segments.pop(0))
+        self._leftover = [segment for segment in self._leftover if not self._is_removed(segment)]
 
-    def _set_aside_damaged(self, damage: Damage) -> None:
-        kept = self._directory / f"{damage.offset:020}{_DAMAGED}"
-        _write_for_owner_only(kept, damage.content)
-        _logger.error("The inbox is damaged: %d bytes that cannot be read are kept in %s.", len(damage.content), kept)
+    def _is_removed(self, segment: Segment) -> bool:
+        try:
+            if segment.is_to_be_kept:
+                segment.close()
+                self.set_aside_files.keep_file(segment.path)
+            else:
+                segment.remove()
+        except FileNotFoundError:
+            return True
+        except OSError as error:
+            if self._can_remove:
+                _logger.error("What was read stays on the disk for now: %s", _cannot_be("removed", error))  # noqa: TRY400
+            self._can_remove = False
+            return False
+        self._can_remove = True
+        return True
+
+    def _keep(self, found: Unreadable) -> None:
+        path = self.set_aside_files.keep(found.offset, [found.content], found.reason)
+        _logger.error(
+            "Something in the inbox cannot be read (%s): %d bytes are kept in %s.",
+            found.reason.value,
+            len(found.content),
+            path,
+        )
 
 
 def _locked(directory: Path) -> FileLock:
@@ -199,17 +256,14 @@ def _locked(directory: Path) -> FileLock:
 def _identity(directory: Path) -> str:
     """By what the outbox knows this inbox: another directory in its place counts from nothing again."""
     path = directory / _ID
-    if not path.exists():
-        _write_for_owner_only(path.with_suffix(".new"), secrets.token_hex(8).encode())
+    found = path.read_bytes() if path.exists() else b""
+    if len(found) != 2 * _ID_BYTES or not found.isalnum():
+        if found:
+            _logger.warning("%s is damaged: what waits in the inbox is read from its beginning.", path)
+        found = secrets.token_hex(_ID_BYTES).encode()
+        write_for_owner_only(path.with_suffix(".new"), [found])
         os.replace(path.with_suffix(".new"), path)
-    return path.read_text(encoding="ascii")
-
-
-def _write_for_owner_only(path: Path, content: bytes) -> None:
-    with open(os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+    return found.decode("ascii")
 
 
 def _cannot_be(done: str, error: OSError) -> OutboxError:

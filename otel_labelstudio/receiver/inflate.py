@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import zlib
 from collections.abc import Callable, Iterator
+from enum import Enum
 
 from otel_labelstudio.errors import DecodeError
 from otel_labelstudio.receiver.status import Outcome, RefusedError
@@ -14,7 +15,35 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
-ENCODINGS = ("gzip", "deflate", "zstd")
+# What HTTP lets stand around a header's value (RFC 9110, "OWS"), and no other white space
+OPTIONAL_WHITE_SPACE = b" \t"
+
+
+class ContentEncoding(str, Enum):
+    """How a body is compressed; the values are the names in HTTP."""
+
+    IDENTITY = "identity"
+    GZIP = "gzip"
+    DEFLATE = "deflate"
+    ZSTD = "zstd"
+
+    @classmethod
+    def of_header(cls, value: bytes) -> ContentEncoding:
+        """The encoding that ``Content-Encoding`` names; none for an empty value. Raises `RefusedError` for another."""
+        name = value.strip(OPTIONAL_WHITE_SPACE).lower()
+        encoding = _ENCODINGS_BY_NAME.get(name)
+        if encoding is None:
+            raise RefusedError(Outcome.CONTENT_ENCODING, f"content encodings are {', '.join(COMPRESSIONS)}, identity")
+        return encoding
+
+
+COMPRESSIONS = tuple(encoding.value for encoding in ContentEncoding if encoding is not ContentEncoding.IDENTITY)
+_ENCODINGS_BY_NAME = {
+    **{encoding.value.encode(): encoding for encoding in ContentEncoding},
+    b"": ContentEncoding.IDENTITY,
+    b"x-gzip": ContentEncoding.GZIP,  # RFC 9110: the same
+}
+
 _PIECE = 256 * 1024
 # zlib's window bits: with a gzip header, with a zlib header, with none
 _GZIP, _ZLIB, _RAW = 31, 15, -15
@@ -24,21 +53,23 @@ _ZSTD_OPTIONS: dict[int, int] = {zstd.DecompressionParameter.window_log_max: 23}
 _Reserve = Callable[[int], None]
 
 
-def inflated(body: bytes, content_encoding: str, max_bytes: int, reserve: _Reserve) -> bytes:
+def inflated(body: bytes, encoding: ContentEncoding, max_bytes: int, reserve: _Reserve) -> bytes:
     """The body without its content encoding; ``reserve`` is told before more memory is taken.
 
-    Raises `RefusedError` for an unknown encoding or more than ``max_bytes``, `DecodeError` for a damaged body.
+    Raises `RefusedError` for more than ``max_bytes``, `DecodeError` for a damaged body.
     """
-    encoding = content_encoding.strip().lower()
-    if encoding in ("", "identity"):
+    if encoding is ContentEncoding.IDENTITY:
         return body
-    if encoding in ("gzip", "x-gzip"):
-        return _joined(_zlib_pieces(body, _GZIP, reserve), max_bytes)
-    if encoding == "deflate":  # RFC 9110 means zlib's format, some senders none
-        return _joined(_zlib_pieces(body, _ZLIB if _has_zlib_header(body) else _RAW, reserve), max_bytes)
-    if encoding == "zstd":
-        return _joined(_zstd_pieces(body, reserve), max_bytes)
-    raise RefusedError(Outcome.CONTENT_ENCODING, f"content encodings are {', '.join(ENCODINGS)} and identity")
+    return _joined(_pieces(body, encoding, reserve), max_bytes)
+
+
+def _pieces(body: bytes, encoding: ContentEncoding, reserve: _Reserve) -> Iterator[bytes]:
+    if encoding is ContentEncoding.ZSTD:
+        return _zstd_pieces(body, reserve)
+    if encoding is ContentEncoding.GZIP:
+        return _zlib_pieces(body, _GZIP, reserve)
+    # RFC 9110 means zlib's format, some senders none
+    return _zlib_pieces(body, _ZLIB if _has_zlib_header(body) else _RAW, reserve)
 
 
 def _has_zlib_header(body: bytes) -> bool:

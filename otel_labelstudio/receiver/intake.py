@@ -14,12 +14,14 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from otel_labelstudio.background import Seldom
 from otel_labelstudio.errors import OutboxError
 from otel_labelstudio.pipeline import Pipeline
 from otel_labelstudio.receiver.admission import Admission, Share
 from otel_labelstudio.receiver.inbox import Inbox
 from otel_labelstudio.receiver.metrics import ReceiverMetrics
 from otel_labelstudio.receiver.reader import InboxReader
+from otel_labelstudio.receiver.readiness import Readiness
 from otel_labelstudio.receiver.requests import Request, count_items, uncompressed
 from otel_labelstudio.receiver.status import Outcome, RefusedError, refusal_of
 from otel_labelstudio.receiver.writer import InboxWriter
@@ -32,7 +34,10 @@ _LARGE_IS_BUSY = "another large request is being looked at"
 # Between two requests of a busy sender; longer than that, nobody waits
 _LULL_S = 0.02
 _SAID_EVERY_S = 60.0
-_CHECKED_EVERY_S = 1.0
+# While there is room for that much, senders are not kept away
+_ORDINARY_BYTES = 2**20
+# For the batch that is being stored and the request that is being read when the process is to end
+_LAST_STEP_S = 5.0
 # Of the senders, not of ours
 _NOT_SAID = frozenset({Outcome.BAD_DATA, Outcome.CONTENT_ENCODING, Outcome.TOO_LARGE, Outcome.BUSY})
 
@@ -53,23 +58,22 @@ class Intake:
     ) -> None:
         self.limits = limits
         self._inbox = inbox
-        self._reader = InboxReader(inbox, pipeline, limits.max_request_bytes, self._is_busy)
+        self._reader = InboxReader(inbox, pipeline, self._is_busy)
         self._writer = InboxWriter(inbox)
         self._under_way = 0
         self._answered_at = float("-inf")
         self._admission = Admission(limits.max_held_bytes)
         self._clock = clock
         self._threads = ThreadPoolExecutor(_THREADS, "otel-labelstudio-intake")
-        self._checking = ThreadPoolExecutor(1, "otel-labelstudio-check")  # long bodies must not keep it waiting
+        self._readiness = Readiness(self._look)
         self._large = threading.Lock()
         self._stopping = False
-        self._said: dict[Outcome, float] = {}
-        self._checked_at, self._why_not_ready = float("-inf"), ""
+        self._seldom = Seldom(_SAID_EVERY_S, clock)
 
     def start(self) -> None:
         """Read what an earlier run has left, and then what comes."""
-        self._writer.start()
         self._reader.start()
+        self._writer.start()
 
     def share(self) -> Share:
         """The memory of one request; a context manager."""
@@ -92,10 +96,7 @@ class Intake:
         """Empty where a request can be stored now."""
         if self._stopping:
             return "shutting down"
-        if self._clock() - self._checked_at >= _CHECKED_EVERY_S:  # it writes: whoever asks often must not cost much
-            self._checked_at = self._clock()
-            self._why_not_ready = await asyncio.get_running_loop().run_in_executor(self._checking, self._check)
-        return self._why_not_ready
+        return await self._readiness.why_not()
 
     def stop(self) -> None:
         """Be ready for no more; the servers finish what is under way, and refuse what comes after."""
@@ -108,11 +109,13 @@ class Intake:
     def close(self, timeout_s: float) -> None:
         """Wait for what is under way, and read what is stored as far as the time allows."""
         self._threads.shutdown(wait=True)
-        self._checking.shutdown(wait=True)
-        self._writer.stop()
+        self._readiness.close()
+        is_stored = self._writer.stop(_LAST_STEP_S)
         self._reader.drain(timeout_s)
-        self._reader.stop()
-        self._inbox.close()
+        if self._reader.stop(_LAST_STEP_S) and is_stored:
+            self._inbox.close()
+        else:  # a thread is at work in it; what it does not come to do is done at the next start
+            _logger.error("The disk or the outbox does not answer: the inbox is left as it is.")
 
     async def _counted(self, request: Request, share: Share) -> int:
         """How many spans or log records it holds, and so that it is OTLP."""
@@ -145,18 +148,19 @@ class Intake:
     def _is_busy(self) -> bool:
         return self._under_way > 0 or self._clock() - self._answered_at < _LULL_S
 
-    def _check(self) -> str:
+    def _look(self) -> str:
+        """Why a request cannot be stored."""
+        if not self._writer.is_working:
+            return "the thread that stores requests has ended"
         try:
-            self._inbox.check_room(self.limits.max_request_bytes)
+            self._inbox.check_room(min(self.limits.max_request_bytes, _ORDINARY_BYTES))
         except OutboxError as error:
             return str(refusal_of(error))
         return ""
 
     def _say(self, refused: RefusedError, error: Exception) -> None:
-        now = self._clock()
-        if refused.outcome in _NOT_SAID or now - self._said.get(refused.outcome, float("-inf")) < _SAID_EVERY_S:
+        if refused.outcome in _NOT_SAID or not self._seldom.is_due(refused.outcome):
             return
-        self._said[refused.outcome] = now
         # Without the error's text where nobody foresaw it: it may hold what was sent
         why = str(error) if isinstance(error, OutboxError) else type(error).__name__
         _logger.error("Senders are told to try again later: %s (%s).", refused, why)

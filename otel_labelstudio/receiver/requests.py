@@ -8,7 +8,7 @@ from enum import Enum
 
 from otel_labelstudio.dialects import NAME_PREFIXES
 from otel_labelstudio.receiver.expansion import check_json, check_protobuf
-from otel_labelstudio.receiver.inflate import inflated
+from otel_labelstudio.receiver.inflate import ContentEncoding, inflated
 from otel_labelstudio.receiver.status import JSON, PROTOBUF, Outcome, RefusedError
 from otel_labelstudio.spans.from_otlp import (
     count_log_records,
@@ -37,12 +37,12 @@ class Request:
     signal: Signal
     content_type: str
     body: bytes = field(repr=False)
-    content_encoding: str = ""
+    content_encoding: ContentEncoding = ContentEncoding.IDENTITY
 
     @property
     def is_quickly_counted(self) -> bool:
         """Whether `count_items` takes this body as it is, and less time than handing it to another thread."""
-        is_plain = self.content_type == PROTOBUF and self.content_encoding in ("", "identity")
+        is_plain = self.content_type == PROTOBUF and self.content_encoding is ContentEncoding.IDENTITY
         return is_plain and len(self.body) <= _QUICK_BYTES
 
 

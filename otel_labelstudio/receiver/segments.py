@@ -1,28 +1,32 @@
-"""Segments of the inbox: files to which records are appended.
+"""Segments of the inbox: files to which records (`records`) are appended.
 
-A record is a frame (the length of what follows, and checksums of that length and of what follows), a head (when it
-came, signal, content type, the length of the content encoding), the content encoding, and the body as it came. Offsets
-count bytes over all segments, as if they were one file.
+Offsets count bytes over all segments, as if they were one file; a segment's name is the offset of its first byte.
 """
 
 from __future__ import annotations
 
+import itertools
 import os
-import struct
-import zlib
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from otel_labelstudio.receiver.requests import Request, Signal
-from otel_labelstudio.receiver.status import JSON, PROTOBUF
+from otel_labelstudio.receiver.records import (
+    FRAME_BYTES,
+    HEAD_BYTES,
+    Frame,
+    Record,
+    UnknownFormatError,
+    next_frame,
+    text_bytes,
+)
+from otel_labelstudio.receiver.requests import Request
+from otel_labelstudio.receiver.set_aside import Reason
 
-_FRAME = struct.Struct("<III")
-_HEAD = struct.Struct("<dBBB")
-_SIGNALS = (Signal.TRACES, Signal.LOGS)
-_CONTENT_TYPES = (PROTOBUF, JSON)
-_NOTHING = 255
+_NAME = re.compile(r"(\d{20})\.segment")
+_OPEN_FLAGS = os.O_RDWR | os.O_APPEND
 # As many pieces as one call of the system takes
 _PIECES = 512
 
@@ -44,61 +48,58 @@ class Nothing:
 
 
 @dataclass(frozen=True, slots=True)
-class Damage:
-    """Bytes that were written and cannot be read."""
+class Unreadable:
+    """Bytes that were written and give no request."""
 
     offset: int
     content: bytes = field(repr=False)
     end: int
-
-
-def packed(request: Request, received_at: float) -> list[bytes]:
-    """A request's record, in pieces."""
-    encoding = request.content_encoding.encode()[:255]
-    signal, content_type = _SIGNALS.index(request.signal), _CONTENT_TYPES.index(request.content_type)
-    head = _HEAD.pack(received_at, signal, content_type, len(encoding)) + encoding
-    return [_frame(head, request.body) + head, request.body]
-
-
-def packed_nothing() -> list[bytes]:
-    """The record of no request: it only shows that there can be one."""
-    head = _HEAD.pack(0.0, _NOTHING, 0, 0)
-    return [_frame(head, b"") + head]
-
-
-def _frame(head: bytes, body: bytes) -> bytes:
-    length = len(head) + len(body)
-    return _FRAME.pack(length, _checksum_of(length), zlib.crc32(body, zlib.crc32(head)))
-
-
-def _checksum_of(length: int) -> int:
-    return zlib.crc32(length.to_bytes(4, "little"))
+    reason: Reason
 
 
 class Segment:
     """A file that exists. Raises `OSError`."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, file: int | None = None) -> None:
         self.path = path
         self.offset = int(path.name.partition(".")[0])
         self.size = path.stat().st_size
-        self._file: int | None = None
+        # Whether what was written in part could not be taken back: nothing may be appended to that
+        self.is_torn = False
+        # Whether the disk does not give something of it
+        self.is_to_be_kept = False
+        self._file = file
 
     @classmethod
-    def made(cls, path: Path) -> Segment:
+    def made(cls, directory: Path, offset: int) -> Segment:
         """A new one, readable by its owner only, which survives a crash of the machine."""
-        os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
-        directory = os.open(path.parent, os.O_RDONLY)
+        path = directory / f"{offset:020}.segment"
+        file = os.open(path, os.O_CREAT | _OPEN_FLAGS, 0o600)
         try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
-        return cls(path)
+            _sync_directory(directory)
+            return cls(path, file)
+        except OSError:
+            os.close(file)
+            raise
+
+    @classmethod
+    def all_in(cls, directory: Path) -> list[Segment]:
+        """Those that are there, in their order; files of other names are somebody else's."""
+        paths = sorted(path for path in directory.iterdir() if _NAME.fullmatch(path.name) and path.is_file())
+        segments = [cls(path) for path in paths]
+        for segment, following in itertools.pairwise(segments):  # the first may have been torn
+            segment.size = min(segment.size, following.offset - segment.offset)
+        return segments
 
     @property
     def end(self) -> int:
         """The offset behind its last byte."""
         return self.offset + self.size
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether somebody has removed the file: what is appended would be lost with this process."""
+        return os.fstat(self._opened()).st_nlink == 0
 
     def append(self, pieces: Sequence[bytes]) -> None:
         """All of the pieces are on the disk afterwards, or, if it raises, the file is as before as far as can be."""
@@ -107,34 +108,42 @@ class Segment:
             for at in range(0, len(pieces), _PIECES):
                 _write(file, pieces[at : at + _PIECES])
             os.fdatasync(file)
-        except OSError:
+        except BaseException:
+            self.is_torn = True
             with suppress(OSError):
                 os.ftruncate(file, self.size)
-            self.size = os.fstat(file).st_size
+                self.is_torn = False
             raise
         self.size += sum(map(len, pieces))
 
-    def read(self, offset: int) -> StoredRequest | Nothing | Damage:
+    def read(self, offset: int) -> StoredRequest | Nothing | Unreadable:
         """The record at an offset below the segment's end."""
-        frame = self._bytes(offset, _FRAME.size)
-        if len(frame) < _FRAME.size:
+        content = self._bytes(offset, FRAME_BYTES)
+        if len(content) < FRAME_BYTES:
             return Nothing(self.end)
-        length, checksum_of_length, checksum = _FRAME.unpack(frame)
-        if checksum_of_length != _checksum_of(length):
-            return self._unreadable(offset, self.end)  # nobody can tell where the next record begins
-        head_at, end = offset + _FRAME.size, offset + _FRAME.size + length
+        frame = Frame.loads(content)
+        if frame is None:
+            return self._damaged(offset, offset + 1 + next_frame(self._bytes(offset + 1, self.size)))
+        end = offset + FRAME_BYTES + frame.length
         if end > self.end:
             return Nothing(self.end)
-        head = self._bytes(head_at, _HEAD.size)
-        received_at, signal, content_type, encoding_length = _HEAD.unpack(head)
-        encoding = self._bytes(head_at + _HEAD.size, encoding_length)
-        body = self._bytes(head_at + _HEAD.size + encoding_length, length - _HEAD.size - encoding_length)
-        if zlib.crc32(body, zlib.crc32(head + encoding)) != checksum:
-            return self._unreadable(offset, end)
-        if signal == _NOTHING:
-            return Nothing(end)
-        request = Request(_SIGNALS[signal], _CONTENT_TYPES[content_type], body, encoding.decode())
-        return StoredRequest(request, received_at, end)
+        record = self._record(offset + FRAME_BYTES, frame.length)
+        if not record.is_whole(frame):
+            return self._damaged(offset, end)
+        try:
+            read = record.request()
+        except UnknownFormatError:
+            return Unreadable(offset, self._bytes(offset, end - offset), end, Reason.UNKNOWN_FORMAT)
+        return StoredRequest(*read, end) if read else Nothing(end)
+
+    def end_of_record(self, offset: int) -> int:
+        """Where the record ends whose content the disk does not give, or the segment, where that cannot be told."""
+        with suppress(OSError):
+            content = self._bytes(offset, FRAME_BYTES)
+            frame = Frame.loads(content) if len(content) == FRAME_BYTES else None
+            if frame is not None:
+                return min(self.end, offset + FRAME_BYTES + frame.length)
+        return self.end
 
     def remove(self) -> None:
         """The file goes."""
@@ -144,13 +153,19 @@ class Segment:
     def close(self) -> None:
         """The file stays."""
         if self._file is not None:
-            os.close(self._file)
-            self._file = None
+            file, self._file = self._file, None
+            os.close(file)
 
-    def _unreadable(self, offset: int, end: int) -> Nothing | Damage:
+    def _damaged(self, offset: int, end: int) -> Nothing | Unreadable:
         content = self._bytes(offset, end - offset)
         # Where the machine crashed, a file may have become longer without what was written to it
-        return Damage(offset, content, end) if any(content) else Nothing(end)
+        return Unreadable(offset, content, end, Reason.DAMAGED) if any(content) else Nothing(end)
+
+    def _record(self, at: int, length: int) -> Record:
+        head = self._bytes(at, min(length, HEAD_BYTES))
+        text = self._bytes(at + len(head), min(length - len(head), text_bytes(head)))
+        read = len(head) + len(text)
+        return Record(head, text, self._bytes(at + read, length - read))
 
     def _bytes(self, offset: int, length: int) -> bytes:
         at = offset - self.offset
@@ -158,8 +173,16 @@ class Segment:
 
     def _opened(self) -> int:
         if self._file is None:
-            self._file = os.open(self.path, os.O_RDWR | os.O_APPEND)
+            self._file = os.open(self.path, _OPEN_FLAGS)
         return self._file
+
+
+def _sync_directory(directory: Path) -> None:
+    file = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)
 
 
 def _write(file: int, pieces: Sequence[bytes]) -> None:

@@ -18,7 +18,7 @@ import grpc
 import grpc.aio
 import uvicorn
 
-from otel_labelstudio.errors import ConfigError
+from otel_labelstudio.errors import ConfigError, LabelStudioExportError
 from otel_labelstudio.pipeline import Pipeline
 from otel_labelstudio.receiver.connections import ConnectionGuard, ConnectionLimits
 from otel_labelstudio.receiver.grpc import SERVICES, GrpcService, server_options
@@ -60,27 +60,35 @@ class ReceiverServer:
             else None
         )
         self._stop = asyncio.Event()
+        self._is_broken = False
         self._uvicorn: uvicorn.Server | None = None
 
     async def serve(self) -> None:
-        """From listening to the last answer."""
+        """From listening to the last answer. Raises `LabelStudioExportError` where it ends before it was told to."""
         _raise_open_files()
         self._pipeline.take_up_what_was_left()
         self.intake.start()
-        async with contextlib.AsyncExitStack() as servers:
-            listening: dict[str, Address] = {}
-            if self._settings.http is not None:
-                listening["http"] = await servers.enter_async_context(self._http(self._settings.http))
-            if self._settings.grpc is not None:
-                listening["grpc"] = await servers.enter_async_context(self._grpc(self._settings.grpc))
-            self._say_listening(listening)
-            self._said_listening(listening)
-            await self._stop.wait()
-            _logger.info("Stopping: requests under way are finished.")
-            self.intake.stop()
-            if self._uvicorn is not None:
-                self._uvicorn.should_exit = True  # at once, while gRPC stops too
-        self.intake.close(self._settings.stop_timeout_s)
+        try:
+            async with contextlib.AsyncExitStack() as servers:
+                await self._serve(servers)
+        finally:
+            self.intake.close(self._settings.stop_timeout_s if self._stop.is_set() else 0.0)
+        if self._is_broken:
+            raise LabelStudioExportError("The HTTP server has ended by itself.")
+
+    async def _serve(self, servers: contextlib.AsyncExitStack) -> None:
+        listening: dict[str, Address] = {}
+        if self._settings.http is not None:
+            listening["http"] = await servers.enter_async_context(self._http(self._settings.http))
+        if self._settings.grpc is not None:
+            listening["grpc"] = await servers.enter_async_context(self._grpc(self._settings.grpc))
+        self._say_listening(listening)
+        self._said_listening(listening)
+        await self._stop.wait()
+        _logger.info("Stopping: requests under way are finished.")
+        self.intake.stop()
+        if self._uvicorn is not None:
+            self._uvicorn.should_exit = True  # at once, while gRPC stops too
 
     def stop(self) -> None:
         """Have `serve` come to its end; on the event loop's thread."""
@@ -115,6 +123,7 @@ class ReceiverServer:
         config.ssl = self._tls.ssl_context() if self._tls else None
         server = self._uvicorn = _Server(config)
         serving = asyncio.ensure_future(server.serve([sock]))
+        serving.add_done_callback(self._has_ended)
         watching = asyncio.ensure_future(guard.watch())
         try:
             yield Address(address.host, sock.getsockname()[1])
@@ -145,6 +154,12 @@ class ReceiverServer:
         finally:
             health.stop()
             await server.stop(self._settings.stop_timeout_s)
+
+    def _has_ended(self, _: asyncio.Future[None]) -> None:
+        """Half a receiver helps nobody: whatever started this process can start it again."""
+        if not self._stop.is_set():
+            self._is_broken = True
+            self._stop.set()
 
     def _say_listening(self, listening: Mapping[str, Address]) -> None:
         secured = "TLS" if self._tls else "no TLS"

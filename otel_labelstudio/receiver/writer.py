@@ -11,6 +11,8 @@ import threading
 from collections.abc import Sequence
 from typing import TypeAlias
 
+from otel_labelstudio.background import FOREVER, BackgroundThread
+from otel_labelstudio.errors import OutboxError
 from otel_labelstudio.receiver.inbox import Inbox
 from otel_labelstudio.receiver.requests import Request
 
@@ -23,46 +25,54 @@ class InboxWriter:
     def __init__(self, inbox: Inbox) -> None:
         self._inbox = inbox
         self._waiting: list[_Waiting] = []
-        self._has_come = threading.Condition()
-        self._is_stopped = False
+        self._coming = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread = threading.Thread(target=self._run, name="otel-labelstudio-writer", daemon=True)
+        self._thread = BackgroundThread("otel-labelstudio-writer", "Storing requests", self._store, at_end=self._store)
 
     def start(self) -> None:
         """On the event loop's thread."""
         self._loop = asyncio.get_running_loop()
         self._thread.start()
 
+    @property
+    def is_working(self) -> bool:
+        """Whether requests can be stored; a thread that has ended is started again."""
+        return self._thread.start()
+
     async def put(self, request: Request) -> None:
         """Returns when the request is on the disk. Raises `OutboxError`, and then it is not."""
         stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        with self._has_come:
-            self._waiting.append((request, stored))
-            self._has_come.notify()
+        waiting = request, stored
+        with self._coming:
+            self._waiting.append(waiting)
+        if not self._thread.wake():
+            self._withdraw(waiting)
+            raise OutboxError("the inbox cannot be written: its thread has ended")
         await stored
 
-    def stop(self) -> None:
-        """Store what waits, and no more."""
-        with self._has_come:
-            self._is_stopped = True
-            self._has_come.notify()
-        self._thread.join()
+    def stop(self, timeout_s: float) -> bool:
+        """Store what waits, and no more; whether that was within the time."""
+        return self._thread.stop(timeout_s)
 
-    def _run(self) -> None:
-        while batch := self._next():
-            try:
-                refused: Sequence[Exception | None] = self._inbox.put([request for request, _ in batch])
-            except Exception as error:
-                refused = [error] * len(batch)
-            assert self._loop is not None  # noqa: S101
-            self._loop.call_soon_threadsafe(_answer, batch, refused)
+    def _withdraw(self, refused: _Waiting) -> None:
+        with self._coming:
+            self._waiting = [waiting for waiting in self._waiting if waiting is not refused]
 
-    def _next(self) -> list[_Waiting]:
-        with self._has_come:
-            while not self._waiting and not self._is_stopped:
-                self._has_come.wait()
+    def _store(self) -> float:
+        with self._coming:
             batch, self._waiting = self._waiting, []
-        return batch
+        if batch:
+            assert self._loop is not None  # noqa: S101
+            self._loop.call_soon_threadsafe(_answer, batch, self._outcomes([request for request, _ in batch]))
+        return FOREVER
+
+    def _outcomes(self, requests: Sequence[Request]) -> Sequence[Exception | None]:
+        try:
+            return self._inbox.put(requests)
+        except Exception as error:
+            return [error] * len(requests)
+        except BaseException as error:  # nobody who waits for an answer would survive it
+            return [OutboxError(f"the inbox cannot be written: {type(error).__name__}")] * len(requests)
 
 
 def _answer(batch: Sequence[_Waiting], refused: Sequence[Exception | None]) -> None:

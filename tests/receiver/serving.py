@@ -20,6 +20,7 @@ import pytest
 
 from otel_labelstudio.calls import LLMCall
 from otel_labelstudio.config import Settings
+from otel_labelstudio.errors import LabelStudioExportError
 from otel_labelstudio.pipeline import Pipeline
 from otel_labelstudio.receiver.metrics import export_metrics
 from otel_labelstudio.receiver.server import ReceiverServer
@@ -54,7 +55,8 @@ class Receiver:
         self._is_listening = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._server: ReceiverServer | None = None
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
+        self.error: Exception | None = None
+        self._thread = threading.Thread(target=self._run, daemon=True)
 
     @property
     def http(self) -> str:
@@ -102,7 +104,14 @@ class Receiver:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+        assert not self._thread.is_alive()
         self.pipeline.close(timeout_s=0)
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._serve())
+        except LabelStudioExportError as error:
+            self.error = error
 
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()

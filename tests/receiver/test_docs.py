@@ -7,14 +7,17 @@ import shlex
 from enum import Enum
 from pathlib import Path
 
+from otel_labelstudio import telemetry
 from otel_labelstudio.cli import parser
 from otel_labelstudio.config import VARIABLES as EXPORTER_VARIABLES
 from otel_labelstudio.config import Settings, Variable
+from otel_labelstudio.receiver import metrics
 from otel_labelstudio.receiver.config_file import ConfigFile
 from otel_labelstudio.receiver.settings import VARIABLES, ReceiverSettings
 from otel_labelstudio.receiver.status import ANSWERS, Outcome
 
 REPOSITORY = Path(__file__).parents[2]
+NAME = re.compile(r"``((?:otel_labelstudio|otel\.sdk)\.[a-z_.]+)``")
 DOCS = (REPOSITORY / "docs" / "receiver.md").read_text(encoding="utf-8")
 
 
@@ -48,6 +51,20 @@ def test_every_status_is_in_the_table() -> None:
     assert set(rows) == {answer.http_status for answer in ANSWERS.values()}
     for outcome in (Outcome.FULL, Outcome.BUSY):
         assert f"`Retry-After: {ANSWERS[outcome].retry_after_s}`" in DOCS
+
+
+def test_every_metric_is_one_of_the_code() -> None:
+    """As Prometheus names it: a unit and ``_total`` may follow."""
+    known = {
+        name.replace(".", "_") for doc in (telemetry.__doc__, metrics.__doc__) for name in re.findall(NAME, doc or "")
+    }
+    known |= {
+        f"otel_labelstudio_{name.replace('.', '_')}"
+        for name in re.findall(r"^``([a-z_.]+)``", telemetry.__doc__ or "", re.MULTILINE)
+    }
+    shown = set(re.findall(r"`((?:otel_labelstudio|otel_sdk)_[a-z_]+)`", DOCS))
+    assert len(shown) > 10
+    assert {name for name in shown if re.sub(r"(_bytes|_seconds)?(_total)?$", "", name) not in known} == set()
 
 
 def test_deployments_name_what_there_is() -> None:

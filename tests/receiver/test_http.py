@@ -93,7 +93,19 @@ DUTIES = (
     Duty("damaged zstd", 400, b"no zstd", headers={"Content_Encoding": "zstd"}),
     Duty("zstd that was cut off", 400, zstd_compressed(BODY)[:-9], headers={"Content_Encoding": "zstd"}),
     Duty("zstd with a window beyond 8 MiB", 400, zstd_compressed(BODY, 27), headers={"Content_Encoding": "zstd"}),
+    Duty("an encoding in capitals", 200, gzip.compress(BODY), headers={"Content_Encoding": "GZIP"}),
+    Duty("the old name of gzip", 200, gzip.compress(BODY), headers={"Content_Encoding": "x-gzip"}),
+    Duty(
+        "an encoding with white space around it", 200, gzip.compress(BODY), headers={"Content_Encoding": " \tgzip\t "}
+    ),
+    Duty("an encoding of white space", 200, headers={"Content_Encoding": " \t "}),
     Duty("an unknown encoding", 415, headers={"Content_Encoding": "br"}),
+    Duty("two encodings", 415, gzip.compress(gzip.compress(BODY)), headers={"Content_Encoding": "gzip, gzip"}),
+    Duty(
+        "white space that is not HTTP's", 415, gzip.compress(BODY), headers={"Content_Encoding": "\xa0" * 200 + "gzip"}
+    ),
+    Duty("bytes that are no text", 415, headers={"Content_Encoding": "\xff\xfe"}),
+    Duty("a content type with white space that is not HTTP's", 415, content_type=f"\xa0{PROTOBUF}"),
     Duty("an unknown content type", 415, content_type="text/plain"),
     Duty("a page's form", 415, content_type="application/x-www-form-urlencoded"),
     Duty("more than the limit", 413, b"\x0a" * (2**20 + 1)),

@@ -15,6 +15,7 @@ import pytest
 
 from otel_labelstudio.cli import main
 from otel_labelstudio.demo.label_studio import EmbeddedLabelStudio
+from otel_labelstudio.errors import LabelStudioExportError
 from tests.delivery.labeling import Labeling
 from tests.receiver.requests_made import ids, traces
 from tests.receiver.serving import Receiver, post, serve_command
@@ -129,6 +130,21 @@ def test_the_metrics_page(tmp_path: Path) -> None:
             "otel_labelstudio_receiver_inbox_capacity_bytes",
             "otel_labelstudio_outbox_queue_capacity",
         }
+
+
+def test_a_server_that_ends_by_itself_ends_the_process(outbox: Path) -> None:
+    """Half a receiver is not left running: what is stored is delivered, and the process fails."""
+    request = traces("Last?")
+    receiver = Receiver(outbox)
+    with receiver:
+        assert post(f"{receiver.http}/v1/traces", request.SerializeToString())[0] == 200
+        assert receiver._server is not None
+        assert receiver._server._uvicorn is not None
+        receiver._server._uvicorn.should_exit = True
+        receiver._thread.join(30)
+        assert not receiver._thread.is_alive()
+        assert receiver.delivered(ids(request))
+    assert isinstance(receiver.error, LabelStudioExportError)
 
 
 @pytest.mark.parametrize(

@@ -134,10 +134,10 @@ def test_what_was_read_is_not_read_again(outbox: Path) -> None:
 
     inbox = Inbox(path_beside(settings.outbox), 2**20)
     assert inbox.size > len(body)
-    reader = InboxReader(inbox, pipeline, 2**20, is_busy=lambda: False)
+    reader = InboxReader(inbox, pipeline, is_busy=lambda: False)
     reader.start()
     assert reader.drain(10)
-    reader.stop()
+    assert reader.stop(10)
     inbox.close()
     with closing(sqlite3.connect(outbox)) as db:
         assert db.execute("SELECT COUNT(*) FROM held").fetchone() == (1,)
@@ -154,7 +154,7 @@ def test_a_request_that_cannot_be_read_holds_up_no_other(
             raise ValueError(body)
         return decoded(signal, content_type, body)
 
-    monkeypatch.setattr("otel_labelstudio.receiver.reader.decoded", fail_on_secret)
+    monkeypatch.setattr("otel_labelstudio.receiver.pieces.decoded", fail_on_secret)
     with Receiver(outbox) as receiver:
         url, good, bad = f"{receiver.http}/v1/traces", traces("Good?"), traces("CANARY?")
         assert post(url, bad.SerializeToString())[0] == 200
