@@ -82,7 +82,7 @@ class OutboxModel(RuleBasedStateMachine):
         """A second reading of a call, in time or late, is no second call."""
         number = data.draw(st.sampled_from(sorted(self.accepted)))
         is_recent = self.clock() - self.delivered.get(number, self.clock()) < LATE_DUPLICATE_WINDOW_S
-        if number in self.twins or number in self.gone or not is_recent:
+        if number in self.twins or number in self.gone or not is_recent or not self._is_content_kept(number):
             return
         was_settled = self._states()[self.accepted[number]] != "settling"
         put = self.outbox.accepting.put(numbered(number, "client"), DESTINATIONS[1], due_at=self.clock())
@@ -289,6 +289,11 @@ class OutboxModel(RuleBasedStateMachine):
 
     def _is_retained(self, number: int) -> bool:
         return self.clock() - self.delivered.get(number, self.clock()) < KEY_RETENTION_S
+
+    def _is_content_kept(self, number: int) -> bool:
+        """Of what is delivered, not more is kept than fits the outbox."""
+        ((kept,),) = self._query(f"SELECT body IS NOT NULL FROM readings WHERE key = '{self.accepted[number]}'")
+        return bool(kept)
 
     def _states(self) -> dict[str, str]:
         return dict(self._query("SELECT key, state FROM readings"))
