@@ -32,6 +32,7 @@ from otel_labelstudio.delivery.election import Election
 from otel_labelstudio.delivery.label_studio import LabelStudioServer
 from otel_labelstudio.delivery.letters import DeadLetter, Put
 from otel_labelstudio.delivery.outbox import Outbox
+from otel_labelstudio.delivery.progress import DeliveryProgress
 from otel_labelstudio.delivery.sink import LabelStudioSink, Sink, Waits
 from otel_labelstudio.delivery.worker import Worker
 from otel_labelstudio.dialects.shared.spanless import is_content_event
@@ -177,6 +178,10 @@ class Pipeline:
         if not is_empty:
             self._say_what_is_left()
         return is_empty
+
+    def progress(self) -> DeliveryProgress:
+        """How far delivery has come; raises `OutboxError` where the outbox cannot be read."""
+        return DeliveryProgress.of(self.telemetry.counts(), len(self._outbox), self._worker.paused())
 
     def dead_letters(self) -> list[DeadLetter]:
         """The calls that were refused for good."""

@@ -30,6 +30,7 @@ from typing import Any, Protocol, TypeVar
 from otel_labelstudio.delivery.label_studio import Imported, LabelStudioServer, StoredTask
 from otel_labelstudio.delivery.letters import Letter
 from otel_labelstudio.delivery.outbox import Outbox
+from otel_labelstudio.delivery.progress import FirstDeliveries
 from otel_labelstudio.delivery.targets import ProjectRules, Targets
 from otel_labelstudio.errors import (
     PausedDeliveryError,
@@ -89,6 +90,7 @@ class LabelStudioSink:
     ) -> None:
         self.server, self.waits, self.telemetry, self.clock = server, waits, telemetry, clock
         self.targets = Targets(server, rules, routes=routes)
+        self.first_deliveries = FirstDeliveries(server.url)
         self._deadline = float("inf")
 
     @property
@@ -298,6 +300,8 @@ class _Batch:
         self._outbox.mark_delivered(letters)
         self._number_done += len(letters)
         self._telemetry.count("tasks.delivered", len(letters))
+        if letters:
+            self._sink.first_deliveries.delivered_to(self._target.project)
 
     def _reject(self, letter: Letter, kind: str, why: str) -> None:
         self._outbox.mark_dead(letter, why)

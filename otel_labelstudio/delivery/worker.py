@@ -62,6 +62,7 @@ class _Trouble:
     retry_at: float = 0.0
     allowed_at: float = 0.0
     said: str = ""
+    is_paused: bool = False
 
 
 class Worker:
@@ -140,6 +141,10 @@ class Worker:
         finally:
             with self._wake:
                 self._hurry -= 1
+
+    def paused(self) -> list[str]:
+        """The destinations whose delivery waits for somebody to mend the cause."""
+        return [str(Destination.loads(to)) for to, trouble in list(self._troubles.items()) if trouble.is_paused]
 
     def stop(self) -> None:
         """Deliver no more; a request under way is not waited for."""
@@ -320,8 +325,9 @@ class Worker:
         now = self._clock()
         trouble.retry_at = now + trouble.backoff.next_wait_s(asked_s)
         trouble.allowed_at = now + asked_s
+        trouble.is_paused = isinstance(error, PausedDeliveryError)
         self._telemetry.count("deliveries.failed", reason=type(error).__name__)
-        if isinstance(error, PausedDeliveryError):
+        if trouble.is_paused:
             if trouble.said != str(error):
                 _logger.error("Delivery to %s is paused: %s", Destination.loads(destination), error)
             trouble.said = str(error)
