@@ -16,7 +16,8 @@ from otel_labelstudio.cli.settings import add_setting_arguments, settings_from
 from otel_labelstudio.config import Settings
 from otel_labelstudio.delivery.written import key_of
 from otel_labelstudio.media import without_large_media
-from otel_labelstudio.tasks.binding import binding_from_label_config, default_label_config, refusal
+from otel_labelstudio.routing import rules_of
+from otel_labelstudio.tasks.binding import binding_from_label_config
 from otel_labelstudio.tasks.build import build_task, is_chat
 from otel_labelstudio.tasks.mend import mend
 
@@ -47,9 +48,10 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _tasks(found: Input, settings: Settings, refusals: list[str]) -> Iterator[dict[str, Any]]:
-    binding = binding_from_label_config(settings.project_config or default_label_config(settings.mode))
+    rules = rules_of(settings)
+    binding = binding_from_label_config(rules.label_config)
     for call in found.calls.calls:
-        why = refusal(binding, is_chat=is_chat(call), mode=settings.mode, project=settings.project_title())
+        why = rules.refusal(binding, is_chat=is_chat(call), project=settings.project_title(), is_made=False)
         if why is None:
             call = without_large_media(call, settings.media_max_bytes)
             task = build_task(call, binding, call_id=key_of(call), model_version_template=settings.model_version)

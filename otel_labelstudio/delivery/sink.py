@@ -99,7 +99,7 @@ class LabelStudioSink:
         return self._deadline < float("inf")
 
     def deliver(self, destination: str, letters: Sequence[Letter], outbox: Outbox) -> int:
-        return self._alone(destination, lambda: _Batch(self, destination, outbox).deliver(letters))
+        return self._alone(destination, lambda: _Batch(self, destination, outbox, letters).deliver(letters))
 
     def audit(self, destination: str, call_ids: Sequence[str], outbox: Outbox) -> None:
         self._alone(destination, lambda: self._audit(destination, call_ids, outbox))
@@ -150,11 +150,11 @@ class LabelStudioSink:
 class _Batch:
     """One delivery to one destination."""
 
-    def __init__(self, sink: LabelStudioSink, destination: str, outbox: Outbox) -> None:
+    def __init__(self, sink: LabelStudioSink, destination: str, outbox: Outbox, letters: Sequence[Letter]) -> None:
         self._sink, self._server, self._telemetry = sink, sink.server, sink.telemetry
         self._destination = destination
         self._outbox = outbox
-        self._target = sink.targets.target(destination)
+        self._target = sink.targets.target(destination, letters=letters)
         self._number_done = 0
 
     def deliver(self, letters: Sequence[Letter]) -> int:
@@ -179,7 +179,7 @@ class _Batch:
 
     def _look_up(self, doubtful: Sequence[Letter]) -> dict[int, int]:
         """Task ids of those calls that an earlier try has stored after all."""
-        if not doubtful:
+        if not doubtful or not self._target.is_made:
             return {}
         now = self._sink.clock()
         tried = [letter for letter in doubtful if letter.doubted_at is not None]

@@ -1,6 +1,8 @@
 """From a destination to a project and its binding, by the rules of LangChain's ``LabelStudioCallbackHandler``.
 
 An id: that project, which must exist. A title: the project of exactly that title, or a new one with the label config.
+Unlike the handler's, a new one is made only for calls that it takes: an empty project that was made in the wrong mode
+would go on refusing calls after the mode is set right.
 """
 
 from __future__ import annotations
@@ -8,17 +10,19 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 
 from otel_labelstudio.calls import LLMCall
 from otel_labelstudio.delivery.label_studio import LabelStudioServer, Project
+from otel_labelstudio.delivery.letters import Letter
 from otel_labelstudio.errors import PausedDeliveryError, RetryableDeliveryError
 from otel_labelstudio.tasks.binding import (
     Binding,
     LabelConfigError,
     Mode,
+    Source,
     binding_from_label_config,
     default_label_config,
     is_same_label_config,
@@ -63,16 +67,35 @@ class ProjectRules:
     project_config: str | None
     model_version: str
 
+    @property
+    def label_config(self) -> str:
+        """The labeling configuration of a new project."""
+        return self.project_config or default_label_config(self.mode)
+
+    def refusal(self, binding: Binding, *, is_chat: bool, project: str, is_made: bool) -> str | None:
+        """Why a project with this binding, which is there or would be made, does not take a call; None if it does."""
+        of_new = Source.PROJECT_CONFIG if self.project_config else Source.MODE
+        source = Source.PROJECT if is_made else of_new
+        return refusal(binding, is_chat=is_chat, mode=self.mode, project=project, source=source)
+
 
 @dataclass(slots=True)
 class Target:
-    """A project as it was read, what it asks of its tasks, and the id of the newest task that we know of."""
+    """A project as it was read, what it asks of its tasks, and the id of the newest task that we know of.
+
+    A project with the id 0 is not there: it would be made, if there were a call that it takes.
+    """
 
     project: Project
     binding: Binding
     rules: ProjectRules
     read_at: float
     newest_task_id: int | None = None
+
+    @property
+    def is_made(self) -> bool:
+        """Whether the project is there."""
+        return self.project.id != 0
 
 
 class Targets:
@@ -91,9 +114,10 @@ class Targets:
         self._model_versions: dict[int, set[str]] = {}
         self._said: set[str] = set()
 
-    def target(self, destination: str, *, fresh: bool = False) -> Target:
+    def target(self, destination: str, *, fresh: bool = False, letters: Sequence[Letter] | None = None) -> Target:
         """The project and its binding; from the server when unknown, too old, or asked to be ``fresh``.
 
+        With ``letters``, a project of a title is made only if it takes one of them, or may have held one before.
         Raises `PausedDeliveryError` for a project that does not exist or cannot show answers.
         """
         known = self._known.get(destination)
@@ -101,15 +125,17 @@ class Targets:
             return known
         asked = Destination.loads(destination)
         rules = self._rules_of(asked)
-        project = self._server.project(known.project.id) if known else self._resolve(asked, rules)
+        project = self._server.project(known.project.id) if known else self._resolve(asked, rules, letters)
         try:
             binding = binding_from_label_config(project.label_config)
         except LabelConfigError as error:
             raise PausedDeliveryError(f'Project "{project.title}" ({project.id}): {error}') from None
-        if known is None:
-            self._compare_config(project, rules)
         newest = known.newest_task_id if known else None
-        self._known[destination] = target = Target(project, binding, rules, self._clock(), newest)
+        target = Target(project, binding, rules, self._clock(), newest)
+        if target.is_made:
+            if known is None:
+                self._compare_config(project, rules)
+            self._known[destination] = target
         return target
 
     def forget(self, destination: str) -> None:
@@ -119,7 +145,7 @@ class Targets:
     def build(self, call: LLMCall, call_id: str, target: Target) -> Task | str:
         """The task of a call in a project, or why it is refused there."""
         rules, project = target.rules, target.project
-        why = refusal(target.binding, is_chat=is_chat(call), mode=rules.mode, project=project.title)
+        why = rules.refusal(target.binding, is_chat=is_chat(call), project=project.title, is_made=target.is_made)
         if why is not None:
             self._say_once("refused", "A call was refused: %s Further refusals are only counted.", why)
             return why
@@ -145,13 +171,14 @@ class Targets:
             )
         return self._routes.get(destination.route, self._rules)
 
-    def _resolve(self, destination: Destination, rules: ProjectRules) -> Project:
+    def _resolve(self, destination: Destination, rules: ProjectRules, letters: Sequence[Letter] | None) -> Project:
         if destination.project_id is not None:
             return self._server.project(destination.project_id)
         title = destination.title or ""
         if not self._server.project_ids(title):
-            config = rules.project_config or default_label_config(rules.mode)
-            self._server.create_project(title, config)
+            if letters is not None and not _is_wanted(title, rules, letters):
+                return Project(0, title, rules.label_config, "")
+            self._server.create_project(title, rules.label_config)
         # Titles are not unique, and another process may have made one at the same moment: all take the lowest id
         found = self._server.project_ids(title)
         if not found:
@@ -185,3 +212,14 @@ class Targets:
         if what not in self._said:
             self._said.add(what)
             _logger.error(text, why)
+
+
+def _is_wanted(title: str, rules: ProjectRules, letters: Sequence[Letter]) -> bool:
+    """Whether a project that would be made takes one of the letters, or may have held one before it was deleted."""
+    binding = binding_from_label_config(rules.label_config)
+    return any(
+        letter.doubted_at is not None
+        or letter.task_id is not None
+        or rules.refusal(binding, is_chat=is_chat(letter.call), project=title, is_made=False) is None
+        for letter in letters
+    )
