@@ -136,6 +136,24 @@ def test_check_notes_that_the_mode_is_not_set(
         assert "mode is not set" not in command("check", *arguments)[1]
 
 
+@pytest.mark.parametrize(
+    ("name", "value"), [("OTEL_TRACES_EXPORTER", "otlp, labelstudio"), ("OTEL_CONFIG_FILE", "x.yaml")]
+)
+def test_check_notes_that_nothing_would_set_the_sdk_up(
+    command: Command, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    """Without a distro, opentelemetry-instrument runs the application untraced and says nothing."""
+    monkeypatch.setenv(name, value)
+    assert "opentelemetry-instrument" not in command("check")[1]
+    monkeypatch.setattr("otel_labelstudio.cli.check.entry_points", lambda group: ())
+    assert (
+        "note  opentelemetry-instrument sets nothing up: pip install 'otel-labelstudio[zero-code]'"
+        in command("check")[1]
+    )
+    monkeypatch.setenv(name, "")
+    assert "opentelemetry-instrument" not in command("check")[1]
+
+
 def test_check_in_auto_mode_has_nothing_to_note(command: Command) -> None:
     """Everything fits."""
     status, out, _ = command("check", "--mode", "auto")

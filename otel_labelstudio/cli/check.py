@@ -12,9 +12,10 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from importlib.metadata import entry_points
 
 from otel_labelstudio.cli.settings import PROJECT, SERVER, add_setting_arguments, settings_from
-from otel_labelstudio.config import VARIABLES, Settings, read_setting
+from otel_labelstudio.config import VARIABLES, Settings, is_named_to_the_sdk, read_setting
 from otel_labelstudio.delivery.label_studio import LabelStudioServer, Project
 from otel_labelstudio.errors import ConfigError, DeliveryError
 from otel_labelstudio.receiver.config_file import ConfigFile
@@ -63,6 +64,8 @@ def _findings(options: argparse.Namespace) -> Iterator[Finding]:
         yield Finding("ok", f"settings: {settings.url}, mode {settings.mode.value}")
         if read_setting(_MODE, options.mode, file.labelstudio.get("mode")) is None:
             yield Finding("note", f'mode is not set: "{settings.mode.value}" is assumed. {_SET_MODE}')
+        if is_named_to_the_sdk() and not entry_points(group="opentelemetry_configurator"):
+            yield Finding("note", "opentelemetry-instrument sets nothing up: pip install 'otel-labelstudio[zero-code]'")
         server = LabelStudioServer(settings.url, settings.api_key, settings.timeout_s, settings.import_timeout_s)
         try:
             yield Finding("ok", f"server: Label Studio {server.version()}")
