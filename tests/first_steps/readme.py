@@ -60,8 +60,8 @@ def substituted(text: str, *, api_key: str, ports: Mapping[str, int]) -> str:
 
 
 def assert_shown(expected: str, output: str) -> None:
-    """Each line of the README stands in the output, in this order. Numbers may be others, and what is drawn at random;
-    three dots are any lines."""
+    """Each line of the README stands in the output, in this order; others may stand between them, where the README has
+    three dots or not. Numbers may be others, and so may what is drawn at random."""
     lines = iter(output.splitlines())
     for line in expected.splitlines():
         if line.strip() not in ("", "..."):

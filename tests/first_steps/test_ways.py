@@ -11,7 +11,7 @@ import re
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +109,7 @@ def assert_is_the_call(task: dict[str, Any]) -> None:
 def test_the_demo(reader: Reader, environments: Environments) -> None:
     """From the wheel alone: the terminal shows what the README shows, and at the addresses are the tasks."""
     blocks, environment = blocks_under(DEMO), environments.with_dependencies("demo")
-    alone = Reader(environments, reader.directory, "", {"8080": steady_port()})
+    alone = replace(reader, ports={"8080": steady_port()})
     with alone.opens_terminal("demo", blocks, environment) as said:
         wait_for(lambda: "Ctrl-C stops Label Studio" in said(), said)
         assert_shown(alone.reads(shown(blocks)), said())
