@@ -9,7 +9,6 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from otel_labelstudio.delivery.label_studio import Project
 from otel_labelstudio.errors import OutboxError
 
 _logger = logging.getLogger(__name__)
@@ -80,8 +79,8 @@ class FirstDeliveries:
         self._url = url
         self._logged: set[int] = set()
 
-    def delivered_to(self, project: Project) -> None:
+    def delivered_to(self, project_id: int, title: str) -> None:
         """One INFO line, or none where the project had its line before."""
-        if project.id not in self._logged:
-            self._logged.add(project.id)
-            _logger.info('First delivery to project "%s": %s/projects/%d/data', project.title, self._url, project.id)
+        if project_id not in self._logged:
+            self._logged.add(project_id)
+            _logger.info('First delivery to project "%s": %s/projects/%d/data', title, self._url, project_id)

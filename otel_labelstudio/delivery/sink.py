@@ -301,7 +301,7 @@ class _Batch:
         self._number_done += len(letters)
         self._telemetry.count("tasks.delivered", len(letters))
         if letters:
-            self._sink.first_deliveries.delivered_to(self._target.project)
+            self._sink.first_deliveries.delivered_to(self._target.project.id, self._target.project.title)
 
     def _reject(self, letter: Letter, kind: str, why: str) -> None:
         self._outbox.mark_dead(letter, why)
