@@ -368,6 +368,12 @@ class Settings:
             ) from None
 
 
+def is_named_to_the_sdk() -> bool:
+    """Whether the environment has the SDK set itself up with our exporter, as ``opentelemetry-instrument`` does it."""
+    exporters = os.environ.get("OTEL_TRACES_EXPORTER", "").split(",")
+    return bool(os.environ.get("OTEL_CONFIG_FILE")) or "labelstudio" in map(str.strip, exporters)
+
+
 def read_setting(variable: Variable, argument: Any, fallback: Any = None) -> Any:
     """What an argument says, else the variable's environment, else the fallback; None where nothing does.
 

@@ -26,7 +26,7 @@ class LabelStudioSpanExporter(SpanExporter):
 
     For ``BatchSpanProcessor`` and ``SimpleSpanProcessor`` alike: `export` reads the spans, puts the calls into the
     outbox and returns; a thread of the exporter's own delivers them. Every parameter is a plain JSON value and has an
-    environment variable (see the README's table); an argument beats the environment. Raises `ConfigError` where a
+    environment variable (see docs/configuration.md); an argument beats the environment. Raises `ConfigError` where a
     setting is missing or wrong, without asking the server.
     """
 
@@ -79,7 +79,8 @@ class LabelStudioSpanExporter(SpanExporter):
 
     @property
     def counts(self) -> dict[str, int]:
-        """What was counted so far, by name (see `telemetry`)."""
+        """What was counted since the start, by name: ``{"spans.received": 1, "calls.accepted": 1, ...}``; the names are
+        explained in docs/troubleshooting.md."""
         return self._pipeline.telemetry.counts() if self._pipeline is not None else {}
 
     @property

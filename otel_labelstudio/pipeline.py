@@ -32,10 +32,12 @@ from otel_labelstudio.delivery.election import Election
 from otel_labelstudio.delivery.housekeeping import Housekeeping, Settling
 from otel_labelstudio.delivery.label_studio.server import LabelStudioServer
 from otel_labelstudio.delivery.label_studio.sink import LabelStudioSink, Waits
+from otel_labelstudio.delivery.progress import DeliveryProgress
 from otel_labelstudio.delivery.rechecks import Rechecks
 from otel_labelstudio.delivery.sink import Sink
 from otel_labelstudio.delivery.state import DeliveryState
 from otel_labelstudio.delivery.worker import Worker
+from otel_labelstudio.destinations.destination import Destination
 from otel_labelstudio.dialects.shared.spanless import is_content_event
 from otel_labelstudio.errors import OutboxError, OutboxFullError
 from otel_labelstudio.outbox import Outbox
@@ -187,6 +189,11 @@ class Pipeline:
             self._say_what_is_left()
         return is_empty
 
+    def progress(self) -> DeliveryProgress:
+        """How far delivery has come; raises `OutboxError` where the outbox cannot be read."""
+        paused = [str(Destination.loads(destination)) for destination in self._deliveries.paused()]
+        return DeliveryProgress.of(self.telemetry.counts(), len(self._outbox), paused)
+
     def dead_letters(self) -> list[DeadLetter]:
         """The calls that were refused for good."""
         return self._outbox.dead_letters.all()
@@ -208,7 +215,7 @@ class Pipeline:
         )
         self.telemetry.watch(self._outbox)
         sink = self._given_sink or self._label_studio()
-        deliveries = Deliveries(
+        deliveries = self._deliveries = Deliveries(
             self._outbox,
             sink,
             self.telemetry,

@@ -152,6 +152,39 @@ def test_check_finds_the_oldest_of_several_projects(command: Command, labeling: 
     assert f"/projects/{first}" in out
 
 
+def test_check_notes_that_the_mode_is_not_set(
+    command: Command, title: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The default refuses chats, which are nearly all traffic; wherever the mode is set, there is nothing to note."""
+    monkeypatch.delenv("OTEL_EXPORTER_LABELSTUDIO_MODE")
+    status, out, _ = command("check")
+    assert status == 0
+    assert 'note  mode is not set: "prompt" is assumed' in out
+    assert 'note  chat calls will be refused. mode="prompt" takes no chats: set mode="chat" or OTEL_EXP' in out
+    file = tmp_path / "receiver.toml"
+    file.write_text('[labelstudio]\nmode = "prompt"\n', encoding="utf-8")
+    for arguments in (["--mode", "prompt"], ["--config", str(file)]):
+        assert "mode is not set" not in command("check", *arguments)[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("OTEL_TRACES_EXPORTER", "otlp, labelstudio"), ("OTEL_CONFIG_FILE", "x.yaml")]
+)
+def test_check_notes_that_nothing_would_set_the_sdk_up(
+    command: Command, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    """Without a distro, opentelemetry-instrument runs the application untraced and says nothing."""
+    monkeypatch.setenv(name, value)
+    assert "opentelemetry-instrument" not in command("check")[1]
+    monkeypatch.setattr("otel_labelstudio.cli.check.entry_points", lambda group: ())
+    assert (
+        "note  opentelemetry-instrument sets nothing up: pip install 'otel-labelstudio[zero-code]'"
+        in command("check")[1]
+    )
+    monkeypatch.setenv(name, "")
+    assert "opentelemetry-instrument" not in command("check")[1]
+
+
 def test_check_in_auto_mode_has_nothing_to_note(command: Command) -> None:
     """Everything fits."""
     status, out, _ = command("check", "--mode", "auto")

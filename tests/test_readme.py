@@ -1,4 +1,5 @@
-"""What the README says is so."""
+"""What the README, docs/configuration.md and docs/troubleshooting.md say is so. The README's first steps are run in
+tests/first_steps."""
 
 from __future__ import annotations
 
@@ -11,15 +12,30 @@ from pathlib import Path
 import pytest
 import yaml
 
+from otel_labelstudio import telemetry
 from otel_labelstudio.cli import COMMANDS, parser
 from otel_labelstudio.config import VARIABLES, Variable
 
 REPOSITORY = Path(__file__).parents[1]
-README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+PAGES = {
+    name: (REPOSITORY / name).read_text(encoding="utf-8")
+    for name in ("README.md", "docs/configuration.md", "docs/troubleshooting.md")
+}
+README, CONFIGURATION, TROUBLESHOOTING = PAGES.values()
+FIRST_SETTINGS = ("api_key", "url", "project_name", "mode", "outbox")
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+def blocks(language: str, page: str = README) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+
+
+def settings_table(page: str) -> list[str]:
+    """The rows of its table of settings."""
+    return (
+        page.split("| parameter | environment | default | meaning |\n|---|---|---|---|\n")[1]
+        .split("\n\n")[0]
+        .splitlines()
+    )
 
 
 def row(variable: Variable) -> str:
@@ -33,21 +49,42 @@ def row(variable: Variable) -> str:
     return f"| `{variable.name}` | `{variable.environment}` | {shown} | {variable.help} |"
 
 
-def test_the_configuration_table_is_that_of_the_code() -> None:
+def test_the_table_of_all_settings_is_that_of_the_code() -> None:
     """Every setting has its row, in the code's order and words."""
-    table = README.split("| parameter | environment | default | meaning |\n|---|---|---|---|\n")[1].split("\n\n")[0]
-    assert table.splitlines() == [row(variable) for variable in VARIABLES]
+    assert settings_table(CONFIGURATION) == [row(variable) for variable in VARIABLES]
+
+
+def test_the_first_settings_are_those_of_the_code() -> None:
+    """The README has five of them, with the same rows."""
+    rows = {variable.name: row(variable) for variable in VARIABLES}
+    assert settings_table(README) == [rows[name] for name in FIRST_SETTINGS]
 
 
 def test_the_python_blocks_run(tmp_path: Path) -> None:
-    """The examples run as they stand, one after the other; nothing is sent before the first span."""
+    """The examples run as they stand, one after the other, but for the applications, which tests/first_steps runs."""
     (tmp_path / "traces.jsonl").write_text("{}\n", encoding="utf-8")
+    examples = [block for block in blocks("python") if not block.startswith("# application.py")]
     script = tmp_path / "readme.py"
-    script.write_text("from __future__ import annotations\n" + "\n".join(blocks("python")), encoding="utf-8")
+    script.write_text(
+        "from __future__ import annotations\n" + "\n".join([*examples, *blocks("python", CONFIGURATION)]),
+        encoding="utf-8",
+    )
     run = subprocess.run(
         [sys.executable, str(script)], capture_output=True, text=True, cwd=tmp_path, timeout=120, check=False
     )
     assert (run.returncode, run.stderr) == (0, "")
+
+
+def test_every_example_sets_the_mode_and_the_services_name() -> None:
+    """The default mode refuses chats, and titles rest on the name."""
+    ways = README.split("\n## Three ways to use it\n")[1].split("\n## ")[0]
+    for registration in ("LabelStudioSpanExporter(", "OTEL_TRACES_EXPORTER=labelstudio", "labelstudio:\n"):
+        (example,) = (
+            block for language in ("python", "sh", "yaml") for block in blocks(language, ways) if registration in block
+        )
+        assert re.search(r"mode(=|: )\"?chat|MODE=chat", example)
+        assert re.search(r"service\.name\": \"|OTEL_SERVICE_NAME=|name: service\.name", example)
+    assert "otel-labelstudio serve --mode " in ways
 
 
 def test_the_declarative_configuration_names_parameters() -> None:
@@ -73,8 +110,18 @@ def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]
     assert len(capsys.readouterr().out.splitlines()) > 5
 
 
-def test_links_lead_somewhere() -> None:
-    """Every file that the README links to is there."""
-    links = re.findall(r"\]\((?!https?://)([^)#]+)\)", README)
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_somewhere(page: str) -> None:
+    """Every file that the page links to is there."""
+    links = re.findall(r"\]\((?!https?://)([^)#]+)(?:#[^)]*)?\)", PAGES[page])
     assert links
-    assert [link for link in links if not (REPOSITORY / link).exists()] == []
+    assert [link for link in links if not ((REPOSITORY / page).parent / link).exists()] == []
+
+
+def test_all_that_is_counted_is_explained() -> None:
+    """Each counter has its row, which names the reasons."""
+    table = TROUBLESHOOTING.split("| count | what |\n|---|---|\n")[1].splitlines()
+    rows = dict(re.findall(r"^\| `([\w.]+)` \| (.*) \|$", "\n".join(table), re.MULTILINE))
+    assert set(rows) == {*telemetry._PLAIN, *telemetry._REASONS}
+    reasons = [(name, reason) for name, known in telemetry._REASONS.items() for reason in known]
+    assert [(name, reason) for name, reason in reasons if f"`{reason}`" not in rows[name]] == []

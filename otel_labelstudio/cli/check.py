@@ -9,28 +9,31 @@ from __future__ import annotations
 import argparse
 import base64
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import entry_points
 
 from otel_labelstudio.cli.settings import PROJECT, SERVER, add_setting_arguments, settings_from
-from otel_labelstudio.config import Settings
+from otel_labelstudio.config import VARIABLES, Settings, is_named_to_the_sdk, read_setting
 from otel_labelstudio.delivery.label_studio.records import Project
 from otel_labelstudio.delivery.label_studio.server import LabelStudioServer
 from otel_labelstudio.errors import ConfigError, DeliveryError
 from otel_labelstudio.printable import printable
 from otel_labelstudio.receiver.config_file import ConfigFile
 from otel_labelstudio.receiver.settings import ReceiverSettings
-from otel_labelstudio.routing import Route
+from otel_labelstudio.routing import Route, rules_of
 from otel_labelstudio.tasks.binding import (
     Binding,
     Mode,
     binding_from_label_config,
-    default_label_config,
     is_same_label_config,
-    refusal,
     remarks,
 )
 from otel_labelstudio.titles import attributes_of_title
+
+(_MODE,) = (variable for variable in VARIABLES if variable.name == "mode")
+_SET_MODE = f'Nearly all traffic is chat: set mode="chat" or {_MODE.environment}=chat.'
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,10 @@ def _findings(options: argparse.Namespace) -> Iterator[Finding]:
         routes = file.resolved_routes(settings)
         yield from _receiver_findings(options.config, file)
         yield Finding("ok", f"settings: {settings.url}, mode {settings.mode.value}")
+        if read_setting(_MODE, options.mode, file.labelstudio.get("mode")) is None:
+            yield Finding("note", f'mode is not set: "{settings.mode.value}" is assumed. {_SET_MODE}')
+        if is_named_to_the_sdk() and not entry_points(group="opentelemetry_configurator"):
+            yield Finding("note", "opentelemetry-instrument sets nothing up: pip install 'otel-labelstudio[zero-code]'")
         server = LabelStudioServer(settings.url, settings.api_key, settings.timeout_s, settings.import_timeout_s)
         try:
             yield Finding("ok", f"server: Label Studio {server.version()}")
@@ -94,6 +101,7 @@ def _route_findings(route: Route, server: LabelStudioServer) -> Iterator[Finding
 
 def _project_findings(settings: Settings, server: LabelStudioServer) -> Iterator[Finding]:
     project: Project | None
+    rules = rules_of(settings)
     asked = attributes_of_title(settings.project_name)
     title = settings.project_title(attributes={name: f"{{{name}}}" for name in asked})
     if asked and settings.project_id is None:
@@ -106,11 +114,9 @@ def _project_findings(settings: Settings, server: LabelStudioServer) -> Iterator
             yield Finding("note", f'projects {ids} are all called "{title}"; the lowest id is used')
         project = server.project(ids[0]) if ids else None
     if project is None:
-        config = settings.project_config or default_label_config(settings.mode)
-        made = (
-            "is found or made with the first call" if asked else "does not exist and will be made with the first call"
-        )
-        yield Finding("ok", f'project: "{title}" {made}')
+        config = rules.label_config
+        made = "is found or made" if asked else "does not exist and will be made"
+        yield Finding("ok", f'project: "{title}" {made} with the first call that fits it')
     else:
         config = project.label_config
         yield Finding("ok", f'project: "{project.title}", {server.url}/projects/{project.id}')
@@ -125,23 +131,24 @@ def _project_findings(settings: Settings, server: LabelStudioServer) -> Iterator
     binding = binding_from_label_config(config)
     for remark in remarks(config):
         yield Finding("note", remark)
-    yield from _binding_findings(binding, settings.mode, project.title if project else title)
+    refuse = partial(rules.refusal, binding, project=project.title if project else title, is_made=project is not None)
+    yield from _binding_findings(binding, rules.mode, refuse(is_chat=True), refuse(is_chat=False))
 
 
-def _binding_findings(binding: Binding, mode: Mode, project: str) -> Iterator[Finding]:
+def _binding_findings(
+    binding: Binding, mode: Mode, why_no_chats: str | None, why_no_completions: str | None
+) -> Iterator[Finding]:
     yield Finding(
         "ok",
         f"labeling configuration: the prompt goes to ${binding.data_key} (<{binding.object_tag}>), the answers to the "
         f'TextArea "{binding.from_name}"',
     )
-    refuse: Callable[[bool], str | None] = lambda is_chat: refusal(binding, is_chat=is_chat, mode=mode, project=project)  # noqa: E731
-    chats, completions = refuse(True), refuse(False)
-    if chats and completions:
-        yield Finding("FAIL", chats)
-    elif chats:
-        yield Finding("note", f"chat calls will be refused. {chats}")
-    elif completions:
-        yield Finding("note", f"completion calls will be refused. {completions}")
+    if why_no_chats and why_no_completions:
+        yield Finding("FAIL", why_no_chats)
+    elif why_no_chats:
+        yield Finding("note", f"chat calls will be refused. {why_no_chats}")
+    elif why_no_completions:
+        yield Finding("note", f"completion calls will be refused. {why_no_completions}")
     else:
         yield Finding("ok", f"mode {mode.value}: chats and completions fit")
 

@@ -27,7 +27,8 @@ from otel_labelstudio.filters import filtered
 from otel_labelstudio.media import without_large_media
 from otel_labelstudio.outbox.serialization import key_of
 from otel_labelstudio.printable import logger, printable
-from otel_labelstudio.tasks.binding import binding_from_label_config, default_label_config, refusal
+from otel_labelstudio.routing import rules_of
+from otel_labelstudio.tasks.binding import binding_from_label_config
 from otel_labelstudio.tasks.build import build_task, is_chat
 from otel_labelstudio.tasks.mend import mend
 from otel_labelstudio.telemetry import Telemetry
@@ -70,9 +71,10 @@ def _storable(calls: Iterable[LLMCall], settings: Settings, telemetry: Telemetry
 
 
 def _tasks(calls: Iterable[LLMCall], settings: Settings, refusals: list[str]) -> Iterator[dict[str, Any]]:
-    binding = binding_from_label_config(settings.project_config or default_label_config(settings.mode))
+    rules = rules_of(settings)
+    binding = binding_from_label_config(rules.label_config)
     for call in calls:
-        why = refusal(binding, is_chat=is_chat(call), mode=settings.mode, project=settings.project_title())
+        why = rules.refusal(binding, is_chat=is_chat(call), project=settings.project_title(), is_made=False)
         if why is None:
             try:
                 task = build_task(call, binding, call_id=key_of(call), model_version_template=settings.model_version)

@@ -81,7 +81,8 @@ def _ended_by_sigterm() -> Iterator[None]:
 
 
 def _report(server: EmbeddedLabelStudio, shown: list[Shown]) -> None:
-    print(f"\nLabel Studio  {server.url}\nLogin         {server.username}\nPassword      {server.password}\n")
+    print(f"\nLabel Studio  {server.url}\nLogin         {server.username}\nPassword      {server.password}")
+    print(f"API key       {server.api_key}\n")
     for one in shown:
         print(f"{one.title}: {one.task_count} tasks  {server.url}/projects/{one.project_id}/data")
     sys.stdout.flush()

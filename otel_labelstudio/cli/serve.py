@@ -9,10 +9,12 @@ otel-labelstudio[receiver].
 from __future__ import annotations
 
 import argparse
+import asyncio
 import sys
 from pathlib import Path
 
 from otel_labelstudio.cli.settings import CALLS, PROJECT, SERVER, add_setting_arguments, settings_from
+from otel_labelstudio.delivery.progress import ProgressLog
 from otel_labelstudio.errors import ConfigError
 from otel_labelstudio.printable import logger
 
@@ -23,6 +25,7 @@ DEFAULT_OUTBOX = "~/.local/state/otel-labelstudio/outbox.db"
 _DEFAULTS = {"outbox": DEFAULT_OUTBOX, "outbox_max_calls": 100_000, "outbox_max_bytes": 2 * 2**30}
 # A thread that reads must not keep the event loop from answering for long; Python's default is 5 ms
 _SWITCH_INTERVAL_S = 0.0005
+_PROGRESS_EVERY_S = 60.0
 _SETTINGS = (
     *PROJECT,
     *SERVER,
@@ -77,14 +80,28 @@ def run(options: argparse.Namespace) -> int:
     pipeline.joins_log_records = True
     _logger.info("Calls go to %s by way of %s.", settings.url, settings.outbox)
 
+    progress = ProgressLog(pipeline.progress)
+
     async def serve() -> None:
         serving = server.ReceiverServer(receiver, pipeline)
         serving.heed_signals()
-        await serving.serve()
+        logging_progress = asyncio.create_task(_log_progress(progress))
+        try:
+            await serving.serve()
+        finally:
+            logging_progress.cancel()
 
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
     try:
         uvloop.run(serve())
     finally:
         pipeline.close(receiver.stop_timeout_s)
+        progress.log_what_moved()
     return 0
+
+
+async def _log_progress(progress: ProgressLog) -> None:
+    """Once a minute, on a thread: the outbox may be waiting for the disk."""
+    while True:
+        await asyncio.sleep(_PROGRESS_EVERY_S)
+        await asyncio.to_thread(progress.log_what_moved)

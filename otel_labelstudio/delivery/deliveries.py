@@ -72,10 +72,9 @@ class Deliveries:
         self._batches = 0
         self._batches_at_failure: dict[int, int] = {}
 
-    @property
-    def paused(self) -> int:
-        """How many destinations wait for a person."""
-        return self._schedule.paused
+    def paused(self) -> list[str]:
+        """The destinations that wait for a person."""
+        return self._schedule.paused()
 
     def run(self, *, is_hurried: bool) -> float:  # noqa: ARG002 - it never dawdles
         destinations = self._queue.destinations()

@@ -89,7 +89,6 @@ class Schedule:
             trouble.retry_at = trouble.allowed_at
             trouble.backoff.reset()
 
-    @property
-    def paused(self) -> int:
-        """How many destinations wait for a person."""
-        return sum(trouble.is_paused for trouble in list(self._troubles.values()))
+    def paused(self) -> list[str]:
+        """The destinations that wait for a person."""
+        return [destination for destination, trouble in list(self._troubles.items()) if trouble.is_paused]

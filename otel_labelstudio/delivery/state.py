@@ -30,4 +30,4 @@ class DeliveryState:
 
     def paused_destination_count(self) -> int:
         """Destinations to which nothing goes until somebody mends the cause."""
-        return self._deliveries.paused
+        return len(self._deliveries.paused())

@@ -21,6 +21,8 @@ _HINT = (
     "Add one in Label Studio under the project's Settings > Labeling Interface; Browse Templates > Generative AI has "
     "configurations to start from."
 )
+_VARIABLE_OF_MODE = "OTEL_EXPORTER_LABELSTUDIO_MODE"
+_FIT_ANY = f'mode="auto" ({_VARIABLE_OF_MODE}=auto), which takes every call'
 _VARIABLE = re.compile(r"\$(\w+)")
 
 
@@ -30,6 +32,14 @@ class Mode(str, Enum):
     PROMPT = "prompt"
     CHAT = "chat"
     AUTO = "auto"
+
+
+class Source(Enum):
+    """Where a labeling configuration comes from; by that, another setting mends a call that does not fit it."""
+
+    PROJECT = "project"  # it is there already
+    PROJECT_CONFIG = "project_config"  # of a project that is still to be made, as are the mode's own
+    MODE = "mode"
 
 
 class LabelConfigError(ConfigError):
@@ -99,22 +109,29 @@ def binding_from_label_config(label_config: str) -> Binding:
     )
 
 
-def refusal(binding: Binding, *, is_chat: bool, mode: Mode, project: str) -> str | None:
+def refusal(
+    binding: Binding, *, is_chat: bool, mode: Mode, project: str, source: Source = Source.PROJECT
+) -> str | None:
     """Why a call of this kind cannot become a task of the project, with the setting that mends it; None if it can."""
     needed = PARAGRAPHS if is_chat else TEXT
     if binding.object_tag == needed or mode is Mode.AUTO:
         return None
-    kind = "chat" if is_chat else "completion"
+    kind, fitting = ("chat", Mode.CHAT) if is_chat else ("completion", Mode.PROMPT)
+    subject = "project_config" if source is Source.PROJECT_CONFIG else f'Project "{project}"'
+    misfit = f"{subject} shows the prompt in a <{binding.object_tag}> tag; a {kind} needs a <{needed}> tag."
+    if source is Source.PROJECT_CONFIG:
+        return f"{misfit} Change it, or set {_FIT_ANY}."
     if binding.object_tag not in (TEXT, PARAGRAPHS):
         return (
-            f'Project "{project}" shows the prompt in a <{binding.object_tag}> tag; a {kind} needs a <{needed}> tag. '
-            f"Change it under Settings > Labeling Interface, or choose another project (project_name, project_id)."
+            f"{misfit} Change it under Settings > Labeling Interface, or choose another project (project_name, "
+            "project_id)."
         )
-    mend = 'mode="chat"' if is_chat else 'mode="prompt"'
+    if mode is fitting:  # the project has an interface of its own
+        return f"{misfit} Choose another project_name to have a project made for it, or set {_FIT_ANY}."
+    another = " and another project_name" if source is Source.PROJECT else ""
     return (
-        f'Project "{project}" shows the prompt in a <{binding.object_tag}> tag; a {kind} needs a <{needed}> tag. '
-        f'Set {mend} and another project_name to have a project made for it, or mode="auto" to fit every call to the '
-        f"project (OTEL_EXPORTER_LABELSTUDIO_MODE)."
+        f'mode="{mode.value}" takes no {kind}s: set mode="{fitting.value}" or {_VARIABLE_OF_MODE}={fitting.value}'
+        f"{another}, or {_FIT_ANY}. {misfit}"
     )
 
 

@@ -6,28 +6,24 @@ import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from otel_labelstudio.demo.running import started, stop, text_of
 from tests.collector.collector import CONFIGURATIONS
 from tests.delivery.labeling import Labeling
 from tests.missing import missing
 from tests.ports import steady_port
+from tests.terminals import terminal, wait_for
 
 REPOSITORY = CONFIGURATIONS.parent
 SECTION = (CONFIGURATIONS / "README.md").read_text(encoding="utf-8").split("\n## A first run\n")[1].split("\n## ")[0]
-_WAIT_S = 240.0
 
 
 def commands(ports: dict[str, str]) -> list[str]:
@@ -45,26 +41,6 @@ def checkout(tmp_path: Path) -> Path:
     (tmp_path / ".venv" / "bin").symlink_to(Path(sys.executable).parent)
     (tmp_path / ".venv" / "installed").touch()
     return tmp_path
-
-
-@contextmanager
-def terminal(name: str, command: str, directory: Path, environment: dict[str, str]) -> Iterator[Callable[[], str]]:
-    """A shell that runs the command until it is closed; gives what it has printed."""
-    log = directory / f"{name}.log"
-    process = started(["bash", "-c", command], environment, log)
-    try:
-        yield lambda: text_of(log)
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGTERM)
-        stop(process, grace_s=30)
-
-
-def wait_for(is_there: Callable[[], bool], said: Callable[[], str]) -> None:
-    end = time.monotonic() + _WAIT_S
-    while not is_there():
-        assert time.monotonic() < end, said()[-4000:]
-        time.sleep(0.2)
 
 
 def answers(url: str) -> bool:

@@ -61,6 +61,52 @@ def test_a_chat_in_prompt_mode_is_refused_with_one_error_line(
     assert "SECRET" not in repr(pipeline.dead_letters())
 
 
+def test_setting_the_mode_is_all_it_takes(
+    pipelines: Pipelines, labeling: Labeling, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Chats in the default mode: the error line begins with the cause and the cure, and no project is made that would
+    refuse chats in the right mode as well."""
+    title = fresh_title("Unset")
+    pipeline = pipelines(project_name=title, mode=None)
+    pipeline.accept_calls([chat()])
+    assert pipeline.flush(60)
+    (error,) = messages(caplog, logging.ERROR)
+    assert error.startswith(
+        'A call was refused: mode="prompt" takes no chats: set mode="chat" or OTEL_EXPORTER_LABELSTUDIO_MODE=chat, or '
+    )
+    assert labeling.project_ids(title) == []
+    pipeline = pipelines(project_name=title, mode="chat")
+    pipeline.accept_calls([chat(answer="taken")])
+    assert pipeline.flush(60)
+    assert labeling.texts(title) == [["taken"]]
+
+
+def test_a_project_that_is_there_needs_another_name_too(
+    pipelines: Pipelines, labeling: Labeling, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A project keeps its labeling interface: where it is for prompts, the right mode alone does not help."""
+    title = fresh_title("Refused")
+    labeling.make_project(title, default_label_config(Mode.PROMPT))
+    for mode, cure in (("prompt", "MODE=chat and another project_name"), ("chat", "Choose another project_name")):
+        pipeline = pipelines(project_name=title, mode=mode)
+        pipeline.accept_calls([chat()])
+        assert pipeline.flush(60)
+        assert cure in messages(caplog, logging.ERROR)[-1]
+
+
+def test_a_project_config_that_does_not_fit_is_named(
+    pipelines: Pipelines, labeling: Labeling, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Neither the mode nor another title would help: the setting to change is project_config."""
+    title = fresh_title("Refused")
+    pipeline = pipelines(project_name=title, project_config=default_label_config(Mode.PROMPT))
+    pipeline.accept_calls([chat()])
+    assert pipeline.flush(60)
+    (error,) = messages(caplog, logging.ERROR)
+    assert error.startswith("A call was refused: project_config shows the prompt in a <Text> tag")
+    assert labeling.project_ids(title) == []
+
+
 def test_a_prompt_in_chat_mode_is_refused(
     pipelines: Pipelines, labeling: Labeling, caplog: pytest.LogCaptureFixture
 ) -> None:

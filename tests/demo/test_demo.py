@@ -37,7 +37,7 @@ def tasks_of(server: EmbeddedLabelStudio, project: str) -> list[dict[str, Any]]:
 
 
 def test_once_delivers_both_modes_and_ends(tmp_path: Path) -> None:
-    """Status 0, login and links printed; what the links name holds the tasks, each with the stand-in's answer."""
+    """Status 0, login, key and links printed; what the links name holds the tasks, each with the stand-in's answer."""
     finished = subprocess.run(
         [*COMMAND, "--once", "--data-dir", str(tmp_path)], capture_output=True, text=True, timeout=280, check=False
     )
@@ -47,6 +47,7 @@ def test_once_delivers_both_modes_and_ends(tmp_path: Path) -> None:
     assert [(mode, int(count)) for mode, count, _, _ in links] == [("chat", 11), ("prompt", 6)]
     with EmbeddedLabelStudio(tmp_path) as server:
         assert server.password in finished.stdout
+        assert f"API key       {server.api_key}" in finished.stdout
         for mode, count, _, project in links:
             tasks = tasks_of(server, project)
             assert len(tasks) == int(count)

@@ -63,6 +63,27 @@ def test_a_call_that_does_not_fit_the_project(
     assert f'mode="{"chat" if needed == "Paragraphs" else "prompt"}"' in error
 
 
+class _Failing(FakeListChatModel):
+    def _call(self, *_: Any, **__: Any) -> str:
+        raise RuntimeError("overloaded")
+
+
+def test_failed_calls_become_no_tasks(sides: Sides) -> None:
+    """Neither side has anything to label in a call that failed; a stream that the user broke off is one of them."""
+    title = new_title("failed")
+    with sides.handler(project_name=title, mode="chat") as handler, pytest.raises(RuntimeError):
+        _Failing(responses=[""]).invoke("How are you?", {"callbacks": [handler]})
+    with sides.exporter(project_name=title, mode="chat") as exporter:
+        with pytest.raises(RuntimeError):
+            _Failing(responses=[""]).invoke("How are you?")
+        stream = FakeListChatModel(responses=["Fine, thank you."]).stream("How are you?")
+        next(stream)
+        stream.close()  # type: ignore[attr-defined]
+        assert exporter.force_flush()
+        assert exporter.counts == {"spans.received": 2, "spans.skipped[failed]": 2}
+    assert sides.shown(title) == []
+
+
 def test_a_project_without_a_text_area(sides: Sides, caplog: pytest.LogCaptureFixture) -> None:
     """The handler refuses to be made, the exporter to deliver; both say where to add a TextArea."""
     title = new_title("no answers")

@@ -25,7 +25,7 @@ CANARY = "CANARY-4711"
 
 def test_from_a_request_to_tasks_and_a_graceful_stop(label_studio: EmbeddedLabelStudio, tmp_path: Path) -> None:
     """The command as users run it: routes of a file to projects of a real Label Studio; SIGTERM delivers what waits and
-    ends with status 0; no content and no key is in the log."""
+    ends with status 0; the log says where the tasks are and how many came, and has no content and no key in it."""
     (tmp_path / "receiver.toml").write_text(
         f"""
 [labelstudio]
@@ -61,6 +61,11 @@ model_version = "production"
         assert task["predictions"][0]["model_version"] == version
     assert CANARY not in log
     assert label_studio.api_key not in log
+    (shop_project,) = labeling.project_ids("shop received")
+    said = [entry["message"] for entry in process.log]
+    assert f'First delivery to project "shop received": {label_studio.url}/projects/{shop_project}/data' in said
+    assert said[-1] == "Delivery: 2 calls delivered (2 new), 0 refused, 0 waiting, paused: none."
+    assert process.log[-1]["delivered"] == 2
 
 
 def test_requests_under_way_are_finished(outbox: Path) -> None:

@@ -1,12 +1,14 @@
 """From a destination to a project and its binding, by the rules of LangChain's ``LabelStudioCallbackHandler``.
 
 An id: that project, which must exist. A title: the project of exactly that title, or a new one with the label config.
+Unlike the handler's, a new one is made only for calls that it takes: an empty project that was made in the wrong mode
+would go on refusing calls after the mode is set right.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from otel_labelstudio.calls import LLMCall
@@ -14,11 +16,13 @@ from otel_labelstudio.delivery.label_studio.records import Project
 from otel_labelstudio.delivery.label_studio.server import LabelStudioServer
 from otel_labelstudio.destinations.destination import Destination
 from otel_labelstudio.errors import PausedDeliveryError, ProjectLimitError, RetryableDeliveryError
+from otel_labelstudio.outbox.entry import OutboxEntry
 from otel_labelstudio.printable import logger
 from otel_labelstudio.tasks.binding import (
     Binding,
     LabelConfigError,
     Mode,
+    Source,
     binding_from_label_config,
     default_label_config,
     is_same_label_config,
@@ -40,12 +44,24 @@ class ProjectRules:
     project_config: str | None
     model_version: str
 
+    @property
+    def label_config(self) -> str:
+        """The labeling configuration of a new project."""
+        return self.project_config or default_label_config(self.mode)
+
+    def refusal(self, binding: Binding, *, is_chat: bool, project: str, is_made: bool) -> str | None:
+        """Why a project with this binding, which is there or would be made, does not take a call; None if it does."""
+        of_new = Source.PROJECT_CONFIG if self.project_config else Source.MODE
+        source = Source.PROJECT if is_made else of_new
+        return refusal(binding, is_chat=is_chat, mode=self.mode, project=project, source=source)
+
 
 @dataclass(slots=True)
 class Target:
     """A project as it was read, what it asks of its tasks, and the id of the newest task that we know of.
 
-    ``is_created`` where it was created just now.
+    A project with the id 0 is not there: it would be created, if there were a call that it takes. ``is_new`` where it
+    was created just now.
     """
 
     project: Project
@@ -53,7 +69,12 @@ class Target:
     rules: ProjectRules
     read_at: float
     newest_task_id: int | None = None
-    is_created: bool = False
+    is_new: bool = False
+
+    @property
+    def exists(self) -> bool:
+        """Whether the project is there."""
+        return self.project.id != 0
 
 
 class Projects:
@@ -72,9 +93,17 @@ class Projects:
         self._model_versions: dict[int, set[str]] = {}
         self._said: set[str] = set()
 
-    def target(self, destination: str, *, fresh: bool = False, may_create: bool = True) -> Target:
+    def target(
+        self,
+        destination: str,
+        *,
+        fresh: bool = False,
+        entries: Sequence[OutboxEntry] | None = None,
+        may_create: bool = True,
+    ) -> Target:
         """The project and its binding; from the server when unknown, too old, or asked to be ``fresh``.
 
+        With ``entries``, a project of a title is created only if it takes one of them, or may have held one before.
         Raises `PausedDeliveryError` for a project that does not exist or cannot show answers, and `ProjectLimitError`
         for one that would have to be created and may not.
         """
@@ -83,20 +112,22 @@ class Projects:
             return known
         asked = Destination.loads(destination)
         rules = self._rules_of(asked)
-        is_created = False
+        is_new = False
         if known:
             project = self._server.project(known.project.id)
         else:
-            project, is_created = self._resolve(asked, rules, may_create)
+            project, is_new = self._resolve(asked, rules, entries, may_create)
         try:
             binding = binding_from_label_config(project.label_config)
         except LabelConfigError as error:
             raise PausedDeliveryError(f'Project "{project.title}" ({project.id}): {error}') from None
-        if known is None:
-            self._compare_config(project, rules)
         newest = known.newest_task_id if known else None
-        self._known[destination] = target = Target(project, binding, rules, self._clock(), newest)
-        return replace(target, is_created=True) if is_created else target
+        target = Target(project, binding, rules, self._clock(), newest)
+        if target.exists:
+            if known is None:
+                self._compare_config(project, rules)
+            self._known[destination] = target
+        return replace(target, is_new=True) if is_new else target
 
     def forget(self, destination: str) -> None:
         """Resolve the project anew next time: it may have been deleted."""
@@ -105,7 +136,7 @@ class Projects:
     def build(self, call: LLMCall, call_id: str, target: Target) -> Task | str:
         """The task of a call in a project, or why it is refused there."""
         rules, project = target.rules, target.project
-        why = refusal(target.binding, is_chat=is_chat(call), mode=rules.mode, project=project.title)
+        why = rules.refusal(target.binding, is_chat=is_chat(call), project=project.title, is_made=target.exists)
         if why is not None:
             self._say_once("refused", "A call was refused: %s Further refusals are only counted.", why)
             return why
@@ -131,19 +162,23 @@ class Projects:
             )
         return self._routes.get(destination.route, self._rules)
 
-    def _resolve(self, destination: Destination, rules: ProjectRules, may_create: bool) -> tuple[Project, bool]:
+    def _resolve(
+        self, destination: Destination, rules: ProjectRules, entries: Sequence[OutboxEntry] | None, may_create: bool
+    ) -> tuple[Project, bool]:
         """The project, and whether it was created."""
         if destination.project_id is not None:
             return self._server.project(destination.project_id), False
         title = destination.title or ""
         is_missing = not self._server.project_ids(title)
+        if is_missing and entries is not None and not _is_wanted(title, rules, entries):
+            return Project(0, title, rules.label_config, ""), False
         if is_missing and not may_create:
             raise ProjectLimitError(
                 "there is no project of that title, and as many projects were created lately as may be. Raise "
                 "max_new_projects (OTEL_EXPORTER_LABELSTUDIO_MAX_NEW_PROJECTS), or create the project by hand"
             )
         if is_missing:
-            self._server.create_project(title, rules.project_config or default_label_config(rules.mode))
+            self._server.create_project(title, rules.label_config)
         # Titles are not unique, and another process may have made one at the same moment: all take the lowest id
         found = self._server.project_ids(title)
         if not found:
@@ -177,3 +212,14 @@ class Projects:
         if what not in self._said:
             self._said.add(what)
             _logger.error(text, why)
+
+
+def _is_wanted(title: str, rules: ProjectRules, entries: Sequence[OutboxEntry]) -> bool:
+    """Whether a project that would be created takes one of the calls, or may have held one before it was deleted."""
+    binding = binding_from_label_config(rules.label_config)
+    return any(
+        entry.sent_at is not None
+        or entry.task_id is not None
+        or rules.refusal(binding, is_chat=is_chat(entry.call), project=title, is_made=False) is None
+        for entry in entries
+    )

@@ -34,6 +34,7 @@ from otel_labelstudio.delivery.label_studio.projects import ProjectRules, Projec
 from otel_labelstudio.delivery.label_studio.recheck import Rechecked, recheck
 from otel_labelstudio.delivery.label_studio.records import Imported
 from otel_labelstudio.delivery.label_studio.server import LabelStudioServer
+from otel_labelstudio.delivery.progress import FirstDeliveries
 from otel_labelstudio.delivery.results import (
     Dead,
     Delivered,
@@ -93,12 +94,13 @@ class LabelStudioSink:
     ) -> None:
         self.server, self.waits, self.telemetry, self.clock = server, waits, telemetry, clock
         self.projects = Projects(server, rules, routes=routes)
+        self.first_deliveries = FirstDeliveries(server.url)
         self._deletes_duplicates = deletes_duplicates
         self._deadline = float("inf")
 
     def deliver(self, destination: str, entries: Sequence[OutboxEntry], terms: Terms) -> Iterator[Result]:
         with self._alone(destination):
-            yield from _Batch(self, destination, terms).deliver(entries)
+            yield from _Batch(self, destination, entries, terms).deliver(entries)
 
     def takes_calls(self, destination: str) -> bool:
         with self._alone(destination):
@@ -144,13 +146,13 @@ class LabelStudioSink:
 class _Batch:
     """One delivery to one destination."""
 
-    def __init__(self, sink: LabelStudioSink, destination: str, terms: Terms) -> None:
+    def __init__(self, sink: LabelStudioSink, destination: str, entries: Sequence[OutboxEntry], terms: Terms) -> None:
         self._sink, self._server, self._projects = sink, sink.server, sink.projects
         self._destination, self._terms = destination, terms
-        self._target = sink.projects.target(destination, may_create=terms.may_create_project)
+        self._target = sink.projects.target(destination, entries=entries, may_create=terms.may_create_project)
 
     def deliver(self, entries: Sequence[OutboxEntry]) -> Iterator[Result]:
-        if self._target.is_created:
+        if self._target.is_new:
             yield ProjectCreated()
         found = {entry.seq: entry.task_id for entry in entries if entry.task_id is not None}
         kept_back = yield from self._look_up(entries, found)
@@ -161,7 +163,7 @@ class _Batch:
         """Adds to ``found`` the task ids of those calls that an earlier request has stored after all; gives back those
         that may not be sent yet."""
         asked = [entry for entry in entries if entry.is_outcome_unknown and entry.task_id is None]
-        if not asked:
+        if not asked or not self._target.exists:
             return set()
         yield Recheck([entry for entry in asked if entry.sent_at is not None], self._sink.waits.recheck_wait_s)
         try:
@@ -254,12 +256,12 @@ class _Batch:
         if (used.from_name, used.to_name) != (now.from_name, now.to_name):
             yield Stored(stored)
             yield from self._add_predictions(stored)
-            yield Delivered([entry for entry, _ in stored])
+            yield self._delivered(stored)
         elif imported.predictions != len(stored):
             yield Stored(stored)
             yield from self._check_predictions(stored)
         else:
-            yield Delivered([entry for entry, _ in stored])
+            yield self._delivered(stored)
 
     def _sort_out(self, built: list[tuple[OutboxEntry, Task]], error: RejectedTasksError) -> Iterator[Result]:
         """Reject the tasks that the server named, or find them by halves, and import the rest."""
@@ -283,7 +285,11 @@ class _Batch:
             yield from self._add_predictions(missing)
             if self._without_prediction(missing):
                 raise RetryableDeliveryError("predictions that were added are not stored yet")
-        yield Delivered([entry for entry, _ in stored])
+        yield self._delivered(stored)
+
+    def _delivered(self, stored: Sequence[tuple[OutboxEntry, int]]) -> Delivered:
+        self._sink.first_deliveries.delivered_to(self._target.project.id, self._target.project.title)
+        return Delivered([entry for entry, _ in stored])
 
     def _add_predictions(self, tasks: Sequence[tuple[OutboxEntry, int]]) -> Iterator[Result]:
         # The outcome may become unknown as with tasks: an answer may be lost, and the predictions stored after all
