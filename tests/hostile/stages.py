@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -26,6 +27,7 @@ from otel_labelstudio.spans.from_otlp import (
 from otel_labelstudio.spans.from_sdk import decoded_each, log_record_from_sdk, span_from_sdk
 from otel_labelstudio.tasks.binding import Mode, binding_from_label_config, default_label_config
 from otel_labelstudio.tasks.build import build_task
+from otel_labelstudio.telemetry import Telemetry
 from otel_labelstudio.testing import RecordingSink
 from tests.hostile.applications import span
 from tests.hostile.items import Door, Item
@@ -93,7 +95,8 @@ class Stages:
         self._settings = Settings.resolve({**chosen, **settings}, needs_server=False)
         self.clock = Clock()
         self.sink = BuildingSink()
-        self._earlier: Counter[str] = Counter()
+        self._telemetries: list[Telemetry] = []  # of all openings
+        self._others = set(threading.enumerate())
         # What was counted as no call while an item was handed in: by marker, and of all items
         self.counted: dict[str, Counter[str]] = {}
         self.counted_at_doors: Counter[str] = Counter()
@@ -151,11 +154,12 @@ class Stages:
         if not self._is_closed:
             self._is_closed = True
             self._pipeline.close(timeout_s=0)
-            self._earlier.update(self._pipeline.telemetry.counts())
+            for thread in set(threading.enumerate()) - self._others:  # it may be finishing its round
+                thread.join(PATIENCE_S)
 
     def counts(self) -> Counter[str]:
         """What was counted, over all openings."""
-        return self._earlier + Counter({} if self._is_closed else self._pipeline.telemetry.counts())
+        return sum((Counter(telemetry.counts()) for telemetry in self._telemetries), Counter())
 
     def counted_later(self) -> Counter[str]:
         """What was counted as no call when it had waited for its span, or for its log records."""
@@ -178,6 +182,7 @@ class Stages:
     def _opened(self) -> Pipeline:
         pipeline = Pipeline(self._settings, sink=self.sink, clock=self.clock)
         pipeline.joins_log_records = True
+        self._telemetries.append(pipeline.telemetry)
         pipeline.take_up_what_was_left()
         return pipeline
 
