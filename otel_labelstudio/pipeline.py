@@ -17,7 +17,6 @@ Everything up to the outbox happens on the caller's thread and asks no server; e
 
 from __future__ import annotations
 
-import logging
 import time
 import weakref
 from collections import deque
@@ -39,11 +38,12 @@ from otel_labelstudio.errors import OutboxError, OutboxFullError
 from otel_labelstudio.filters import filtered
 from otel_labelstudio.holding import Addressed, HeldTelemetry
 from otel_labelstudio.media import without_large_media
+from otel_labelstudio.printable import logger
 from otel_labelstudio.routing import Route, Router, rules_of
 from otel_labelstudio.spans.model import LogRecord, Span, SpanIds
 from otel_labelstudio.telemetry import Telemetry
 
-_logger = logging.getLogger(__name__)
+_logger = logger(__name__)
 
 _STRANGERS = 10_000
 

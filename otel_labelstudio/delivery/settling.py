@@ -6,7 +6,6 @@ of the transaction, so that whoever accepts calls meanwhile hardly waits.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from sqlite3 import Connection
@@ -15,8 +14,9 @@ from otel_labelstudio.calls import LLMCall
 from otel_labelstudio.delivery.outbox_file import Database
 from otel_labelstudio.delivery.written import call_of, key_text
 from otel_labelstudio.folding import CallKey, FoldedCall, closest_call, fingerprints, fold
+from otel_labelstudio.printable import logger
 
-_logger = logging.getLogger(__name__)
+_logger = logger(__name__)
 
 _DUE_LIMIT = 500
 _NEIGHBOURS_LIMIT = 2000

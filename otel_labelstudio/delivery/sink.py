@@ -18,7 +18,6 @@ Only one import runs at a time for one server: with SQLite, any other write at t
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
 import time
@@ -37,10 +36,11 @@ from otel_labelstudio.errors import (
     RetryableDeliveryError,
     UnknownOutcomeError,
 )
+from otel_labelstudio.printable import logger
 from otel_labelstudio.tasks.build import CALL_ID, Task
 from otel_labelstudio.telemetry import Telemetry
 
-_logger = logging.getLogger(__name__)
+_logger = logger(__name__)
 
 _T = TypeVar("_T")
 

@@ -6,7 +6,6 @@ An id: that project, which must exist. A title: the project of exactly that titl
 from __future__ import annotations
 
 import json
-import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -15,6 +14,7 @@ from functools import lru_cache
 from otel_labelstudio.calls import LLMCall
 from otel_labelstudio.delivery.label_studio import LabelStudioServer, Project
 from otel_labelstudio.errors import PausedDeliveryError, RetryableDeliveryError
+from otel_labelstudio.printable import logger
 from otel_labelstudio.tasks.binding import (
     Binding,
     LabelConfigError,
@@ -26,7 +26,7 @@ from otel_labelstudio.tasks.binding import (
 )
 from otel_labelstudio.tasks.build import Task, build_task, is_chat
 
-_logger = logging.getLogger(__name__)
+_logger = logger(__name__)
 
 # People edit the labeling interface while calls arrive: how long a project's record is believed
 _PROJECT_LIFETIME_S = 180.0

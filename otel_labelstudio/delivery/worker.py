@@ -6,7 +6,6 @@ are not traced. A destination that fails waits by itself: one project's trouble 
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 import traceback
@@ -29,9 +28,10 @@ from otel_labelstudio.errors import (
     RetryableDeliveryError,
     UnknownOutcomeError,
 )
+from otel_labelstudio.printable import logger
 from otel_labelstudio.telemetry import Telemetry
 
-_logger = logging.getLogger(__name__)
+_logger = logger(__name__)
 
 _MAX_IMPORT_BYTES = 32 * 2**20
 # How long the thread sleeps while calls wait: a new one wakes it only where none did

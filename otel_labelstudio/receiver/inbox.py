@@ -11,7 +11,6 @@ one left is taken as it is: a request that it did not come to write whole was ne
 
 from __future__ import annotations
 
-import logging
 import os
 import secrets
 import threading
@@ -22,10 +21,11 @@ from pathlib import Path
 from filelock import FileLock
 
 from otel_labelstudio.errors import ConfigError, OutboxError, OutboxFullError
+from otel_labelstudio.printable import logger
 from otel_labelstudio.receiver.requests import Request
 from otel_labelstudio.receiver.segments import Damage, Segment, StoredRequest, packed, packed_nothing
 
-_logger = logging.getLogger(__name__)
+_logger = logger(__name__)
 
 _SEGMENT_BYTES = 64 * 2**20
 # What was read of the last segment is given back to the disk from this size on

@@ -8,7 +8,6 @@ Where the outbox is full or cannot be written, requests wait in the inbox, until
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 import traceback
@@ -16,11 +15,12 @@ from collections.abc import Callable
 
 from otel_labelstudio.errors import OutboxError, OutboxFullError
 from otel_labelstudio.pipeline import Pipeline, Position
+from otel_labelstudio.printable import logger
 from otel_labelstudio.receiver.inbox import Inbox
 from otel_labelstudio.receiver.requests import Telemetry, decoded, uncompressed
 from otel_labelstudio.receiver.segments import StoredRequest
 
-_logger = logging.getLogger(__name__)
+_logger = logger(__name__)
 
 # While requests come: how long they go first, for how long it then is the reader's turn, and how often it looks
 _GIVE_WAY_S, _TURN_S, _ASK_S = 0.45, 0.05, 0.005
