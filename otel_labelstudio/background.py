@@ -10,7 +10,6 @@ this process that should be alive.
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
 import time
@@ -20,8 +19,9 @@ from collections.abc import Callable, Hashable
 from contextlib import suppress
 
 from otel_labelstudio.errors import LabelStudioExportError
+from otel_labelstudio.printable import logger
 
-_logger = logging.getLogger(__name__)
+_logger = logger(__name__)
 
 # What a step returns that has nothing to do until somebody wakes it
 FOREVER = float("inf")

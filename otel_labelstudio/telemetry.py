@@ -48,7 +48,6 @@ What cannot be observed at the moment is left out of the metrics; looking never 
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -67,8 +66,9 @@ from otel_labelstudio.errors import (
     UnknownOutcomeError,
 )
 from otel_labelstudio.gauges import Measured, Observer, Watched
+from otel_labelstudio.printable import logger
 
-_logger = logging.getLogger(__name__)
+_logger = logger(__name__)
 
 # Counters without a reason
 _PLAIN = (

@@ -68,6 +68,11 @@ def test_threads_are_started_in_few_places() -> None:
     assert offenders({"threading.Thread"}, allowed) == []
 
 
+def test_every_logger_makes_its_arguments_printable() -> None:
+    """What a server or a sender says cannot forge a log line."""
+    assert offenders({"logging.getLogger"}, ("printable.py", "receiver/logs.py", "demo/")) == []
+
+
 def test_few_sleep() -> None:
     """Only those whose work is to wait."""
     assert offenders({"time.sleep"}, ("delivery/worker.py", "receiver/reader.py", "demo/", "cli/demo.py")) == []

@@ -6,13 +6,13 @@ import base64
 import binascii
 import hashlib
 import hmac
-import logging
 from enum import Enum
 
 from otel_labelstudio.errors import ConfigError
+from otel_labelstudio.printable import logger
 from otel_labelstudio.receiver.file_stamp import file_stamp
 
-_logger = logging.getLogger(__name__)
+_logger = logger(__name__)
 
 
 class Scheme(str, Enum):

@@ -13,7 +13,6 @@ Removing is housekeeping: where it fails, reading goes on, and it is tried again
 
 from __future__ import annotations
 
-import logging
 import os
 import secrets
 import threading
@@ -25,12 +24,13 @@ from pathlib import Path
 from filelock import FileLock
 
 from otel_labelstudio.errors import ConfigError, OutboxError, OutboxFullError
+from otel_labelstudio.printable import logger
 from otel_labelstudio.receiver.records import packed, packed_nothing
 from otel_labelstudio.receiver.requests import Request
 from otel_labelstudio.receiver.segments import Segment, StoredRequest, Unreadable
 from otel_labelstudio.receiver.set_aside import Reason, SetAside, write_for_owner_only
 
-_logger = logging.getLogger(__name__)
+_logger = logger(__name__)
 
 _SEGMENT_BYTES = 64 * 2**20
 # What was read of the last segment is given back to the disk from this size on

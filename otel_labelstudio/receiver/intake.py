@@ -7,7 +7,6 @@ Large bodies are looked at one at a time: as objects they take several times the
 from __future__ import annotations
 
 import asyncio
-import logging
 import threading
 import time
 from collections.abc import Callable
@@ -17,6 +16,7 @@ from dataclasses import dataclass
 from otel_labelstudio.background import Seldom
 from otel_labelstudio.errors import OutboxError
 from otel_labelstudio.pipeline import Pipeline
+from otel_labelstudio.printable import logger
 from otel_labelstudio.receiver.admission import Admission, Share
 from otel_labelstudio.receiver.inbox import Inbox
 from otel_labelstudio.receiver.metrics import ReceiverMetrics
@@ -26,7 +26,7 @@ from otel_labelstudio.receiver.requests import Request, count_items, uncompresse
 from otel_labelstudio.receiver.status import Outcome, RefusedError, refusal_of
 from otel_labelstudio.receiver.writer import InboxWriter
 
-_logger = logging.getLogger(__name__)
+_logger = logger(__name__)
 
 _THREADS = 2
 _LARGE_BYTES = 8 * 2**20

@@ -10,7 +10,6 @@ a request that the disk does not give is passed over after a while.
 
 from __future__ import annotations
 
-import logging
 import sys
 import time
 from collections.abc import Callable
@@ -18,12 +17,13 @@ from collections.abc import Callable
 from otel_labelstudio.background import BackgroundThread, Seldom
 from otel_labelstudio.errors import OutboxError
 from otel_labelstudio.pipeline import Pipeline, Position
+from otel_labelstudio.printable import logger
 from otel_labelstudio.receiver.inbox import Inbox
 from otel_labelstudio.receiver.pieces import Fault, accept_in_pieces, decoded_in_pieces
 from otel_labelstudio.receiver.requests import Telemetry, uncompressed
 from otel_labelstudio.receiver.segments import StoredRequest
 
-_logger = logging.getLogger(__name__)
+_logger = logger(__name__)
 
 # While requests come: how long they go first, for how long it then is the reader's turn, and how often it looks
 _GIVE_WAY_S, _TURN_S, _ASK_S = 0.45, 0.05, 0.005

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -20,6 +19,7 @@ import uvicorn
 
 from otel_labelstudio.errors import ConfigError, LabelStudioExportError
 from otel_labelstudio.pipeline import Pipeline
+from otel_labelstudio.printable import logger
 from otel_labelstudio.receiver.connections import ConnectionGuard, ConnectionLimits
 from otel_labelstudio.receiver.grpc import SERVICES, GrpcService, server_options
 from otel_labelstudio.receiver.health import HealthService
@@ -30,7 +30,7 @@ from otel_labelstudio.receiver.metrics import watch
 from otel_labelstudio.receiver.settings import Address, ReceiverSettings
 from otel_labelstudio.receiver.tls import Tls
 
-_logger = logging.getLogger(__name__)
+_logger = logger(__name__)
 
 _HEAD_TIMEOUT_S = 20.0
 # Longer than senders leave between exports, as a rule 5 to 60 seconds

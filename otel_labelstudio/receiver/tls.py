@@ -6,7 +6,6 @@ Certificate and key are two files: while they do not fit each other, the last on
 
 from __future__ import annotations
 
-import logging
 import ssl
 import threading
 from dataclasses import dataclass
@@ -15,9 +14,10 @@ from pathlib import Path
 import grpc
 
 from otel_labelstudio.errors import ConfigError
+from otel_labelstudio.printable import logger
 from otel_labelstudio.receiver.file_stamp import file_stamp
 
-_logger = logging.getLogger(__name__)
+_logger = logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

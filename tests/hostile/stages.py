@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from otel_labelstudio.config import Settings
-from otel_labelstudio.delivery.letters import Letter
-from otel_labelstudio.delivery.outbox import Outbox
+from otel_labelstudio.delivery.results import Dead, Delivered, Result
+from otel_labelstudio.delivery.sink import Terms
 from otel_labelstudio.dialects import NAME_PREFIXES
 from otel_labelstudio.errors import DecodeError
+from otel_labelstudio.outbox.entry import OutboxEntry
 from otel_labelstudio.pipeline import Pipeline
 from otel_labelstudio.spans.from_otlp import (
     log_records_from_json,
@@ -39,7 +40,7 @@ PATIENCE_S = 30.0
 # Until nobody waits any longer for the span of log records
 LONG_S = 2 * 3600.0
 # Where something is counted that is no call in the end
-_LOSSES = ("spans.skipped", "log_records.unmatched", "calls.dropped", "calls.repeated", "calls.late_twins")
+_LOSSES = ("spans.skipped", "log_records.unmatched", "calls.dropped", "calls.repeated", "calls.late_duplicates")
 
 
 _MARKER = re.compile(r"(?:marker|ordinary)-\d{6}")
@@ -73,18 +74,15 @@ class BuildingSink(RecordingSink):
         self.tasks: list[str] = []
         self._binding = binding_from_label_config(default_label_config(Mode.CHAT))
 
-    def deliver(self, destination: str, letters: Sequence[Letter], outbox: Outbox) -> int:
-        built = [letter for letter in letters if self._is_built(letter, outbox)]
-        return super().deliver(destination, built, outbox)
-
-    def _is_built(self, letter: Letter, outbox: Outbox) -> bool:
-        try:
-            task = build_task(letter.call, self._binding, call_id=letter.call_id)
-            self.tasks.append(json.dumps(task.to_dict(), allow_nan=False))
-        except Exception as error:
-            outbox.mark_dead(letter, type(error).__name__)
-            return False
-        return True
+    def deliver(self, destination: str, entries: Sequence[OutboxEntry], terms: Terms) -> Iterator[Result]:
+        for entry in entries:
+            try:
+                task = build_task(entry.call, self._binding, call_id=entry.call_id)
+                self.tasks.append(json.dumps(task.to_dict(), allow_nan=False))
+            except Exception as error:
+                yield Dead(entry, type(error).__name__, "refused")
+            else:
+                yield Delivered([entry])
 
 
 class Stages:
@@ -172,12 +170,14 @@ class Stages:
     def dead(self) -> set[str]:
         """The markers of the dead letters."""
         letters = self._pipeline.dead_letters()
-        return {marker for letter in letters for marker in _MARKER.findall(json.dumps(letter.call.to_dict()))}
+        return {m for letter in letters if letter.call for m in _MARKER.findall(json.dumps(letter.call.to_dict()))}
 
     def unbalanced(self) -> int:
         """How many accepted readings are neither delivered, nor folded into a call, nor dead."""
-        ended = sum(self._states()[state] for state in ("delivered", "folded", "dead"))
-        return self.counts()["calls.accepted"] - ended
+        # What was held and could not be read is a dead letter too, and was no reading
+        dead = sum(not letter.call_id.startswith("held-") for letter in self._pipeline.dead_letters())
+        ended = sum(self._states()[state] for state in ("delivered", "folded"))
+        return self.counts()["calls.accepted"] - ended - dead
 
     def _opened(self) -> Pipeline:
         pipeline = Pipeline(self._settings, sink=self.sink, clock=self.clock)
@@ -195,7 +195,7 @@ class Stages:
         return done
 
     def _states(self) -> dict[str, int]:
-        return self._pipeline._outbox.status().states
+        return self._pipeline._outbox.notes.status().states
 
     def _waiting(self) -> int:
         return len(self._pipeline._outbox)
