@@ -63,6 +63,11 @@ def test_the_file_is_read_again(tmp_path: Path) -> None:
     assert not credentials.accept("Bearer first-token")
     Path(path).unlink()
     assert credentials.accept("Bearer third-token-which-is-longer")
+    Path(path).mkdir()
+    assert credentials.accept("Bearer third-token-which-is-longer")
+    Path(path).rmdir()
+    Path(path).write_bytes(b"\xff\xfe")
+    assert credentials.accept("Bearer third-token-which-is-longer")
     Path(path).write_text("", encoding="utf-8")
     assert not credentials.accept("Bearer third-token-which-is-longer")
 
