@@ -25,10 +25,11 @@ from pathlib import Path
 from filelock import FileLock
 
 from otel_labelstudio.errors import ConfigError, OutboxError, OutboxFullError
+from otel_labelstudio.receiver.durable import sync_directory, write_for_owner_only
 from otel_labelstudio.receiver.records import packed, packed_nothing
 from otel_labelstudio.receiver.requests import Request
 from otel_labelstudio.receiver.segments import Segment, StoredRequest, Unreadable
-from otel_labelstudio.receiver.set_aside import Reason, SetAside, write_for_owner_only
+from otel_labelstudio.receiver.set_aside import Reason, SetAside
 
 _logger = logging.getLogger(__name__)
 
@@ -263,6 +264,7 @@ def _identity(directory: Path) -> str:
         found = secrets.token_hex(_ID_BYTES).encode()
         write_for_owner_only(path.with_suffix(".new"), [found])
         os.replace(path.with_suffix(".new"), path)
+        sync_directory(directory)
     return found.decode("ascii")
 
 
