@@ -70,7 +70,7 @@ class Credentials:
                 self._read_again()
                 _logger.warning("%s was read again: %d secrets.", self._path, len(self._digests))
             self._is_lost = False
-        except (OSError, ValueError) as error:
+        except Exception as error:
             if not self._is_lost:
                 _logger.error("%s cannot be read (%s): the last secrets stay good.", self._path, _why(error))  # noqa: TRY400
             self._is_lost = True

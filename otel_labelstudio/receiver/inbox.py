@@ -25,10 +25,11 @@ from filelock import FileLock
 
 from otel_labelstudio.errors import ConfigError, OutboxError, OutboxFullError
 from otel_labelstudio.printable import logger
+from otel_labelstudio.receiver.durable import sync_directory, write_for_owner_only
 from otel_labelstudio.receiver.records import packed, packed_nothing
 from otel_labelstudio.receiver.requests import Request
 from otel_labelstudio.receiver.segments import Segment, StoredRequest, Unreadable
-from otel_labelstudio.receiver.set_aside import Reason, SetAside, write_for_owner_only
+from otel_labelstudio.receiver.set_aside import Reason, SetAside
 
 _logger = logger(__name__)
 
@@ -225,7 +226,7 @@ class Inbox:
             return True
         except OSError as error:
             if self._can_remove:
-                _logger.error("What was read stays on the disk for now: %s", _cannot_be("removed", error))  # noqa: TRY400
+                _logger.error("What was read stays in the inbox for now (%s).", error.strerror or error)  # noqa: TRY400
             self._can_remove = False
             return False
         self._can_remove = True
@@ -263,6 +264,7 @@ def _identity(directory: Path) -> str:
         found = secrets.token_hex(_ID_BYTES).encode()
         write_for_owner_only(path.with_suffix(".new"), [found])
         os.replace(path.with_suffix(".new"), path)
+        sync_directory(directory)
     return found.decode("ascii")
 
 

@@ -80,21 +80,29 @@ def accept_in_pieces(
     """
     faults: list[Fault] = []
     pieces = [telemetry]
+    has_begun = False
     while pieces and len(faults) < _MOST_FAULTS:
         piece = pieces.pop()
         try:
             accept(piece, not pieces and not faults)
+            has_begun = True
         except OutboxError as error:
-            if isinstance(error, OutboxFullError) and error.is_hopeless:
+            if isinstance(error, OutboxFullError) and (error.is_hopeless or _fits_by_pieces(piece)):
                 _split(piece, TOO_LARGE, pieces, faults)
-            elif piece is telemetry:
+                continue
+            pieces.append(piece)
+            if not has_begun:
                 raise
-            else:
-                pieces.append(piece)
-                wait(error)
+            wait(error)
         except BaseException as error:
             _split(piece, Fault.of(error), pieces, faults)
     return faults
+
+
+def _fits_by_pieces(piece: Telemetry) -> bool:
+    """Whether to fill what room there is: calls that nobody takes may keep the outbox from ever being empty. Not with
+    log records, which would be held twice where the process dies before all of them are in."""
+    return len(piece.spans) > 1
 
 
 def _split(piece: Telemetry, fault: Fault, pieces: list[Telemetry], faults: list[Fault]) -> None:

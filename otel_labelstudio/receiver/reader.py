@@ -157,6 +157,8 @@ class InboxReader:
         """Until the outbox may take something again; raises the error where the reader is to stop."""
         if self._thread.is_stopped:
             raise error
+        if self._seldom.is_due(str(error)):
+            _logger.error("The rest of a request waits in the inbox: %s", error)
         time.sleep(_RETRY_S)
 
     def _say(self, faults: list[Fault]) -> None:

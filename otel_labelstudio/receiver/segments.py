@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from otel_labelstudio.receiver.durable import sync_directory
 from otel_labelstudio.receiver.records import (
     FRAME_BYTES,
     HEAD_BYTES,
@@ -76,7 +77,7 @@ class Segment:
         path = directory / f"{offset:020}.segment"
         file = os.open(path, os.O_CREAT | _OPEN_FLAGS, 0o600)
         try:
-            _sync_directory(directory)
+            sync_directory(directory)
             return cls(path, file)
         except OSError:
             os.close(file)
@@ -175,14 +176,6 @@ class Segment:
         if self._file is None:
             self._file = os.open(self.path, _OPEN_FLAGS)
         return self._file
-
-
-def _sync_directory(directory: Path) -> None:
-    file = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)
 
 
 def _write(file: int, pieces: Sequence[bytes]) -> None:

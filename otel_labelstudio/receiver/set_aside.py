@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from enum import Enum
 from pathlib import Path
 
+from otel_labelstudio.receiver.durable import sync_directory, write_for_owner_only
+
 _UNREADABLE, _DAMAGED = ".unreadable", ".damaged"
 
 
@@ -44,16 +46,9 @@ class SetAside:
     def keep_file(self, path: Path) -> None:
         """A file of the directory of which something cannot be read gets another name."""
         os.replace(path, path.with_suffix(_DAMAGED))
+        sync_directory(self._directory)
 
     def number_of_files(self) -> int:
         """How many files lie there, from earlier runs too, of which nobody has taken care."""
         with os.scandir(self._directory) as entries:
             return sum(entry.name.endswith((_UNREADABLE, _DAMAGED)) for entry in entries)
-
-
-def write_for_owner_only(path: Path, content: Sequence[bytes]) -> None:
-    """All of it is on the disk afterwards, and can be read by the owner of this process only."""
-    with open(os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "wb") as file:
-        file.writelines(content)
-        file.flush()
-        os.fsync(file.fileno())

@@ -71,9 +71,10 @@ class Tls:
                     self._identity = self._read()
                     _logger.warning("%s was read again: new connections get it.", self._cert)
                 self._is_lost = False
-            except (OSError, ConfigError) as error:
+            except Exception as error:  # whatever it is, senders must be able to connect
                 if not self._is_lost:
-                    _logger.error("The last certificate stays good: %s", error)  # noqa: TRY400
+                    why = error if isinstance(error, OSError | ConfigError) else type(error).__name__
+                    _logger.error("The last certificate stays good: %s", why)  # noqa: TRY400
                 self._is_lost = True
             return self._identity
 

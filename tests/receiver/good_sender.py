@@ -34,17 +34,19 @@ def good_sender(process: Process) -> Iterator[None]:
 def _sending(status_of: Callable[[bytes], int]) -> Iterator[None]:
     times: list[float] = []
     statuses: list[int] = []
-    is_over = threading.Event()
+    is_served, is_over = threading.Event(), threading.Event()
 
     def send() -> None:
         while not is_over.wait(0.05) or len(times) < 3:
             began = time.monotonic()
             statuses.append(status_of(traces("Served?").SerializeToString()))
             times.append(time.monotonic() - began)
+            is_served.set()
 
     thread = threading.Thread(target=send)
     thread.start()
     try:
+        assert is_served.wait(60)  # it has its connection
         yield
     finally:
         is_over.set()

@@ -93,15 +93,14 @@ def test_an_inbox_that_is_full(outbox: Path, tmp_path: Path) -> None:
 
 def test_a_graceful_stop_does_not_wait_for_who_watches(outbox: Path) -> None:
     """They are told, and let go."""
-    with Receiver(outbox, stop_timeout_s=20) as receiver, grpc.insecure_channel(receiver.grpc) as channel:
+    with Receiver(outbox, stop_timeout_s=3600) as receiver, grpc.insecure_channel(receiver.grpc) as channel:
         watching = HealthStub(channel).Watch(HealthCheckRequest(), timeout=60)
         assert next(watching).status == SERVING
         stopping = threading.Thread(target=receiver.stop)
-        began = time.monotonic()
         stopping.start()
         assert [answer.status for answer in watching] == [NOT_SERVING]
-        stopping.join(30)
-        assert time.monotonic() - began < 10
+        stopping.join(60)
+        assert not receiver._thread.is_alive()
 
 
 def test_more_than_may_watch(receiver: Receiver) -> None:

@@ -7,7 +7,6 @@ import http.client
 import random
 import socket
 import threading
-import time
 import zlib
 from collections.abc import Iterator
 from contextlib import suppress
@@ -97,9 +96,8 @@ def test_slow_bodies_and_heads(process: Process) -> None:
         sock.sendall(HEAD + b"Content-Length: 1000\r\n\r\nx")
     with good_sender(process), grpc.insecure_channel(process.grpc) as channel:
         assert export(channel, TRACES, b"") == b""
-        deadline = time.monotonic() + 10
         for sock in slow:
-            sock.settimeout(max(0.1, deadline - time.monotonic()))
+            sock.settimeout(60)
             with suppress(ConnectionResetError):
                 assert sock.recv(1) == b""
             sock.close()

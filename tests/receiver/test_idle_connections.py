@@ -96,7 +96,6 @@ def test_more_grpc_connections_than_may_be(tmp_path: Path, count: int, says: byt
     """Senders that are connected are served on, a new one is told to come again, and is served when the others left."""
     most = count - 1000
     with serving(tmp_path, f"--max-grpc-connections={most}") as process, good_sender(process):
-        time.sleep(0.5)  # for the good sender's connection
         with idle(process.grpc, count, says), new_channel(process.grpc) as channel:
             wait_for_files(process, most, most + OTHER_FILES)
             error: Any = refusal(channel, TRACES, b"")

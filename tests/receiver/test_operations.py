@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -68,22 +69,34 @@ model_version = "production"
     assert process.log[-1]["delivered"] == 2
 
 
+def wait_until_refused(port: int) -> None:
+    """Until nobody listens there."""
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=30).close()
+        except ConnectionRefusedError:
+            return
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
 def test_requests_under_way_are_finished(outbox: Path) -> None:
     """A body that has begun to come when the stop begins is still read, stored and answered."""
     request = traces("Still?")
     body = request.SerializeToString()
-    with Receiver(outbox, stop_timeout_s=10) as receiver:
+    with Receiver(outbox, stop_timeout_s=60) as receiver:
         connection = http.client.HTTPConnection("127.0.0.1", receiver.port)
         connection.putrequest("POST", "/v1/traces")
         connection.putheader("Content-Type", "application/x-protobuf")
         connection.putheader("Content-Length", str(len(body)))
-        connection.endheaders(body[:10])
-        time.sleep(0.2)
+        connection.putheader("Expect", "100-continue")
+        connection.endheaders()
+        assert connection.sock.recv(1000).startswith(b"HTTP/1.1 100")  # it is being read
+        connection.send(body[:10])
         stopping = threading.Thread(target=receiver.stop)
         stopping.start()
-        time.sleep(0.5)
-        with pytest.raises(ConnectionRefusedError):
-            http.client.HTTPConnection("127.0.0.1", receiver.port).connect()
+        wait_until_refused(receiver.port)
         connection.send(body[10:])
         status = connection.getresponse().status
         stopping.join(20)

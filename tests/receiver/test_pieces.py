@@ -93,19 +93,38 @@ def test_an_outbox_that_takes_nothing_is_the_callers_business(error: OutboxError
         accept_in_pieces(telemetry(*"abcd"), refuse, never)
 
 
-def test_the_rest_waits_for_room_where_some_was_taken_in() -> None:
-    """What was taken in is not taken in again."""
-    outbox = Outbox(room=2)
-    waits: list[OutboxError] = []
+def test_the_room_that_there_is_is_filled() -> None:
+    """A request that is larger than what is left must not wait for an empty outbox, which may never come: what fits
+    goes in, and the rest when there is room, each once."""
+    taken: list[str] = []
+    room = [3]
 
-    def accept(piece: Telemetry, is_rest: bool) -> None:
-        if outbox.taken == ["a", "b"] and len(waits) < 3:
+    def accept(piece: Telemetry, _: bool) -> None:
+        if len(piece.spans) > room[0]:
             raise OutboxFullError("for now")
-        outbox.accept(piece, is_rest)
+        room[0] -= len(piece.spans)
+        taken.extend(span.span_id for span in piece.spans)
 
-    assert accept_in_pieces(telemetry(*"abcd"), accept, waits.append) == []
-    assert outbox.taken == list("abcd")
-    assert len(waits) == 3
+    def wait(_: OutboxError) -> None:
+        assert room[0] == 0
+        room[0] = 2
+
+    assert accept_in_pieces(telemetry(*"abcdefgh"), accept, wait) == []
+    assert taken == list("abcdefgh")
+
+
+def test_log_records_are_not_parted_while_they_wait() -> None:
+    """Read twice they would be held twice: all of them go in at once, when there is room."""
+    tries: list[int] = []
+
+    def refuse(piece: Telemetry, _: bool) -> None:
+        tries.append(len(piece.log_records))
+        raise OutboxFullError("for now")
+
+    records = decoded(Signal.LOGS, PROTOBUF, events("One?", b"t" * 16, b"s" * 8).SerializeToString()).log_records
+    with pytest.raises(OutboxFullError):
+        accept_in_pieces(Telemetry(log_records=[*records, *records]), refuse, never)
+    assert tries == [2]
 
 
 def test_very_many_faults_are_not_all_looked_for() -> None:

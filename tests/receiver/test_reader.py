@@ -33,8 +33,8 @@ DEADLINE_S = 30.0
 class Reading:
     """An inbox with its reader and a pipeline behind it; the reader's thread runs from `start` on."""
 
-    def __init__(self, outbox: Path, **settings: Any) -> None:
-        self.sink = RecordingSink()
+    def __init__(self, outbox: Path, sink: RecordingSink | None = None, **settings: Any) -> None:
+        self.sink = sink or RecordingSink()
         self.pipeline = Pipeline(
             Settings.resolve({"outbox": str(outbox), "settle_s": 0, "mode": "auto", **settings}, needs_server=False),
             sink=self.sink,
@@ -295,7 +295,7 @@ def test_stopping_while_the_outbox_is_full(outbox: Path) -> None:
     while not len(reading.pipeline._outbox) and time.monotonic() < end:
         time.sleep(0.01)
     reading.close()
-    reading = Reading(outbox)
+    reading = Reading(outbox, reading.sink)  # a delivery may still be under way to it
     reading.start()
     assert reading.reader.drain(DEADLINE_S)
     assert reading.pipeline.flush(DEADLINE_S)

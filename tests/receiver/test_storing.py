@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
@@ -14,14 +14,17 @@ import grpc
 import pytest
 from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
+from otel_labelstudio.delivery.letters import Letter
+from otel_labelstudio.delivery.outbox import Outbox
 
 from otel_labelstudio.config import Settings
-from otel_labelstudio.errors import ConfigError, RetryableDeliveryError
+from otel_labelstudio.errors import ConfigError, PausedDeliveryError, RetryableDeliveryError
 from otel_labelstudio.pipeline import Pipeline, Position
 from otel_labelstudio.receiver.inbox import Inbox, path_beside
 from otel_labelstudio.receiver.reader import InboxReader
 from otel_labelstudio.receiver.requests import Request, Signal, Telemetry, decoded
 from otel_labelstudio.receiver.status import ANSWERS, PROTOBUF, Outcome
+from otel_labelstudio.routing import Route
 from otel_labelstudio.testing import RecordingSink
 from tests.receiver.requests_made import events, ids, traces
 from tests.receiver.serving import Receiver, post
@@ -94,6 +97,27 @@ def test_more_than_the_outbox_takes_at_once(outbox: Path) -> None:
         request = traces(*"1234567")
         assert post(f"{receiver.http}/v1/traces", request.SerializeToString())[0] == 200
         assert len(receiver.delivered(ids(request))) == 7
+
+
+def test_more_than_there_is_room_for(outbox: Path) -> None:
+    """A call that nobody takes keeps the outbox from being empty: a request that is larger than the rest of it does not
+    wait for that, nor does what comes after it."""
+    stuck, large, after = traces("Stuck?"), traces(*"12345"), traces("After?")
+
+    class Picky(RecordingSink):
+        def deliver(self, destination: str, letters: Sequence[Letter], outbox: Outbox) -> int:
+            if any(letter.call.span_id in ids(stuck) for letter in letters):
+                raise PausedDeliveryError("the key is wrong")
+            return super().deliver(destination, letters, outbox)
+
+    def routes(settings: Settings) -> Sequence[Route]:
+        return [Route("stuck", {"question": ("Stuck",)}, settings.replaced({"project_name": "Stuck"}))]
+
+    stuck.resource_spans[0].scope_spans[0].spans[0].attributes.add(key="question").value.string_value = "Stuck"
+    with Receiver(outbox, sink=Picky(), pipeline={"outbox_max_calls": 4}, routes=routes) as receiver:
+        for request in (stuck, large, after):
+            assert post(f"{receiver.http}/v1/traces", request.SerializeToString())[0] == 200
+        assert len(receiver.delivered([*ids(large), *ids(after)])) == 6
 
 
 def test_an_inbox_that_is_too_small(outbox: Path) -> None:

@@ -9,7 +9,7 @@ import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import grpc
 import pytest
@@ -148,6 +148,20 @@ def test_certificates_are_renewed(outbox: Path, certificates: Certificates, rene
         connection.request("POST", "/v1/traces", b"", {"Content-Type": "application/x-protobuf"})
         assert connection.getresponse().status == 200
         connection.close()
+
+
+def test_whatever_fails_the_last_certificate_stays_good(
+    outbox: Path, certificates: Certificates, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A certificate that cannot be read again keeps nobody from connecting, whatever the library says of it."""
+
+    def fail(*_: object, **__: object) -> NoReturn:
+        raise MemoryError
+
+    with serve(outbox, certificates) as receiver:
+        os.utime(certificates.cert, (1, 1))
+        monkeypatch.setattr(grpc, "ssl_server_certificate_configuration", fail)
+        assert is_let_in(receiver, certificates) == (True, True)
 
 
 def test_a_certificate_without_its_key(outbox: Path, certificates: Certificates, renewed: Certificates) -> None:
