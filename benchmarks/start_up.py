@@ -21,7 +21,13 @@ _CASES = {
         "from otel_labelstudio import LabelStudioSpanExporter\n"
         "LabelStudioSpanExporter(api_key='x', url='http://127.0.0.1:9')"
     ),
-    "... and Label Studio's SDK": (
+    "... and its first delivery's imports": (
+        "import opentelemetry.sdk.trace.export\n"
+        "from otel_labelstudio.delivery.label_studio.connection import Connection\n"
+        "from otel_labelstudio.delivery.label_studio.limits import Allowance\n"
+        "Connection('http://127.0.0.1:9', 'x', 1, Allowance())"
+    ),
+    "... and Label Studio's whole SDK": (
         "import opentelemetry.sdk.trace.export\n"
         "from label_studio_sdk.client import LabelStudio\n"
         "LabelStudio(api_key='x', base_url='http://127.0.0.1:9')"
@@ -80,14 +86,14 @@ def _median(costs: list[Cost]) -> Cost:
 def _print(costs: dict[str, Cost], rounds: int) -> None:
     sdk, bare = costs[_SDK], costs["python alone"]
     print(f"Medians of {rounds} rounds; memory beyond Python's own, ratios to {_SDK}\n")
-    print(f"{'':34}{'ms':>8}{'ratio':>8}{'MiB':>8}{'ratio':>8}")
+    print(f"{'':40}{'ms':>8}{'ratio':>8}{'MiB':>8}{'ratio':>8}")
     for name, cost in costs.items():
         time_ratio = cost.time_ms / sdk.time_ms
         memory, memory_ratio = (
             cost.memory_mib - bare.memory_mib,
             (cost.memory_mib - bare.memory_mib) / (sdk.memory_mib - bare.memory_mib),
         )
-        print(f"{name:34}{cost.time_ms:8.1f}{time_ratio:8.2f}{memory:8.1f}{memory_ratio:8.2f}")
+        print(f"{name:40}{cost.time_ms:8.1f}{time_ratio:8.2f}{memory:8.1f}{memory_ratio:8.2f}")
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from otel_labelstudio import dialects, forking
 from otel_labelstudio.calls import LLMCall
@@ -52,6 +53,9 @@ from otel_labelstudio.spans.model import LogRecord, Span, SpanIds
 from otel_labelstudio.telemetry import Telemetry
 
 _logger = logger(__name__)
+
+_T = TypeVar("_T")
+_R = TypeVar("_R")
 
 _STRANGERS = 10_000
 
@@ -295,8 +299,10 @@ class Pipeline:
             with self._outbox.transaction():
                 is_empty = not len(self._outbox)
                 self._was_full &= not is_empty
-                put = [accepting.put(call, to, due_at=due_at, may_be_stored=may_be_stored) for call, to in readings]
-                fit = [accepting.hold(telemetry, due_at=due_at) for telemetry in waiting]
+                put = self._each(
+                    lambda reading: accepting.put(*reading, due_at=due_at, may_be_stored=may_be_stored), readings
+                )
+                fit = self._each(lambda telemetry: accepting.hold(telemetry, due_at=due_at), waiting)
                 accepting.note_seen(arrived.seen)
                 dropped = put.count(Put.FULL) + fit.count(False)
                 if dropped and self._is_all_or_nothing:
@@ -323,6 +329,19 @@ class Pipeline:
             )
         self._worker.notify()
         return not dropped
+
+    def _each(self, store: Callable[[_T], _R], items: Iterable[_T]) -> list[_R]:
+        """What became of each item that can be written down; the others cost themselves alone."""
+        results = []
+        for item in items:
+            try:
+                results.append(store(item))
+            except OutboxError:  # noqa: PERF203
+                raise
+            except Exception as error:
+                self._warn_once(f"A call could not be stored ({type(error).__name__}). Further ones are only counted.")
+                self.telemetry.count("calls.dropped", reason="fault")
+        return results
 
     def _warn_once(self, text: str) -> None:
         if text not in self._warnings:

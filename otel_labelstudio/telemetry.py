@@ -4,7 +4,7 @@
 ``spans.received``         spans that reached a door
 ``spans.skipped``          spans that give no call, by reason (`dialects.SkipReason`)
 ``log_records.received``   log records with content of LLM calls that reached a door
-``log_records.unmatched``  log records without ids of which nobody could tell the span
+``log_records.unmatched``  log records for which no span was found within an hour, or, by reason, that cannot be read
 ``calls.accepted``         readings of calls that were put into the outbox
 ``calls.repeated``         readings that were there already: the same span and prompt
 ``calls.late_duplicates``  readings of a call that had been settled before
@@ -86,7 +86,7 @@ _REASONS: Mapping[str, tuple[str, ...]] = {
         "fault",
         "answer_unreadable",
     ),
-    "calls.dropped": ("outbox_full", "outbox_error", "filtered", "filter_failed", "shutdown"),
+    "calls.dropped": ("outbox_full", "outbox_error", "filtered", "filter_failed", "fault", "shutdown"),
     "tasks.rejected": ("refused", "rejected", "failed", "unreadable", "settling_failed"),
     "tasks.duplicates_kept": (
         "deletion_off",

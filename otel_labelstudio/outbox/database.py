@@ -13,7 +13,9 @@ from otel_labelstudio.errors import ConfigError, OutboxError
 from otel_labelstudio.outbox.schema import APPLICATION_ID, FORMAT_VERSION, MIGRATIONS, create
 
 # Python raises the second where SQLite's own message repeats bytes of a damaged file
-_SQLITE_ERRORS = (sqlite3.Error, UnicodeError)
+_SQLITE_ERRORS = (sqlite3.Error, UnicodeDecodeError)
+# These are of what was to be written, not of the disk: whoever writes sets that aside
+_FAULTS_OF_VALUES = (sqlite3.InterfaceError, sqlite3.DataError, sqlite3.ProgrammingError, sqlite3.NotSupportedError)
 
 # How long another process may keep us from writing
 _BUSY_TIMEOUT_S = 30.0
@@ -154,6 +156,8 @@ def _unusable(path: str | None, error: Exception) -> ConfigError:
 def _as_outbox_error(done: str) -> Iterator[None]:
     try:
         yield
+    except _FAULTS_OF_VALUES:
+        raise
     except _SQLITE_ERRORS as error:
         raise OutboxError(f"the outbox cannot be {done}: {error}") from None
 

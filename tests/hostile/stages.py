@@ -79,7 +79,7 @@ class BuildingSink(RecordingSink):
             try:
                 task = build_task(entry.call, self._binding, call_id=entry.call_id)
                 self.tasks.append(json.dumps(task.to_dict(), allow_nan=False))
-            except Exception as error:
+            except Exception as error:  # noqa: PERF203
                 yield Dead(entry, type(error).__name__, "refused")
             else:
                 yield Delivered([entry])

@@ -14,11 +14,12 @@ import grpc
 import pytest
 from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
-from otel_labelstudio.delivery.letters import Letter
-from otel_labelstudio.delivery.outbox import Outbox
 
 from otel_labelstudio.config import Settings
+from otel_labelstudio.delivery.results import Result
+from otel_labelstudio.delivery.sink import Terms
 from otel_labelstudio.errors import ConfigError, PausedDeliveryError, RetryableDeliveryError
+from otel_labelstudio.outbox.entry import OutboxEntry
 from otel_labelstudio.pipeline import Pipeline, Position
 from otel_labelstudio.receiver.inbox import Inbox, path_beside
 from otel_labelstudio.receiver.reader import InboxReader
@@ -105,10 +106,10 @@ def test_more_than_there_is_room_for(outbox: Path) -> None:
     stuck, large, after = traces("Stuck?"), traces(*"12345"), traces("After?")
 
     class Picky(RecordingSink):
-        def deliver(self, destination: str, letters: Sequence[Letter], outbox: Outbox) -> int:
-            if any(letter.call.span_id in ids(stuck) for letter in letters):
+        def deliver(self, destination: str, entries: Sequence[OutboxEntry], terms: Terms) -> Iterator[Result]:
+            if any(entry.call.span_id in ids(stuck) for entry in entries):
                 raise PausedDeliveryError("the key is wrong")
-            return super().deliver(destination, letters, outbox)
+            return super().deliver(destination, entries, terms)
 
     def routes(settings: Settings) -> Sequence[Route]:
         return [Route("stuck", {"question": ("Stuck",)}, settings.replaced({"project_name": "Stuck"}))]

@@ -3,7 +3,7 @@
 Between an exporter and Label Studio stand proxies and firewalls, whose answers look like the server's. Label Studio's
 own refusals are told by their envelope: ``{"id": ..., "status_code": 401, "version": "1.23.2", "detail": ...}``. Not
 all of them have it: an import into a project that does not exist is answered with a page. So where an answer does not
-tell whose it is and it matters, the server is asked who we are (`LabelStudioServer`).
+tell whose it is and it matters, the server is asked who we are (`api`).
 """
 
 from __future__ import annotations

@@ -7,6 +7,11 @@ an id of its own, which stands in the meta of its tasks (`records.IMPORT_ID`), a
 - A second task with the same import id was not stored by us: somebody copied it. Nor was one without an import id.
 - The oldest of ours stays. A younger one may go if its content is the same, it has no annotation, skipped or not, no
   draft of any user and no comment, and nobody has ever written to it.
+
+Somebody may copy a task and delete the original; then the copy is the only one of its import. Uploaded as a file, it
+tells so. From an export it comes without the prediction that we send with every task. Label Studio on SQLite loses
+predictions too, but of all tasks of an import: one that lacks its own must have a neighbour that came with it. What is
+left is a copy with its prediction, posted as JSON, whose original is gone: that one is taken for the original.
 """
 
 from __future__ import annotations
@@ -18,6 +23,9 @@ from typing import Any
 
 from otel_labelstudio.delivery.label_studio.records import StoredPrediction, TaskDetails
 from otel_labelstudio.tasks.build import META_KEY
+
+# The tasks of one import are made some microseconds after one another
+_IMPORT_S = 1.0
 
 
 class KeptReason(Enum):
@@ -50,13 +58,22 @@ def ours_of(call: SentCall, tasks: Sequence[TaskDetails]) -> list[TaskDetails]:
 
 def why_kept(older: TaskDetails, younger: TaskDetails) -> KeptReason | None:
     """Why the younger one of two tasks of ours must be kept; None if it is a duplicate that nobody has touched."""
-    if younger.is_from_file:  # our requests are JSON
+    # Our requests are JSON; and of two tasks of ours one has been counted, and its prediction added where it was lost
+    if younger.is_from_file or not (younger.predictions or older.predictions):
         return KeptReason.NOT_OURS
     if younger.data != older.data or _call_meta(younger) != _call_meta(older):
+        return KeptReason.DIFFERENT
+    if older.predictions and not _said(younger) <= _said(older):
         return KeptReason.DIFFERENT
     if younger.has_work or younger.was_changed:
         return KeptReason.TOUCHED
     return None
+
+
+def came_together(task: TaskDetails, other: TaskDetails) -> bool:
+    """Whether two tasks of different calls, one stored after the other, came by one import."""
+    is_near = abs(task.id - other.id) == 1 and abs(task.created_at - other.created_at) < _IMPORT_S
+    return is_near and task.import_id == other.import_id and task.data != other.data
 
 
 def equal_predictions(task: TaskDetails) -> list[StoredPrediction]:
@@ -70,6 +87,10 @@ def equal_predictions(task: TaskDetails) -> list[StoredPrediction]:
             equal.append(prediction)
         known.add(prediction.content)
     return equal
+
+
+def _said(task: TaskDetails) -> set[str]:
+    return {prediction.content for prediction in task.predictions}
 
 
 def _call_meta(task: TaskDetails) -> Mapping[str, Any]:

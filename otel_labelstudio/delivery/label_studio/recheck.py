@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from otel_labelstudio.delivery.label_studio.duplicates import (
     KeptReason,
     SentCall,
+    came_together,
     equal_predictions,
     ours_of,
     why_kept,
@@ -68,12 +69,13 @@ def recheck(
     server fails for several calls in a row: those of which nothing was said remain to be rechecked.
     """
     failures = 0
+    deleted: dict[int, TaskDetails] = {}
     for start in range(0, len(calls), _SEARCHED_AT_ONCE):
         for call, stored in _searched(server, project_id, calls[start : start + _SEARCHED_AT_ONCE]):
             if isinstance(stored, DeliveryError):
                 done = Rechecked(call.call_id, error=str(stored))
             else:
-                done = _CallRecheck(server, project_id, call, delete_duplicates).run(stored)
+                done = _CallRecheck(server, project_id, call, deleted, delete_duplicates).run(stored)
             yield done
             failures = failures + 1 if done.error else 0
             if failures == _FAILURES_IN_A_ROW:
@@ -98,10 +100,17 @@ def _searched(
 
 
 class _CallRecheck:
-    """The recheck of one call."""
+    """The recheck of one call; ``deleted`` are tasks without predictions that went in those before."""
 
-    def __init__(self, server: LabelStudioServer, project_id: int, call: SentCall, delete_duplicates: bool) -> None:
-        self._server, self._project_id, self._call = server, project_id, call
+    def __init__(
+        self,
+        server: LabelStudioServer,
+        project_id: int,
+        call: SentCall,
+        deleted: dict[int, TaskDetails],
+        delete_duplicates: bool,
+    ) -> None:
+        self._server, self._project_id, self._call, self._deleted = server, project_id, call, deleted
         self._unwanted = None if delete_duplicates else KeptReason.DELETION_OFF
         self._deleted_tasks: list[int] = []
         self._deleted_predictions: list[int] = []
@@ -140,22 +149,34 @@ class _CallRecheck:
 
     def _delete_unless_kept(self, older: TaskDetails, younger: TaskDetails) -> None:
         reason = why_kept(older, younger) or self._unwanted
+        if reason is None and not younger.predictions and not self._has_neighbour(younger):
+            reason = KeptReason.NOT_OURS
         if reason is None:
-            self._give_prediction(older, younger)
+            self._give_predictions(older, younger)
             reason = self._why_kept_now(older, younger)
         if reason is not None:
             self._kept.append(Kept(younger.id, reason))
             return
         self._delete_task(younger.id)
         self._deleted_tasks.append(younger.id)
+        if not younger.predictions:
+            self._deleted[younger.id] = younger
         ids = (younger.id, self._project_id, older.id)
         _logger.warning("Deleted task %d of project %d: its call had been stored twice, as task %d before.", *ids)
 
-    def _give_prediction(self, older: TaskDetails, younger: TaskDetails) -> None:
-        """Label Studio may have lost the prediction of the one that stays, and only of that."""
-        if younger.predictions and not older.predictions:
-            prediction = {"task": older.id, **younger.predictions[0].to_dict()}
-            self._server.import_predictions(self._project_id, [prediction])
+    def _has_neighbour(self, task: TaskDetails) -> bool:
+        """Whether a task before or after it came by the same import."""
+        for task_id in (task.id - 1, task.id + 1):
+            other = self._deleted.get(task_id) or self._server.task(task_id)
+            if other is not None and came_together(task, other):
+                return True
+        return False
+
+    def _give_predictions(self, older: TaskDetails, younger: TaskDetails) -> None:
+        """Label Studio may have lost those of the one that stays, and only those."""
+        if not older.predictions:
+            given = [{"task": older.id, **prediction.to_dict()} for prediction in younger.predictions]
+            self._server.import_predictions(self._project_id, given)
 
     def _why_kept_now(self, older: TaskDetails, younger: TaskDetails) -> KeptReason | None:
         """By a last look at both; the one that may go is looked at last."""
@@ -164,7 +185,7 @@ class _CallRecheck:
             return KeptReason.CHANGED_MEANWHILE
         if younger_now is None or younger_now.import_id != younger.import_id:
             return KeptReason.CHANGED_MEANWHILE
-        if younger_now.predictions and not older_now.predictions:
+        if not older_now.predictions:
             return KeptReason.DIFFERENT
         return why_kept(older_now, younger_now)
 

@@ -70,11 +70,12 @@ class TaskDetails:
     ``annotations`` counts skipped ones too, ``has_draft`` tells of drafts of every user (a task's list of drafts holds
     our own user's only). ``was_changed``: it was written to after its creation, as by an annotation that is deleted
     again, or by an edit of its data. Predictions that are added by an import do not show there, nor that somebody has
-    the page open.
+    the page open. ``created_at``: seconds since 1970.
     """
 
     id: int
     project_id: int
+    created_at: float
     data: Mapping[str, Any] = field(repr=False)
     meta: Mapping[str, Any] = field(repr=False)
     predictions: tuple[StoredPrediction, ...]
@@ -107,6 +108,14 @@ def project_of(record: Mapping[str, Any]) -> Project:
     )
 
 
+def imported_of(record: Mapping[str, Any], tasks: int) -> Imported:
+    """The answer to an import of so many tasks. Raises LookupError, TypeError or ValueError for anything else."""
+    task_ids = tuple(number(task_id) for task_id in record["task_ids"])
+    if len(task_ids) != tasks:
+        raise ValueError("ids of more or fewer tasks")
+    return Imported(task_ids, number(record["prediction_count"]))
+
+
 def stored_task_of(record: Mapping[str, Any]) -> StoredTask:
     """A task's record in a list. Raises LookupError or TypeError where a part is missing."""
     return StoredTask(number(record["id"]), number(record["total_predictions"]), number(record["total_annotations"]))
@@ -115,17 +124,18 @@ def stored_task_of(record: Mapping[str, Any]) -> StoredTask:
 def details_of(record: Mapping[str, Any]) -> TaskDetails:
     """A task's record. Raises LookupError, TypeError or ValueError where a part is missing: nothing is guessed."""
     annotations = len(record["annotations"]) + number(record["total_annotations"])
-    changed_s = _seconds(record["updated_at"]) - _seconds(record["created_at"])
+    created_at = _seconds(record["created_at"])
     return TaskDetails(
         id=number(record["id"]),
         project_id=number(record["project"]),
+        created_at=created_at,
         data=_object(record["data"]),
         meta=_object(record["meta"] or {}),
         predictions=tuple(_prediction_of(prediction) for prediction in record["predictions"]),
         annotations=max(annotations, number(record["cancelled_annotations"])),
         has_draft=len(record["drafts"]) > 0 or _flag(record["draft_exists"]),
         comments=number(record["comment_count"]),
-        was_changed=len(record["updated_by"]) > 0 or changed_s > _CREATION_S,
+        was_changed=len(record["updated_by"]) > 0 or _seconds(record["updated_at"]) - created_at > _CREATION_S,
         is_from_file=bool(record["file_upload"] or record["storage_filename"]),
     )
 

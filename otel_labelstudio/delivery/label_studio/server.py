@@ -2,28 +2,18 @@
 
 Measured against label-studio 1.23.2. Its import is not idempotent, and may be carried out long after its client gave
 up: hence the distinction between what was refused and what may have happened. What all requests share stands elsewhere:
-`connection` (HTTP and keys), `limits` (how much is read, and for how long), `answers` (from an answer to an error).
+`api` (from a failure to an error), `connection` (HTTP and keys), `limits` (how much is read, and for how long).
 """
 
 from __future__ import annotations
 
-import os
-import threading
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from otel_labelstudio.delivery.label_studio.answers import (
-    WHOAMI,
-    Answer,
-    Operation,
-    RefusedError,
-    blocked,
-    failure,
-    refusal,
-    shut_out,
-)
-from otel_labelstudio.delivery.label_studio.limits import Allowance, TooMuchReceivedError
+from otel_labelstudio.delivery.label_studio.answers import WHOAMI, Operation, RefusedError
+from otel_labelstudio.delivery.label_studio.api import Api, whoami
+from otel_labelstudio.delivery.label_studio.limits import TooMuchReceivedError
 from otel_labelstudio.delivery.label_studio.listing import condition, pages, task_params
 from otel_labelstudio.delivery.label_studio.records import (
     Imported,
@@ -31,24 +21,16 @@ from otel_labelstudio.delivery.label_studio.records import (
     StoredTask,
     TaskDetails,
     details_of,
+    imported_of,
     number,
     project_of,
     stored_task_of,
     text,
 )
-from otel_labelstudio.errors import DeliveryError, RetryableDeliveryError, UnknownOutcomeError
+from otel_labelstudio.errors import RetryableDeliveryError
 
 if TYPE_CHECKING:
     from otel_labelstudio.delivery.label_studio.connection import Connection
-
-_T = TypeVar("_T")
-
-# A process that is copied while a module is imported could never import it in the child
-_importing = threading.RLock()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(
-        before=_importing.acquire, after_in_parent=_importing.release, after_in_child=_importing.release
-    )
 
 
 class _TooMuchAtOnceError(RetryableDeliveryError):
@@ -60,10 +42,8 @@ class LabelStudioServer:
 
     def __init__(self, url: str, api_key: str, timeout_s: float, import_timeout_s: float) -> None:
         self.url = url
-        self._api_key = api_key
-        self._timeout_s, self._import_timeout_s = timeout_s, import_timeout_s
-        self._allowance = Allowance()
-        self._connection: Connection | None = None
+        self._import_timeout_s = import_timeout_s
+        self._api = Api(url, api_key, timeout_s)
 
     @property
     def address(self) -> dict[str, str | int]:
@@ -79,58 +59,53 @@ class LabelStudioServer:
 
     def hurry(self, deadline: float) -> None:
         """Have no request wait for an answer beyond this time (of `time.monotonic`)."""
-        self._allowance.hurry(deadline)
+        self._api.hurry(deadline)
 
     def close(self) -> None:
         """Close the connection; the next request opens one again."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close()
+        self._api.close()
 
     def version(self) -> str:
         """The server's version; needs no valid key."""
         operation = Operation("the version", is_open=True)
-        return self._call(operation, lambda api: text(api.request("GET", "version")["release"]))
+        return self._api.call(operation, lambda connection: text(connection.request("GET", "version")["release"]))
 
     def user(self) -> str:
         """The address of the user whose key this is."""
-        return self._call(WHOAMI, _whoami)
+        return self._api.call(WHOAMI, whoami)
 
     def project(self, project_id: int) -> Project:
         """The project with this id."""
         operation = Operation(f"project {project_id}")
-        return self._call(operation, lambda api: project_of(api.request("GET", f"projects/{project_id}/")))
+        return self._api.call(
+            operation, lambda connection: project_of(connection.request("GET", f"projects/{project_id}/"))
+        )
 
     def project_ids(self, title: str) -> list[int]:
         """The ids of the projects of exactly this title, lowest first (the server's filter matches substrings)."""
 
-        def read(api: Connection) -> list[int]:
+        def read(connection: Connection) -> list[int]:
             params = {"title": title, "include": "id,title", "ordering": "id"}
-            listed = pages(api, "projects/", params, items="results", total="count")
+            listed = pages(connection, "projects/", params, items="results", total="count")
             return sorted(number(project["id"]) for project in listed if project["title"] == title)
 
-        return self._call(Operation("the projects"), read)
+        return self._api.call(Operation("the projects"), read)
 
     def create_project(self, title: str, label_config: str) -> None:
         """Make a project; ask `project_ids` afterwards which one counts, since titles are not unique."""
         body = {"title": title, "label_config": label_config}
         operation = Operation(f"the creation of project {title!r}")
-        self._call(operation, lambda api: api.request("POST", "projects/", body=body))
+        self._api.call(operation, lambda connection: connection.request("POST", "projects/", body=body))
 
     def import_tasks(self, project_id: int, tasks: Sequence[Mapping[str, Any]]) -> Imported:
         """Import all of the tasks or, raising, none; `UnknownOutcomeError` where it cannot be told."""
         what = f"an import of {len(tasks)} tasks into project {project_id}"
         path, params = f"projects/{project_id}/import", {"return_task_ids": "true"}
-        answer = self._call(
+        return self._api.call(
             Operation(what, has_content=True, is_import=True),
-            lambda api: api.request("POST", path, params, body=tasks),
+            lambda connection: imported_of(connection.request("POST", path, params, body=tasks), len(tasks)),
             self._import_timeout_s,
         )
-        said = answer if isinstance(answer, dict) else {}
-        task_ids, predictions = said.get("task_ids"), said.get("prediction_count")
-        if not isinstance(task_ids, list) or len(task_ids) != len(tasks) or not isinstance(predictions, int):
-            raise UnknownOutcomeError(f"{self.url} did not say what became of {what}")
-        return Imported(tuple(task_ids), predictions)
 
     def probe_import(self, project_id: int) -> None:
         """Find out whether the server takes imports into a project at all; stores nothing.
@@ -139,8 +114,10 @@ class LabelStudioServer:
         is in what is imported: a call that is too large for a server that answers 500, for example.
         """
         path, params = f"projects/{project_id}/import", {"commit_to_project": "false"}
-        operation = Operation(f"a trial import into project {project_id}")
-        self._call(operation, lambda api: number(api.request("POST", path, params, body=[{"data": {}}])["task_count"]))
+        self._api.call(
+            Operation(f"a trial import into project {project_id}"),
+            lambda connection: number(connection.request("POST", path, params, body=[{"data": {}}])["task_count"]),
+        )
 
     def import_predictions(self, project_id: int, predictions: Sequence[Mapping[str, Any]]) -> int:
         """Add predictions to tasks, each of which names its ``task``; how many the server stored.
@@ -150,9 +127,9 @@ class LabelStudioServer:
         """
         what = f"an import of {len(predictions)} predictions into project {project_id}"
         path = f"projects/{project_id}/import/predictions"
-        return self._call(
+        return self._api.call(
             Operation(what, has_content=True),
-            lambda api: number(api.request("POST", path, body=predictions)["created"]),
+            lambda connection: number(connection.request("POST", path, body=predictions)["created"]),
         )
 
     def stored_tasks(
@@ -176,10 +153,10 @@ class LabelStudioServer:
         """The id of the project's newest task, 0 where it has none."""
         params = {**task_params(project_id, [], "-tasks:id", "id"), "page_size": 1}
 
-        def read(api: Connection) -> int:
-            return max((number(task["id"]) for task in api.request("GET", "tasks", params)["tasks"]), default=0)
+        def read(connection: Connection) -> int:
+            return max((number(task["id"]) for task in connection.request("GET", "tasks", params)["tasks"]), default=0)
 
-        return self._call(Operation("the newest task"), read)
+        return self._api.call(Operation("the newest task"), read)
 
     def task(self, task_id: int) -> TaskDetails | None:
         """A task as it stands now, in whichever project; None if there is none of this id (any more).
@@ -187,14 +164,14 @@ class LabelStudioServer:
         `RetryableDeliveryError` if the answer lacks a part of `TaskDetails`.
         """
 
-        def read(api: Connection) -> TaskDetails | None:
+        def read(connection: Connection) -> TaskDetails | None:
             try:
-                return details_of(api.request("GET", f"tasks/{task_id}/", {"resolve_uri": "false"}))
+                return details_of(connection.request("GET", f"tasks/{task_id}/", {"resolve_uri": "false"}))
             except RefusedError as error:
                 _raise_unless_missing(error)
                 return None
 
-        return self._call(Operation(f"task {task_id}"), read)
+        return self._api.call(Operation(f"task {task_id}"), read)
 
     def predictions(self, task_id: int) -> dict[int, str]:
         """The predictions of a task by id: what each says."""
@@ -210,13 +187,13 @@ class LabelStudioServer:
         self._delete(f"task {task_id}", f"tasks/{task_id}/")
 
     def _delete(self, name: str, path: str) -> None:
-        def delete(api: Connection) -> None:
+        def delete(connection: Connection) -> None:
             try:
-                api.request("DELETE", path)
+                connection.request("DELETE", path)
             except RefusedError as error:
                 _raise_unless_missing(error)
 
-        self._call(Operation(f"the removal of {name}"), delete)
+        self._api.call(Operation(f"the removal of {name}"), delete)
 
     def _search(
         self, project_id: int, key: str, values: Sequence[str], after_task_id: int
@@ -228,18 +205,18 @@ class LabelStudioServer:
         include = "id,total_predictions,total_annotations" + (",data" if len(values) > 1 else "")
         params = task_params(project_id, conditions, "tasks:id", include)
 
-        def read(api: Connection) -> dict[str, list[StoredTask]]:
+        def read(connection: Connection) -> dict[str, list[StoredTask]]:
             found: dict[str, list[StoredTask]] = {}
-            for task in self._pages_of_tasks(api, params):
+            for task in self._pages_of_tasks(connection, params):
                 value = str(task["data"].get(key)) if len(values) > 1 else values[0]
                 found.setdefault(value, []).append(stored_task_of(task))
             return found
 
-        return self._call(Operation("a search for tasks"), read)
+        return self._api.call(Operation("a search for tasks"), read)
 
-    def _pages_of_tasks(self, api: Connection, params: Mapping[str, str | int]) -> list[Mapping[str, Any]]:
+    def _pages_of_tasks(self, connection: Connection, params: Mapping[str, str | int]) -> list[Mapping[str, Any]]:
         try:
-            return pages(api, "tasks", params, items="tasks", total="total")
+            return pages(connection, "tasks", params, items="tasks", total="total")
         except TooMuchReceivedError:
             why = "its answer is too large"
         except RefusedError as error:
@@ -247,48 +224,6 @@ class LabelStudioServer:
                 raise
             why = f"its address is too long, says HTTP status {error.answer.status}"
         raise _TooMuchAtOnceError(f"a search for tasks at {self.url} failed: {why}")
-
-    def _call(self, operation: Operation, run: Callable[[Connection], _T], timeout_s: float | None = None) -> _T:
-        self._allowance.renew(timeout_s or self._timeout_s)
-        try:
-            return run(self._connected())
-        except DeliveryError:
-            raise
-        except RefusedError as error:
-            failed = self._refusal(operation, error.answer)
-        except Exception as error:  # of the network, of the HTTP library, of an answer that is not Label Studio's
-            failed = failure(operation, error, self.url, self._timeout_s)
-        raise failed
-
-    def _connected(self) -> Connection:
-        if self._connection is None:
-            with _importing:
-                from otel_labelstudio.delivery.label_studio.connection import Connection
-
-                self._connection = Connection(self.url, self._api_key, self._timeout_s, self._allowance)
-        return self._connection
-
-    def _refusal(self, operation: Operation, answer: Answer) -> DeliveryError:
-        """Where an answer does not tell whose it is, a look at who we are does: no key mends what a firewall broke."""
-        if not answer.may_be_a_proxys:
-            return refusal(operation, answer, self.url)
-        if operation.is_open or answer.asks_for_another_login:
-            return shut_out(operation, answer, self.url)
-        self._allowance.renew(self._timeout_s)
-        try:
-            _whoami(self._connected())
-        except RefusedError as error:
-            look = error.answer
-            if look.may_be_a_proxys and not look.detail:
-                return shut_out(operation, look, self.url)
-            return refusal(Operation(operation.what), look, self.url)  # nothing happened: it was refused
-        except Exception as error:
-            return failure(WHOAMI, error, self.url, self._timeout_s)
-        return blocked(operation, answer, self.url)
-
-
-def _whoami(api: Connection) -> str:
-    return text(api.request("GET", "current-user/whoami")["email"])
 
 
 def _raise_unless_missing(error: RefusedError) -> None:

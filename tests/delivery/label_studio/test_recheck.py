@@ -343,6 +343,42 @@ def test_a_prediction_that_does_not_fit_any_more_keeps_both(twice: Twice) -> Non
     assert twice.task_ids() == [older, younger]
 
 
+def test_duplicates_whose_predictions_were_lost_go(twice: Twice) -> None:
+    """Label Studio on SQLite loses the predictions of a whole import: its tasks stand one after another."""
+    names = ["a", "b", "c"]
+    older = twice.store(*[task_of(name, OLDER) for name in names])
+    younger = twice.store(*[task_of(name, YOUNGER, with_prediction=False) for name in names])
+    assert [done.deleted_tasks for done in twice.recheck(*names)] == [(task_id,) for task_id in younger]
+    assert twice.task_ids() == older
+
+
+def test_a_copy_without_its_prediction_stays_though_its_original_is_gone(twice: Twice) -> None:
+    """An export does not have predictions, and a single one may be somebody's: it is the only one of its import."""
+    older, younger = twice.store_twice("a")
+    copy = twice.person.copy(younger)
+    twice.person.delete(younger)
+    assert twice.recheck("a") == [Rechecked("a", 2, kept=(Kept(copy, KeptReason.NOT_OURS),))]
+    assert twice.task_ids() == [older, copy]
+
+
+def test_an_export_that_is_imported_again_stays(twice: Twice) -> None:
+    """All of it, in one request, and the originals are deleted: none of our tasks is left."""
+    originals = [task_id for name in ("a", "b") for task_id in twice.store_twice(name)]
+    copies = twice.store(*twice.person.exported())
+    for task_id in originals:
+        twice.person.delete(task_id)
+    assert [done.deleted_tasks for done in twice.recheck("a", "b")] == [(), ()]
+    assert twice.task_ids() == copies
+
+
+def test_a_prediction_that_only_the_younger_one_has_keeps_both(twice: Twice) -> None:
+    """Somebody has a model answer, and it did so for one of the two."""
+    older, younger = twice.store_twice("a")
+    add_predictions(twice, younger, "of another model")
+    assert twice.recheck("a") == [Rechecked("a", 2, kept=(Kept(younger, KeptReason.DIFFERENT),))]
+    assert twice.task_ids() == [older, younger]
+
+
 def add_predictions(twice: Twice, task_id: int, *texts: str) -> None:
     (prediction,) = task_of("a", OLDER)["predictions"]
     (region,) = prediction["result"]
@@ -416,7 +452,7 @@ def test_people_at_work_lose_nothing(twice: Twice) -> None:
     seed = random.SystemRandom().randrange(10**6)
     print(f"seed {seed}")
     rng = random.Random(seed)
-    names = [f"call-{number}" for number in range(25)]
+    names = [f"call-{number}" for number in range(15)]
     tasks = [task_id for name in names for task_id in twice.store_twice(name)]
     other = twice.labeling.make_project(fresh_title("Other"), default_label_config(Mode.CHAT))
     touched: set[int] = set()
@@ -436,7 +472,7 @@ def test_people_at_work_lose_nothing(twice: Twice) -> None:
             getattr(twice.person, kind)(task_id)
             touched.add(task_id)
 
-    for _ in range(15):
+    for _ in range(8):
         act()
     for done in recheck(twice.server, twice.project_id, [SentCall(name, BOTH) for name in names]):
         assert not done.error
