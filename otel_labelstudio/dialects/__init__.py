@@ -1,17 +1,29 @@
 """read: the dialects in which telemetry speaks of LLM calls, and the one order in which they are asked.
 
-A dialect is a module of this package with three public names:
+A dialect is a module of this package with these public names:
 
 ``NAME``
     what `LLMCall.dialect` says.
+``PREFIXES``
+    how the names of the attributes and events begin by which it recognises its spans. Spans without any such name are
+    not looked at, and a Collector need not send them.
+``HINTS``
+    how to have content captured, by the beginning of the instrumentation scope's name; ``""`` is for all other scopes
+    of its spans.
+``KEYS``
+    the attributes that hold facts which any span may carry, whatever dialect has its content: ``conversation_id``,
+    ``user_id``, ``tags``, ``run_id`` and others of `LLMCall`, the preferred attribute first.
 ``recognises(span) -> bool``
     whether the span is written in this dialect, whatever kind of span it is. Cheap: most spans are no LLM calls.
-``read(span, log_records=()) -> tuple[LLMCall, ...] | Skip``
-    the whole of the span, its events and its log records as calls (several only where one span holds several
-    prompts), or why there is none. One dialect reads a whole span; nothing is merged field by field.
+``read(span, log_records=()) -> Findings | Skip``
+    what it finds of a call in the span, its events and its log records; `Skip` where the span is no inference, or
+    nobody should read it any further.
+
+A span may speak two dialects at once: gateways write the conventions beside keys of their own. The call is then that
+of the dialect that tells most of it, with what this one lacks from the others (`shared/merging.py`).
 
 Dialects know nothing of each other. What they share is in ``spans/attributes.py`` (attribute values), ``providers/``
-(the providers' own messages) and ``dialects/shared/`` (from a span's facts and content to calls).
+(the providers' own messages) and ``dialects/shared/`` (from findings to calls).
 """
 
 from __future__ import annotations
@@ -34,46 +46,52 @@ from otel_labelstudio.dialects import (
     openllmetry,
     vercel_ai,
 )
-from otel_labelstudio.dialects.dialect import Dialect, Skip, SkipReason
+from otel_labelstudio.dialects.dialect import Dialect, Findings, Skip, SkipReason
+from otel_labelstudio.dialects.shared.capture_hints import CaptureHints
+from otel_labelstudio.dialects.shared.captured import is_captured
+from otel_labelstudio.dialects.shared.merging import merged
+from otel_labelstudio.dialects.shared.reading import calls_or_skip
+from otel_labelstudio.dialects.shared.span_facts import FactKeys
 from otel_labelstudio.spans.model import LogRecord, Span
 
-__all__ = ["DIALECTS", "NAME_PREFIXES", "Dialect", "Skip", "SkipReason", "read"]
+__all__ = ["DIALECTS", "NAME_PREFIXES", "Dialect", "Findings", "Skip", "SkipReason", "read"]
 
 # These say in an attribute of their own what kind of span it is, and go first: LangSmith's prompt templates and agents
 # of many a framework say `gen_ai.operation.name` = chat as well, and hold other things under the names of messages. The
 # Vercel AI SDK's own attributes go before those that OpenInference's processor adds to them, and say more
 _VENDORS: tuple[Dialect, ...] = (vercel_ai, openinference, langsmith, langfuse, mlflow, laminar, haystack)
-DIALECTS: tuple[Dialect, ...] = (*_VENDORS, google_adk, logfire, openllmetry, genai, genai_events, genai_prompt_events)
+_CONVENTIONS: tuple[Dialect, ...] = (genai, genai_events, genai_prompt_events)
+DIALECTS: tuple[Dialect, ...] = (*_VENDORS, google_adk, logfire, openllmetry, *_CONVENTIONS)
+
+NAME_PREFIXES = tuple(dict.fromkeys(prefix for dialect in DIALECTS for prefix in dialect.PREFIXES))
+# The conventions' own words go before a vendor's
+_KEYS = FactKeys(dialect.KEYS for dialect in (*_CONVENTIONS, *DIALECTS))
+_HINTS = CaptureHints({dialect.NAME: dialect.HINTS for dialect in DIALECTS})
 
 
 def read(span: Span, log_records: Sequence[LogRecord] = ()) -> tuple[LLMCall, ...] | Skip:
-    """The calls that the span tells of, together with the log records of its trace and span id, or why there are none.
+    """The calls that the span tells of, together with its log records, or why there are none.
 
-    The first dialect that reads calls has the word. One that finds no content leaves it to those after it, since a
-    span's attributes may be of one convention and its content of another; that a span is no inference is final, and so
-    is a vendor's word on an answer, since others would take its raw JSON for text.
+    Dialects are asked until one has the whole of a call. That a span is no inference is final where the first one says
+    so.
     """
-    verdict = Skip(SkipReason.NOT_GENAI)
     if not _may_tell_of_a_model(span):
-        return verdict
+        return Skip(SkipReason.NOT_GENAI)
+    found: list[Findings] = []
     for dialect in DIALECTS:
         if not dialect.recognises(span):
             continue
-        found = dialect.read(span, log_records)
-        if not isinstance(found, Skip) or found.reason is SkipReason.NOT_INFERENCE:
-            return found
-        if dialect in _VENDORS and found.reason is not SkipReason.CONTENT_NOT_CAPTURED:
-            return found
-        if verdict.reason is SkipReason.NOT_GENAI or found.reason is SkipReason.ANSWER_UNREADABLE:
-            verdict = found
-    return verdict
-
-
-# How the names of the attributes and events begin by which the dialects recognise their spans
-NAME_PREFIXES = (
-    *("gen_ai.", "llm.", "openinference.", "langsmith.", "langfuse.", "mlflow.", "ai.", "lmnr.", "traceloop."),
-    *("haystack.", "gcp.vertex.agent."),
-)
+        findings = dialect.read(span, log_records)
+        if isinstance(findings, Skip):
+            if not found:
+                return findings
+            continue
+        found.append(findings)
+        if dialect in _VENDORS and is_captured(findings.content):
+            break
+    if not found:
+        return Skip(SkipReason.NOT_GENAI)
+    return calls_or_skip(span, merged(found), _KEYS, _HINTS.of(span, found[0].dialect))
 
 
 def _may_tell_of_a_model(span: Span) -> bool:

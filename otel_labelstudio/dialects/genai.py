@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from otel_labelstudio.calls import LLMCall, Message, Part, ReasoningPart, TextPart, ToolCallPart
-from otel_labelstudio.dialects.dialect import Skip, SkipReason
-from otel_labelstudio.dialects.shared.capture_hints import capture_hint
+from otel_labelstudio.calls import Message, Part, ReasoningPart, TextPart, ToolCallPart
+from otel_labelstudio.dialects.dialect import Content, Findings, Skip, SkipReason
+from otel_labelstudio.dialects.shared.capture_hints import APPLICATION
 from otel_labelstudio.dialects.shared.event_records import dialogue_of, event_name, events_of, object_of
-from otel_labelstudio.dialects.shared.reading import INFERENCE_OPERATIONS, Content, calls_or_skip
+from otel_labelstudio.dialects.shared.reading import INFERENCE_OPERATIONS
 from otel_labelstudio.dialects.shared.span_outcome import finish_reasons_of, operation_of
 from otel_labelstudio.providers.messages import joined, message_from, messages_from, output_messages_from
 from otel_labelstudio.providers.parts import parts_from
@@ -25,6 +25,27 @@ from otel_labelstudio.spans.attributes import Decoded, decoded, integer
 from otel_labelstudio.spans.model import LogRecord, Span
 
 NAME = "genai"
+PREFIXES: tuple[str, ...] = ("gen_ai.",)
+# The conventions (1.34; the general ones); OpenAI's request parameter under the conventions' prefix
+KEYS: Mapping[str, tuple[str, ...]] = {
+    # 1.37 and later; 1.26 to 1.36
+    "provider": ("gen_ai.provider.name", "gen_ai.system"),
+    "response_id": ("gen_ai.response.id",),
+    "conversation_id": ("gen_ai.conversation.id", "session.id"),
+    "user_id": ("user.id", "enduser.id", "gen_ai.request.user"),
+}
+_SPAN_ONLY = f"set OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=span_only {APPLICATION}"
+_OPT_IN = f"{_SPAN_ONLY}, with OTEL_SEMCONV_STABILITY_OPT_IN=gen_ai_latest_experimental before util-genai 1.0"
+HINTS: Mapping[str, str] = {
+    "com.anthropic.sdk": f"set ANTHROPIC_OPEN_TELEMETRY_TRACES_CONTENT_MODE=content {APPLICATION}",
+    "openlit": f"call openlit.init(capture_message_content=True) {APPLICATION}",
+    "agent_framework": f"set ENABLE_SENSITIVE_DATA=true {APPLICATION}",
+    "opentelemetry.instrumentation.genai": _SPAN_ONLY,
+    "opentelemetry.instrumentation.google_genai": _OPT_IN,
+    "opentelemetry.util.genai": _OPT_IN,
+    # ADK 2; earlier versions have a dialect of their own
+    "gcp.vertex.agent": f"set ADK_CAPTURE_MESSAGE_CONTENT_IN_SPANS=true, or since ADK 2 {_OPT_IN.removeprefix('set ')}",
+}
 
 # gen-ai-spans.md, 1.27 and later
 _OPERATION = "gen_ai.operation.name"
@@ -58,7 +79,7 @@ def recognises(span: Span) -> bool:
     return any(mark in attributes for mark in _MARKS) or any(event.name == _DETAILS for event in span.events)
 
 
-def read(span: Span, log_records: Sequence[LogRecord] = ()) -> tuple[LLMCall, ...] | Skip:
+def read(span: Span, log_records: Sequence[LogRecord] = ()) -> Findings | Skip:
     operation = operation_of(span)
     if operation not in INFERENCE_OPERATIONS:
         return Skip(SkipReason.NOT_INFERENCE)
@@ -76,7 +97,7 @@ def read(span: Span, log_records: Sequence[LogRecord] = ()) -> tuple[LLMCall, ..
         tool_definitions=tool_definitions_from(tools),
         incomplete=tuple(_missing(span, held, sources)),
     )
-    return calls_or_skip(span, NAME, operation, content, hint=capture_hint(span))
+    return Findings(NAME, operation, content)
 
 
 def _content(span: Span, log_records: Iterable[LogRecord]) -> tuple[dict[str, Decoded], list[LogRecord]]:

@@ -6,20 +6,22 @@ Langtrace still writes them. The same two attributes on the span itself are unde
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from otel_labelstudio.calls import LLMCall
-from otel_labelstudio.dialects.dialect import Skip, SkipReason
-from otel_labelstudio.dialects.shared.capture_hints import capture_hint
+from otel_labelstudio.dialects.dialect import Content, Findings, Skip, SkipReason
+from otel_labelstudio.dialects.shared.capture_hints import APPLICATION
 from otel_labelstudio.dialects.shared.event_records import event_name, tools_of
-from otel_labelstudio.dialects.shared.reading import INFERENCE_OPERATIONS, Content, calls_or_skip
+from otel_labelstudio.dialects.shared.reading import INFERENCE_OPERATIONS
 from otel_labelstudio.dialects.shared.span_outcome import operation_of
 from otel_labelstudio.providers.messages import messages_from, output_messages_from
 from otel_labelstudio.spans.attributes import Decoded, decoded
 from otel_labelstudio.spans.model import LogRecord, Span
 
 NAME = "genai_prompt_events"
+PREFIXES: tuple[str, ...] = ("gen_ai.",)
+KEYS: Mapping[str, tuple[str, ...]] = {}
+HINTS: Mapping[str, str] = {"langtrace": f"set TRACE_PROMPT_COMPLETION_DATA=true {APPLICATION}"}
 
 # gen-ai-spans.md, 1.26 and 1.27: the names of the events, each with the attribute of that holds its content
 _PROMPT_EVENT, _PROMPT = "gen_ai.content.prompt", "gen_ai.prompt"
@@ -35,7 +37,7 @@ def recognises(span: Span) -> bool:
     )
 
 
-def read(span: Span, log_records: Sequence[LogRecord] = ()) -> tuple[LLMCall, ...] | Skip:
+def read(span: Span, log_records: Sequence[LogRecord] = ()) -> Findings | Skip:
     operation = operation_of(span)
     if operation not in INFERENCE_OPERATIONS:
         return Skip(SkipReason.NOT_INFERENCE)
@@ -48,7 +50,7 @@ def read(span: Span, log_records: Sequence[LogRecord] = ()) -> tuple[LLMCall, ..
         tool_definitions=tools_of(span),
         incomplete=("messages were cut at a limit on the length of attributes",) if is_cut else (),
     )
-    return calls_or_skip(span, NAME, operation, content, hint=capture_hint(span))
+    return Findings(NAME, operation, content)
 
 
 def _held(span: Span, log_records: Sequence[LogRecord], event: str, key: str) -> Iterator[Decoded]:

@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from otel_labelstudio.calls import LLMCall, Message, Part, TextPart, ToolCallPart
-from otel_labelstudio.dialects.dialect import Skip, SkipReason
-from otel_labelstudio.dialects.shared.capture_hints import capture_hint
+from otel_labelstudio.calls import Message, Part, TextPart, ToolCallPart
+from otel_labelstudio.dialects.dialect import Findings, Skip, SkipReason
+from otel_labelstudio.dialects.shared.capture_hints import APPLICATION
 from otel_labelstudio.dialects.shared.event_records import (
     MessageEvent,
     dialogue_of,
@@ -22,7 +22,7 @@ from otel_labelstudio.dialects.shared.event_records import (
     tools_of,
     with_last_as_answer,
 )
-from otel_labelstudio.dialects.shared.exchange import calls_of_exchange
+from otel_labelstudio.dialects.shared.exchange import findings_of_exchange
 from otel_labelstudio.dialects.shared.reading import INFERENCE_OPERATIONS
 from otel_labelstudio.dialects.shared.span_outcome import operation_of
 from otel_labelstudio.providers.parts import parts_from
@@ -32,6 +32,11 @@ from otel_labelstudio.spans.attributes import decoded
 from otel_labelstudio.spans.model import LogRecord, Span
 
 NAME = "logfire"
+PREFIXES: tuple[str, ...] = ("gen_ai.",)
+KEYS: Mapping[str, tuple[str, ...]] = {"tags": ("logfire.tags",)}
+HINTS: Mapping[str, str] = {
+    "pydantic-ai": f"use InstrumentationSettings(include_content=True) {APPLICATION}",
+}
 
 # logfire 5.2, _internal/integrations/llm_providers
 _REQUEST = "request_data"
@@ -53,14 +58,14 @@ def recognises(span: Span) -> bool:
     return any(key in attributes for key in (_REQUEST, _RESPONSE, _EVENTS)) and any(m in attributes for m in _MARKS)
 
 
-def read(span: Span, log_records: Sequence[LogRecord] = ()) -> tuple[LLMCall, ...] | Skip:  # noqa: ARG001
+def read(span: Span, log_records: Sequence[LogRecord] = ()) -> Findings | Skip:  # noqa: ARG001
     if operation_of(span) not in INFERENCE_OPERATIONS:
         return Skip(SkipReason.NOT_INFERENCE)
     request, response = _exchange(span)
     if span.scope.name == _ANTHROPIC:
         response = replace(response, outputs=tuple(map(_with_plain_arguments, response.outputs)))
     request = replace(request, tool_definitions=request.tool_definitions or tools_of(span))
-    return calls_of_exchange(span, NAME, request, response, hint=capture_hint(span))
+    return findings_of_exchange(NAME, request, response)
 
 
 def _exchange(span: Span) -> tuple[Request, Response]:

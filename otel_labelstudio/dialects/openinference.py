@@ -14,9 +14,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from otel_labelstudio.calls import LLMCall, Message, TextPart
-from otel_labelstudio.dialects.dialect import Skip, SkipReason
-from otel_labelstudio.dialects.shared.exchange import INPUT_HIDDEN, PARTS_HIDDEN, calls_of_exchange, has_content
+from otel_labelstudio.calls import Message, TextPart
+from otel_labelstudio.dialects.dialect import Findings, Skip, SkipReason
+from otel_labelstudio.dialects.shared.capture_hints import APPLICATION
+from otel_labelstudio.dialects.shared.exchange import INPUT_HIDDEN, PARTS_HIDDEN, findings_of_exchange, has_content
 from otel_labelstudio.dialects.shared.openinference_messages import (
     flat_messages,
     flat_texts,
@@ -32,6 +33,11 @@ from otel_labelstudio.spans.attributes import below, decoded, first, has_any_bel
 from otel_labelstudio.spans.model import LogRecord, Span
 
 NAME = "openinference"
+PREFIXES: tuple[str, ...] = ("openinference.", "llm.")
+KEYS: Mapping[str, tuple[str, ...]] = {"tags": ("tag.tags",)}
+HINTS: Mapping[str, str] = {
+    "": f"unset OPENINFERENCE_HIDE_INPUTS, OPENINFERENCE_HIDE_OUTPUTS and their siblings {APPLICATION}",
+}
 
 # All keys: the specification's semantic conventions, and openinference-semantic-conventions 0.1 (Python, JavaScript)
 _KIND = "openinference.span.kind"
@@ -49,7 +55,6 @@ _TOKEN_COUNT = "llm.token_count."  # noqa: S105
 _METADATA = "metadata"
 _PROMPT_TEMPLATE = "llm.prompt_template."
 
-_HINT = "unset OPENINFERENCE_HIDE_INPUTS, OPENINFERENCE_HIDE_OUTPUTS and their siblings in the traced application"
 # LangChain's and LangGraph's own words among the application's metadata
 _FRAMEWORK = ("ls_", "lc_", "langgraph_", "checkpoint_ns", "versions", "__")
 _LAYERED = ("openinference.instrumentation.llama_index", "@arizeai/openinference-instrumentation-llama-index")
@@ -64,7 +69,7 @@ def recognises(span: Span) -> bool:
     return _KIND in attributes or has_any_below(attributes, _INPUT_MESSAGES, _OUTPUT_MESSAGES)
 
 
-def read(span: Span, log_records: Sequence[LogRecord] = ()) -> tuple[LLMCall, ...] | Skip:  # noqa: ARG001
+def read(span: Span, log_records: Sequence[LogRecord] = ()) -> Findings | Skip:  # noqa: ARG001
     attributes = span.attributes
     is_call = str(attributes.get(_KIND, "")).upper() == "LLM"
     if not is_call and (_KIND in attributes or not (_PARAMETERS in attributes or _MODEL in attributes)):
@@ -74,14 +79,12 @@ def read(span: Span, log_records: Sequence[LogRecord] = ()) -> tuple[LLMCall, ..
     request, response = _request(span), _response(span)
     metadata = decoded(attributes.get(_METADATA)).value
     metadata = metadata if isinstance(metadata, dict) else {}
-    return calls_of_exchange(
-        span,
+    return findings_of_exchange(
         NAME,
         request,
         response,
         incomplete=_hidden(attributes, request),
         is_answer_hidden=is_redacted(attributes, _OUTPUT, _OUTPUT_MESSAGES, f"{_CHOICES}."),
-        hint=_HINT,
         provider=text(first(attributes, _PROVIDER)),
         conversation_id=None if attributes.get("session.id") else _conversation(metadata),
         metadata={**_attached(metadata), **_prompt_template(attributes)},

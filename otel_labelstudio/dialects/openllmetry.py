@@ -12,10 +12,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from otel_labelstudio.calls import LLMCall, Message, Part, ReasoningPart
-from otel_labelstudio.dialects.dialect import Skip, SkipReason
-from otel_labelstudio.dialects.shared.capture_hints import capture_hint
-from otel_labelstudio.dialects.shared.reading import INFERENCE_OPERATIONS, Content, calls_or_skip
+from otel_labelstudio.calls import Message, Part, ReasoningPart
+from otel_labelstudio.dialects.dialect import Content, Findings, Skip, SkipReason
+from otel_labelstudio.dialects.shared.capture_hints import APPLICATION
+from otel_labelstudio.dialects.shared.reading import INFERENCE_OPERATIONS
 from otel_labelstudio.providers.messages import message_from
 from otel_labelstudio.providers.parts import blocks_or_text, part_from, parts_from
 from otel_labelstudio.providers.tools import tool_definitions_from
@@ -23,6 +23,28 @@ from otel_labelstudio.spans.attributes import decoded, has_any_below, nested, te
 from otel_labelstudio.spans.model import LogRecord, Span
 
 NAME = "openllmetry"
+PREFIXES: tuple[str, ...] = ("gen_ai.", "llm.", "traceloop.")
+# What the application attached to the call: set_association_properties, LangChain's metadata, LangGraph's thread
+_ATTACHED = "traceloop.association.properties."
+KEYS: Mapping[str, tuple[str, ...]] = {
+    "conversation_id": (
+        f"{_ATTACHED}thread_id",
+        f"{_ATTACHED}session_id",
+        f"{_ATTACHED}conversation_id",
+        f"{_ATTACHED}chat_id",
+    ),
+    "user_id": (f"{_ATTACHED}user_id", f"{_ATTACHED}userId", "llm.user"),
+    "tags": (f"{_ATTACHED}tags",),
+    # What LangChain calls a run, attached by the application
+    "run_id": (f"{_ATTACHED}run_id",),
+}
+_TRACELOOP = f"set TRACELOOP_TRACE_CONTENT=true {APPLICATION}"
+HINTS: Mapping[str, str] = {
+    "@traceloop/": f"call initialize({{traceContent: true}}) {APPLICATION}",
+    # OpenTelemetry's own packages have names of the same form; those that have a switch of their own are declared
+    # where their spans are read
+    "opentelemetry.instrumentation.": _TRACELOOP,
+}
 
 # opentelemetry-semantic-conventions-ai, SpanAttributes: workflow, task, agent, tool
 _SPAN_KIND = "traceloop.span.kind"
@@ -62,7 +84,7 @@ def recognises(span: Span) -> bool:
     )
 
 
-def read(span: Span, log_records: Sequence[LogRecord] = ()) -> tuple[LLMCall, ...] | Skip:  # noqa: ARG001
+def read(span: Span, log_records: Sequence[LogRecord] = ()) -> Findings | Skip:  # noqa: ARG001
     operation = _operation(span)
     if _SPAN_KIND in span.attributes or operation not in INFERENCE_OPERATIONS:
         return Skip(SkipReason.NOT_INFERENCE)
@@ -77,7 +99,7 @@ def read(span: Span, log_records: Sequence[LogRecord] = ()) -> tuple[LLMCall, ..
         tool_definitions=tool_definitions_from(nested(span.attributes, _FUNCTIONS)),
         incomplete=tuple(_missing((*prompts, *completions), first_prompt)),
     )
-    return calls_or_skip(span, NAME, operation, content, hint=capture_hint(span))
+    return Findings(NAME, operation, content)
 
 
 def _operation(span: Span) -> str:

@@ -1,27 +1,18 @@
-"""From what a dialect found in a span to calls, or to the reason why there are none: the same for every dialect."""
+"""From what dialects found in a span to calls, or to the reason why there are none: the same for every dialect."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
-from otel_labelstudio.calls import (
-    BlobPart,
-    GenericPart,
-    JSONObject,
-    LLMCall,
-    Message,
-    Part,
-    ReasoningPart,
-    TextPart,
-    ToolCallPart,
-    ToolCallResponsePart,
-)
-from otel_labelstudio.dialects.dialect import Skip, SkipReason
-from otel_labelstudio.dialects.shared.span_facts import facts_of
+from otel_labelstudio.calls import LLMCall, Message, Part, ReasoningPart, TextPart, ToolCallResponsePart
+from otel_labelstudio.dialects.dialect import Content, Findings, Skip, SkipReason
+from otel_labelstudio.dialects.shared.captured import has_answer, is_captured, is_empty, parts_of
+from otel_labelstudio.dialects.shared.merging import combined
+from otel_labelstudio.dialects.shared.span_facts import FactKeys, facts_of
 from otel_labelstudio.dialects.shared.span_outcome import error_type_of, finish_reason_of, finish_reasons_of, usage_of
-from otel_labelstudio.spans.attributes import REDACTED, bounded
+from otel_labelstudio.spans.attributes import bounded
 from otel_labelstudio.spans.model import Span
 
 # Operations that ask a model to answer, by their names in telemetry: the conventions'; OpenLLMetry's LangChain
@@ -47,60 +38,54 @@ _LIKELY_LIMITS = frozenset(
 )
 
 
-# Properties that say what a part is, and nothing of what is in it
-_LABELS = frozenset(
-    ("id", "name", "media_type", "mime_type", "modality", "format", "detail", "index", "status", "kind")
-)
+# The facts of which the conventions' attributes know better than a raw request or response
+_ON_SPAN = {
+    "request_model": "gen_ai.request.model",
+    "response_model": "gen_ai.response.model",
+    "response_id": "gen_ai.response.id",
+}
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
-    """A call's content as a dialect found it; ``incomplete`` says what is missing, for people."""
+def calls_or_skip(span: Span, findings: Findings, keys: FactKeys, hint: str) -> tuple[LLMCall, ...] | Skip:
+    """The call that the findings tell of, or why there is none.
 
-    input_messages: tuple[Message, ...] = ()
-    output_messages: tuple[Message, ...] = ()
-    system_instructions: tuple[Part, ...] = ()
-    tool_definitions: tuple[JSONObject, ...] = ()
-    incomplete: tuple[str, ...] = ()
-
-    def is_captured(self) -> bool:
-        """Whether anything of the dialogue is there; names and ids without their content are not."""
-        messages = (*self.input_messages, *self.output_messages)
-        return any(map(_says_something, (*self.system_instructions, *_parts(messages))))
-
-
-def calls_or_skip(
-    span: Span, dialect: str, operation: str, content: Content, *, hint: str = "", **facts: Any
-) -> tuple[LLMCall, ...] | Skip:
-    """The call that the span tells of, or why it gives none.
-
-    ``facts`` are fields of `LLMCall` that the dialect knows better than `facts_of`; None among them is no knowledge.
     ``hint`` says how to have the content captured where it is not. A legacy completion of several prompts gives one
     call a prompt, with the prompt's own choices.
     """
-    content = _tidied(content)
-    if not content.is_captured():
-        failed = error_type_of(span) is not None
-        return Skip(SkipReason.FAILED) if failed else Skip(SkipReason.CONTENT_NOT_CAPTURED, hint)
-    if not any(map(_is_answer, _parts(content.output_messages))):
-        failed = error_type_of(span) is not None
-        return Skip(SkipReason.FAILED if failed else SkipReason.ANSWER_UNREADABLE)
-    fields = facts_of(span) | {name: value for name, value in facts.items() if value is not None}
-    if "usage" not in fields:
-        fields["usage"] = usage_of(span.attributes)
-    # What a dialect took from attributes as it stood may hold a double that JSON cannot write
-    fields |= {name: bounded(fields[name]) for name in ("metadata", "request_parameters")}
+    content = _tidied(findings.content)
+    if not is_captured(content) or not has_answer(content):
+        return _skip(span, content, findings, hint)
     call = LLMCall(
-        dialect=dialect,
-        operation=_OPERATIONS.get(operation, operation),
+        dialect=findings.dialect,
+        operation=_OPERATIONS.get(findings.operation, findings.operation),
         input_messages=content.input_messages,
         output_messages=_with_finish_reasons(content.output_messages, finish_reasons_of(span.attributes)),
         system_instructions=content.system_instructions,
         tool_definitions=content.tool_definitions,
         incomplete=tuple(dict.fromkeys((*content.incomplete, *_damages(span, content)))),
-        **fields,
+        **_facts(span, findings.facts, keys),
     )
     return _by_prompt(call)
+
+
+def _skip(span: Span, content: Content, findings: Findings, hint: str) -> Skip:
+    if error_type_of(span) is not None:
+        return Skip(SkipReason.FAILED)
+    if findings.is_answer_hidden or not is_captured(content):
+        return Skip(SkipReason.CONTENT_NOT_CAPTURED, hint)
+    return Skip(SkipReason.ANSWER_UNREADABLE)
+
+
+def _facts(span: Span, found: Mapping[str, Any], keys: FactKeys) -> dict[str, Any]:
+    attributes = span.attributes
+    fields = facts_of(span, keys)
+    for name, value in found.items():
+        is_on_span = name in _ON_SPAN and attributes.get(_ON_SPAN[name])
+        if value is not None and not is_on_span:
+            fields[name] = value
+    fields["usage"] = combined((found.get("usage"), usage_of(attributes)))
+    # What a dialect took from attributes as it stood may hold a double that JSON cannot write
+    return fields | {name: bounded(fields[name]) for name in ("metadata", "request_parameters")}
 
 
 def _tidied(content: Content) -> Content:
@@ -125,7 +110,7 @@ def _cleaned(message: Message, role: str) -> Message:
 
 
 def _filled(parts: tuple[Part, ...]) -> tuple[Part, ...]:
-    return tuple([part for part in parts if not _is_empty(part)]) if any(map(_is_empty, parts)) else parts
+    return tuple([part for part in parts if not is_empty(part)]) if any(map(is_empty, parts)) else parts
 
 
 def _without_repeated_system(messages: tuple[Message, ...], system: tuple[Part, ...]) -> tuple[Message, ...]:
@@ -200,42 +185,8 @@ def _probable_limit(span: Span, content: Content) -> int | None:
 
 
 def _texts(content: Content) -> Iterable[str]:
-    for part in (*content.system_instructions, *_parts((*content.input_messages, *content.output_messages))):
+    for part in (*content.system_instructions, *parts_of((*content.input_messages, *content.output_messages))):
         if isinstance(part, (TextPart, ReasoningPart)):
             yield part.content
         elif isinstance(part, ToolCallResponsePart) and isinstance(part.response, str):
             yield part.response
-
-
-def _parts(messages: Iterable[Message]) -> list[Part]:
-    return [part for message in messages for part in message.parts]
-
-
-def _is_empty(part: Part) -> bool:
-    if isinstance(part, TextPart):
-        return part.content in ("", REDACTED)
-    return isinstance(part, ReasoningPart) and part.content in ("", REDACTED) and not part.extra
-
-
-def _is_answer(part: Part) -> bool:
-    return isinstance(part, ToolCallPart) or _says_something(part)
-
-
-def _says_something(part: Part) -> bool:
-    """Whether the part has content; instrumentations that must not capture any may still write a part's type."""
-    match part:
-        case TextPart():
-            return not _is_empty(part)
-        case ReasoningPart():
-            return bool(part.content)
-        case ToolCallPart():
-            return part.arguments not in (None, "", {}, REDACTED)
-        case ToolCallResponsePart():
-            return part.response not in (None, "", REDACTED)
-        case BlobPart():
-            return bool(part.content)
-        case GenericPart():
-            held = (value for name, value in part.extra.items() if name not in _LABELS)
-            return any(value not in (None, "", [], {}, REDACTED) for value in held)
-        case _:
-            return True
