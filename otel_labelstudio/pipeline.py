@@ -34,6 +34,7 @@ from otel_labelstudio.delivery.letters import DeadLetter, Put
 from otel_labelstudio.delivery.outbox import Outbox
 from otel_labelstudio.delivery.sink import LabelStudioSink, Sink, Waits
 from otel_labelstudio.delivery.worker import Worker
+from otel_labelstudio.dialects.relatives import has_relatives
 from otel_labelstudio.dialects.shared.spanless import is_content_event
 from otel_labelstudio.errors import OutboxError, OutboxFullError
 from otel_labelstudio.filters import filtered
@@ -119,7 +120,8 @@ class Pipeline:
         for span in spans:
             received += 1
             reading = self._read(span)
-            if self.joins_log_records and holding.may_lack_log_records(reading):
+            lacks_records = self.joins_log_records and holding.may_lack_log_records(reading)
+            if lacks_records or has_relatives(span):
                 waiting.append(span)
             elif isinstance(reading, dialects.Skip):
                 skipped.append((reading, span))

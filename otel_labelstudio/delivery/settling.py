@@ -8,13 +8,22 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from sqlite3 import Connection
 
 from otel_labelstudio.calls import LLMCall
 from otel_labelstudio.delivery.outbox_file import Database
-from otel_labelstudio.delivery.written import call_of, key_text
-from otel_labelstudio.folding import CallKey, FoldedCall, closest_call, fingerprints, fold
+from otel_labelstudio.delivery.written import body_of, call_of, key_text
+from otel_labelstudio.earlier_turns import Continuation, continuation_of, with_turns_of_each_other
+from otel_labelstudio.folding import (
+    CallKey,
+    FoldedCall,
+    closest_call,
+    fingerprints,
+    fold,
+    response_fingerprint,
+    span_fingerprint,
+)
 
 _logger = logging.getLogger(__name__)
 
@@ -36,6 +45,7 @@ class Settling:
     destination: str
     in_doubt: bool
     call: LLMCall = field(repr=False)
+    is_completed: bool = False  # with the earlier turns of its conversation, which it was accepted without
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +71,7 @@ def settle(database: Database, due_by: float, now: float) -> int:
     due = _settling(database, "due_at <= ?", due_by, _DUE_LIMIT)
     if not due:
         return 0
-    settling = due | _settling(database, "due_at > ?", due_by, _NEIGHBOURS_LIMIT)
+    settling = _with_earlier_turns(database, due | _settling(database, "due_at > ?", due_by, _NEIGHBOURS_LIMIT))
     known: dict[str, list[LLMCall]] = {}
     settled = []
     for folded in _folded([reading.call for reading in settling.values()]):
@@ -91,6 +101,27 @@ def _settling(database: Database, condition: str, value: float, limit: int) -> d
     return {
         key: Settling(seq, key, destination, bool(in_doubt), call_of(key, body))
         for seq, key, destination, in_doubt, body in rows
+    }
+
+
+def _with_earlier_turns(database: Database, settling: dict[str, Settling]) -> dict[str, Settling]:
+    """Calls that have only the new turns of a conversation get the others from the call that they continue."""
+    if not any(continuation_of(reading.call) for reading in settling.values()):
+        return settling
+
+    def find(call: LLMCall, continuation: Continuation) -> LLMCall | None:
+        mark = response_fingerprint(continuation.response_id)
+        if continuation.span_id:
+            mark = span_fingerprint(call.trace_id, continuation.span_id)
+        with database.reading() as db:
+            rows = [row for call_id in _nearest(db, mark, call.start_time_unix_nano) for row in _bodies(db, call_id)]
+        return call_of(*rows[0]) if rows else None
+
+    whole = {CallKey.of(call): call for call in with_turns_of_each_other((r.call for r in settling.values()), find)}
+    return {
+        key: replace(reading, call=call, is_completed=call != reading.call)
+        for key, reading in settling.items()
+        for call in (whole[CallKey.of(reading.call)],)
     }
 
 
@@ -154,6 +185,9 @@ def _write(db: Connection, settled: _Settled, now: float) -> None:
             "UPDATE readings SET state = 'pending', call_id = ?, destination = ?, in_doubt = ? WHERE key = ?",
             (call_id, first.destination, any(reading.in_doubt for reading in settled.readings), richest.key),
         )
+        if richest.is_completed:
+            body = body_of(richest.call)
+            db.execute("UPDATE readings SET body = ?, size = ? WHERE key = ?", (body, len(body), richest.key))
     db.executemany(
         "UPDATE readings SET state = 'folded', call_id = ?, done_at = ? WHERE key = ?",
         ((call_id, now, reading.key) for reading in folded),

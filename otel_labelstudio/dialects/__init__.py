@@ -28,27 +28,39 @@ Dialects know nothing of each other. What they share is in ``spans/attributes.py
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from otel_labelstudio.calls import LLMCall
 from otel_labelstudio.dialects import (
+    adot,
+    braintrust,
+    claude_code,
+    gateways,
     genai,
     genai_events,
     genai_prompt_events,
+    genkit,
     google_adk,
     haystack,
     laminar,
     langfuse,
     langsmith,
+    langwatch,
+    litellm,
+    livekit,
     logfire,
+    mastra,
     mlflow,
     openinference,
     openllmetry,
+    spring_ai,
     vercel_ai,
+    voltagent,
 )
 from otel_labelstudio.dialects.dialect import Dialect, Findings, Skip, SkipReason
+from otel_labelstudio.dialects.relatives import lent
 from otel_labelstudio.dialects.shared.capture_hints import CaptureHints
-from otel_labelstudio.dialects.shared.captured import is_captured
+from otel_labelstudio.dialects.shared.captured import has_answer, has_input
 from otel_labelstudio.dialects.shared.merging import merged
 from otel_labelstudio.dialects.shared.reading import calls_or_skip
 from otel_labelstudio.dialects.shared.span_facts import FactKeys
@@ -59,9 +71,12 @@ __all__ = ["DIALECTS", "NAME_PREFIXES", "Dialect", "Findings", "Skip", "SkipReas
 # These say in an attribute of their own what kind of span it is, and go first: LangSmith's prompt templates and agents
 # of many a framework say `gen_ai.operation.name` = chat as well, and hold other things under the names of messages. The
 # Vercel AI SDK's own attributes go before those that OpenInference's processor adds to them, and say more
-_VENDORS: tuple[Dialect, ...] = (vercel_ai, openinference, langsmith, langfuse, mlflow, laminar, haystack)
+_VENDORS: tuple[Dialect, ...] = (
+    *(vercel_ai, openinference, langsmith, langfuse, mlflow, laminar, haystack, genkit, braintrust, langwatch, mastra),
+    *(voltagent, claude_code, livekit, litellm, spring_ai),
+)
 _CONVENTIONS: tuple[Dialect, ...] = (genai, genai_events, genai_prompt_events)
-DIALECTS: tuple[Dialect, ...] = (*_VENDORS, google_adk, logfire, openllmetry, *_CONVENTIONS)
+DIALECTS: tuple[Dialect, ...] = (*_VENDORS, google_adk, openllmetry, *_CONVENTIONS, gateways, logfire, adot)
 
 NAME_PREFIXES = tuple(dict.fromkeys(prefix for dialect in DIALECTS for prefix in dialect.PREFIXES))
 # The conventions' own words go before a vendor's
@@ -69,29 +84,40 @@ _KEYS = FactKeys(dialect.KEYS for dialect in (*_CONVENTIONS, *DIALECTS))
 _HINTS = CaptureHints({dialect.NAME: dialect.HINTS for dialect in DIALECTS})
 
 
-def read(span: Span, log_records: Sequence[LogRecord] = ()) -> tuple[LLMCall, ...] | Skip:
+def read(
+    span: Span, log_records: Sequence[LogRecord] = (), relatives: Iterable[Span] = ()
+) -> tuple[LLMCall, ...] | Skip:
     """The calls that the span tells of, together with its log records, or why there are none.
 
-    Dialects are asked until one has the whole of a call. That a span is no inference is final where the first one says
-    so.
+    ``relatives`` are other spans that have content of the call, see `relatives`.
     """
     if not _may_tell_of_a_model(span):
         return Skip(SkipReason.NOT_GENAI)
+    found = _findings(span, log_records)
+    if isinstance(found, Skip):
+        return found
+    return calls_or_skip(span, merged([*found, *lent(relatives)]), _KEYS, _HINTS.of(span, found[0].dialect))
+
+
+def _findings(span: Span, log_records: Sequence[LogRecord]) -> list[Findings] | Skip:
+    """What the dialects find. That a span is no inference is final where the first of them says so.
+
+    A vendor's dialect has the last word on what it has the input of: others would take its raw JSON for text.
+    """
     found: list[Findings] = []
     for dialect in DIALECTS:
         if not dialect.recognises(span):
             continue
         findings = dialect.read(span, log_records)
         if isinstance(findings, Skip):
-            if not found:
+            if not found and findings.reason is not SkipReason.NOT_GENAI:
                 return findings
             continue
         found.append(findings)
-        if dialect in _VENDORS and is_captured(findings.content):
+        is_answered = not log_records or has_answer(findings.content)
+        if dialect in _VENDORS and has_input(findings.content) and is_answered:
             break
-    if not found:
-        return Skip(SkipReason.NOT_GENAI)
-    return calls_or_skip(span, merged(found), _KEYS, _HINTS.of(span, found[0].dialect))
+    return found or Skip(SkipReason.NOT_GENAI)
 
 
 def _may_tell_of_a_model(span: Span) -> bool:

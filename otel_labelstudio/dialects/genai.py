@@ -9,19 +9,19 @@ is understood wherever it is unmistakable: raw messages of the providers, argume
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
-from otel_labelstudio.calls import Message, Part, ReasoningPart, TextPart, ToolCallPart
+from otel_labelstudio.calls import JSONObject, Message, Part, TextPart
 from otel_labelstudio.dialects.dialect import Content, Findings, Skip, SkipReason
 from otel_labelstudio.dialects.shared.capture_hints import APPLICATION
 from otel_labelstudio.dialects.shared.event_records import dialogue_of, event_name, events_of, object_of
-from otel_labelstudio.dialects.shared.reading import INFERENCE_OPERATIONS
-from otel_labelstudio.dialects.shared.span_outcome import finish_reasons_of, operation_of
+from otel_labelstudio.dialects.shared.operations import is_no_inference, operation_of
+from otel_labelstudio.dialects.shared.span_outcome import finish_reasons_of
+from otel_labelstudio.dialects.shared.unknown_role import with_known_role
 from otel_labelstudio.providers.messages import joined, message_from, messages_from, output_messages_from
 from otel_labelstudio.providers.parts import parts_from
 from otel_labelstudio.providers.tools import tool_definitions_from
-from otel_labelstudio.spans.attributes import Decoded, decoded, integer
+from otel_labelstudio.spans.attributes import Decoded, decoded, integer, nested
 from otel_labelstudio.spans.model import LogRecord, Span
 
 NAME = "genai"
@@ -55,6 +55,8 @@ _OUTPUT = "gen_ai.output.messages"
 _SYSTEM = "gen_ai.system_instructions"
 # The same, 1.38 and later
 _TOOLS = "gen_ai.tool.definitions"
+# LiteLLM 1.110, otel v2
+_NUMBERED_TOOLS, _FIRST_TOOL = "gen_ai.tool.", "gen_ai.tool.0.name"
 _CONTENT = {_INPUT: "the input", _OUTPUT: "the answer", _SYSTEM: "the system prompt", _TOOLS: "the tools"}
 _ABSENT = Decoded(None)
 # gen-ai-events.md, 1.37 and later
@@ -81,7 +83,7 @@ def recognises(span: Span) -> bool:
 
 def read(span: Span, log_records: Sequence[LogRecord] = ()) -> Findings | Skip:
     operation = operation_of(span)
-    if operation not in INFERENCE_OPERATIONS:
+    if is_no_inference(operation):
         return Skip(SkipReason.NOT_INFERENCE)
     held, sources = _content(span, log_records)
     if not held and not any(mark in span.attributes for mark in _CALL_MARKS):
@@ -91,10 +93,10 @@ def read(span: Span, log_records: Sequence[LogRecord] = ()) -> Findings | Skip:
     # OpenLLMetry's LangChain instrumentation: the answer as an attribute, the prompt as events
     messages = _messages(inputs) if _INPUT in held else dialogue_of(events_of(span, log_records))[0]
     content = Content(
-        input_messages=tuple(map(_with_known_role, messages)),
+        input_messages=tuple(map(with_known_role, messages)),
         output_messages=_choices(span, outputs),
         system_instructions=tuple(_instructions(system)),
-        tool_definitions=tool_definitions_from(tools),
+        tool_definitions=tool_definitions_from(tools) or _numbered_tools(span),
         incomplete=tuple(_missing(span, held, sources)),
     )
     return Findings(NAME, operation, content)
@@ -152,17 +154,6 @@ def _text_message(item: dict[str, Any]) -> Message | None:
     )
 
 
-def _with_known_role(message: Message) -> Message:
-    """OpenLLMetry's LangChain instrumentation says "unknown" of what it has no name for.
-
-    That is LangChain's ChatMessage, used for OpenAI's "developer", and a streamed answer that was sent back.
-    """
-    if message.role != "unknown":
-        return message
-    is_answer = any(isinstance(part, (ToolCallPart, ReasoningPart)) for part in message.parts)
-    return replace(message, role="assistant" if is_answer else "system")
-
-
 def _choices(span: Span, written: Any) -> tuple[Message, ...]:
     """One message a choice. Logfire writes each item of a Responses answer as a message of its own: one choice.
 
@@ -187,6 +178,17 @@ def _instructions(system: Any) -> Iterator[Part]:
             yield from (part for message in messages_from(item, "system") for part in message.parts)
         else:
             yield from parts_from(item)
+
+
+def _numbered_tools(span: Span) -> tuple[JSONObject, ...]:
+    """LiteLLM's tools, each property an attribute."""
+    if _FIRST_TOOL not in span.attributes:
+        return ()
+    start = len(_NUMBERED_TOOLS)
+    tools = {
+        key: value for key, value in span.attributes.items() if key[:start] == _NUMBERED_TOOLS and key[start].isdigit()
+    }
+    return tool_definitions_from(nested(tools, _NUMBERED_TOOLS))
 
 
 def _missing(span: Span, held: Mapping[str, Decoded], records: Sequence[LogRecord]) -> Iterator[str]:

@@ -20,8 +20,8 @@ from otel_labelstudio.dialects.shared.event_records import (
     tools_of,
     with_last_as_answer,
 )
-from otel_labelstudio.dialects.shared.reading import INFERENCE_OPERATIONS
-from otel_labelstudio.dialects.shared.span_outcome import error_type_of, finish_reasons_of, operation_of
+from otel_labelstudio.dialects.shared.operations import is_no_inference, operation_of
+from otel_labelstudio.dialects.shared.span_outcome import error_type_of, finish_reasons_of
 from otel_labelstudio.spans.attributes import integer
 from otel_labelstudio.spans.model import LogRecord, Span
 
@@ -58,7 +58,7 @@ def recognises(span: Span) -> bool:
 
 def read(span: Span, log_records: Sequence[LogRecord] = ()) -> Findings | Skip:
     operation = operation_of(span)
-    if operation not in INFERENCE_OPERATIONS:
+    if is_no_inference(operation):
         return Skip(SkipReason.NOT_INFERENCE)
     inputs, outputs = dialogue_of(events_of(span, log_records))
     if error_type_of(span) is None:

@@ -11,8 +11,7 @@ from collections.abc import Mapping, Sequence
 from otel_labelstudio.dialects.dialect import Findings, Skip, SkipReason
 from otel_labelstudio.dialects.shared.capture_hints import APPLICATION
 from otel_labelstudio.dialects.shared.exchange import findings_of_exchange
-from otel_labelstudio.dialects.shared.reading import INFERENCE_OPERATIONS
-from otel_labelstudio.dialects.shared.span_outcome import operation_of
+from otel_labelstudio.dialects.shared.operations import is_no_inference, operation_of
 from otel_labelstudio.providers.request import request_from
 from otel_labelstudio.providers.response import response_from
 from otel_labelstudio.spans.attributes import text
@@ -34,7 +33,7 @@ def recognises(span: Span) -> bool:
 
 
 def read(span: Span, log_records: Sequence[LogRecord] = ()) -> Findings | Skip:  # noqa: ARG001
-    if operation_of(span) not in INFERENCE_OPERATIONS:
+    if is_no_inference(operation_of(span)):
         return Skip(SkipReason.NOT_INFERENCE)
     request, response = (_held(span, key) for key in (_REQUEST, _RESPONSE))
     return findings_of_exchange(NAME, request_from(request), response_from(response))

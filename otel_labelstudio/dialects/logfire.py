@@ -23,8 +23,7 @@ from otel_labelstudio.dialects.shared.event_records import (
     with_last_as_answer,
 )
 from otel_labelstudio.dialects.shared.exchange import findings_of_exchange
-from otel_labelstudio.dialects.shared.reading import INFERENCE_OPERATIONS
-from otel_labelstudio.dialects.shared.span_outcome import operation_of
+from otel_labelstudio.dialects.shared.operations import is_no_inference, operation_of
 from otel_labelstudio.providers.parts import parts_from
 from otel_labelstudio.providers.request import Request, request_from
 from otel_labelstudio.providers.response import Response, response_from
@@ -44,22 +43,20 @@ _RESPONSE = "response_data"
 # The same for the Responses API; pydantic-ai 0.8, InstrumentationSettings(event_mode="attributes")
 _EVENTS = "events"
 _EVENT_NAME = "event.name"
+# logfire 5.4, instrument_openai_agents with a chat model: the request there has the answer among its messages
+_AGENTS_INPUT, _AGENTS_OUTPUT = "input", "output"
 _ANTHROPIC = "logfire.anthropic"
-# Version 2 follows the conventions, and its request holds but the model
-_LATER = "gen_ai.output.messages"
 # Both name the provider and the operation as the GenAI conventions do
 _MARKS = ("gen_ai.operation.name", "gen_ai.system", "gen_ai.provider.name", "gen_ai.request.model")
 
 
 def recognises(span: Span) -> bool:
     attributes = span.attributes
-    if _LATER in attributes:
-        return False
     return any(key in attributes for key in (_REQUEST, _RESPONSE, _EVENTS)) and any(m in attributes for m in _MARKS)
 
 
 def read(span: Span, log_records: Sequence[LogRecord] = ()) -> Findings | Skip:  # noqa: ARG001
-    if operation_of(span) not in INFERENCE_OPERATIONS:
+    if is_no_inference(operation_of(span)):
         return Skip(SkipReason.NOT_INFERENCE)
     request, response = _exchange(span)
     if span.scope.name == _ANTHROPIC:
@@ -71,6 +68,10 @@ def read(span: Span, log_records: Sequence[LogRecord] = ()) -> Findings | Skip: 
 def _exchange(span: Span) -> tuple[Request, Response]:
     attributes = span.attributes
     request = request_from(attributes.get(_REQUEST))
+    if _RESPONSE not in attributes and _AGENTS_OUTPUT in attributes:
+        return replace(request, inputs=request_from(attributes.get(_AGENTS_INPUT)).inputs), response_from(
+            attributes[_AGENTS_OUTPUT]
+        )
     if _EVENTS not in attributes:
         return request, response_from(_response(object_of(attributes.get(_RESPONSE))))
     held = decoded(attributes[_EVENTS])

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from otel_labelstudio.calls import Message, TextPart
+from otel_labelstudio.calls import Message, ReasoningPart, TextPart
 from otel_labelstudio.dialects.dialect import Findings, Skip, SkipReason
 from otel_labelstudio.dialects.shared.capture_hints import APPLICATION
 from otel_labelstudio.dialects.shared.exchange import INPUT_HIDDEN, PARTS_HIDDEN, findings_of_exchange, has_content
@@ -83,7 +83,7 @@ def read(span: Span, log_records: Sequence[LogRecord] = ()) -> Findings | Skip: 
         NAME,
         request,
         response,
-        incomplete=_hidden(attributes, request),
+        incomplete=(*_hidden(attributes, request), *_dropped(span, request)),
         is_answer_hidden=is_redacted(attributes, _OUTPUT, _OUTPUT_MESSAGES, f"{_CHOICES}."),
         provider=text(first(attributes, _PROVIDER)),
         conversation_id=None if attributes.get("session.id") else _conversation(metadata),
@@ -149,8 +149,20 @@ def _response(span: Span) -> Response:
 def _is_raw_preferred(span: Span, flat: Sequence[Message], raw: Sequence[Message], prefix: str) -> bool:
     if is_redacted(span.attributes, prefix):
         return False
-    is_damaged = span.dropped_attributes_count > 0 or not has_content(flat)
+    if _has_reasoning(flat) and not _has_reasoning(raw):
+        return False
+    is_damaged = span.dropped_attributes_count > 0 or not has_content(flat) or _first_number(span, prefix) > 1
     return has_content(raw) and tells_the_same(flat, raw, is_flat_damaged=is_damaged)
+
+
+def _has_reasoning(messages: Sequence[Message]) -> bool:
+    return any(isinstance(part, ReasoningPart) for message in messages for part in message.parts)
+
+
+def _first_number(span: Span, prefix: str) -> int:
+    """The number of the first message; those before it were dropped. The Responses API's begin at 1 or at 0."""
+    keys = (key[len(prefix) :].split(".", 1)[0] for key in span.attributes if key.startswith(prefix))
+    return min((int(number) for number in keys if number.isdecimal()), default=0)
 
 
 def _as_messages(request: Request) -> tuple[Message, ...]:
@@ -179,6 +191,12 @@ def _hidden(attributes: Mapping[str, Any], request: Request) -> Iterator[str]:
         yield INPUT_HIDDEN
     elif is_redacted(attributes, _INPUT_MESSAGES, _OUTPUT_MESSAGES):
         yield PARTS_HIDDEN
+
+
+def _dropped(span: Span, request: Request) -> Iterator[str]:
+    first = _first_number(span, _INPUT_MESSAGES)
+    if first > 1 and len(request.messages) <= len(flat_messages(span.attributes, _INPUT_MESSAGES, "user")):
+        yield f"the first {first} messages are missing"
 
 
 def _conversation(metadata: Mapping[str, Any]) -> str | None:

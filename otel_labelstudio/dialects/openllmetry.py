@@ -15,7 +15,7 @@ from typing import Any
 from otel_labelstudio.calls import Message, Part, ReasoningPart
 from otel_labelstudio.dialects.dialect import Content, Findings, Skip, SkipReason
 from otel_labelstudio.dialects.shared.capture_hints import APPLICATION
-from otel_labelstudio.dialects.shared.reading import INFERENCE_OPERATIONS
+from otel_labelstudio.dialects.shared.operations import is_no_inference, known_operation
 from otel_labelstudio.providers.messages import message_from
 from otel_labelstudio.providers.parts import blocks_or_text, part_from, parts_from
 from otel_labelstudio.providers.tools import tool_definitions_from
@@ -55,20 +55,11 @@ _COMPLETION = "gen_ai.completion."
 _FUNCTIONS = "llm.request.functions."
 # The conventions (gen-ai-spans.md), also written by OpenLLMetry since 0.53
 _OPERATION = "gen_ai.operation.name"
+# LiteLLM 1.80 to 1.110, integrations/opentelemetry.py
+_FUNCTION_CALL = "function_call"
 
 # The conventions have keys such as gen_ai.prompt.name and gen_ai.prompt.variable.<name>
 _MESSAGE_KEY = re.compile(r"gen_ai\.(?:prompt|completion)\.\d")
-_REQUEST_OPERATIONS = {
-    "completion": "text_completion",
-    "chat": "chat",
-    # LiteLLM writes the same keys, and here the name of its own function
-    "acompletion": "chat",
-    "atext_completion": "text_completion",
-    "aresponses": "chat",
-    "anthropic_messages": "chat",
-}
-# Its "completion" is a chat
-_LITELLM = "litellm"
 # Writes the text of a message as JSON, with the quotes
 _ENCODING = "opentelemetry.instrumentation.bedrock"
 # Writes the names of Haystack's outputs where the answers should be
@@ -86,7 +77,7 @@ def recognises(span: Span) -> bool:
 
 def read(span: Span, log_records: Sequence[LogRecord] = ()) -> Findings | Skip:  # noqa: ARG001
     operation = _operation(span)
-    if _SPAN_KIND in span.attributes or operation not in INFERENCE_OPERATIONS:
+    if _SPAN_KIND in span.attributes or is_no_inference(operation):
         return Skip(SkipReason.NOT_INFERENCE)
     prompts, first_prompt = _numbered(span, _PROMPT)
     completions, _ = _numbered(span, _COMPLETION)
@@ -95,7 +86,7 @@ def read(span: Span, log_records: Sequence[LogRecord] = ()) -> Findings | Skip: 
     is_encoded = span.scope.name == _ENCODING
     content = Content(
         input_messages=tuple(_message(prompt, "user", is_encoded=is_encoded) for prompt in prompts),
-        output_messages=tuple(_answers(completions, is_encoded=is_encoded)),
+        output_messages=tuple(_answers(_choices(completions), is_encoded=is_encoded)),
         tool_definitions=tool_definitions_from(nested(span.attributes, _FUNCTIONS)),
         incomplete=tuple(_missing((*prompts, *completions), first_prompt)),
     )
@@ -105,12 +96,9 @@ def read(span: Span, log_records: Sequence[LogRecord] = ()) -> Findings | Skip: 
 def _operation(span: Span) -> str:
     named = span.attributes.get(_OPERATION)
     kind = span.attributes.get(_REQUEST_TYPE)
-    if kind == "completion" and span.scope.name == _LITELLM:
-        return "chat"
-    if isinstance(kind, str) and kind != "unknown":
-        return _REQUEST_OPERATIONS.get(kind, kind)
-    if isinstance(named, str) and named:
-        return named
+    for word in (kind, named):
+        if isinstance(word, str) and word not in ("", "unknown"):
+            return known_operation(word, span)
     # Both are lost where a limit dropped the oldest attributes
     return "text_completion" if span.name.endswith(".completion") else "chat"
 
@@ -138,6 +126,21 @@ def _message(held: Mapping[str, Any], default_role: str, *, is_encoded: bool = F
         content = decoded(content).value
     message = message_from({**held, "role": role or default_role, "content": blocks_or_text(content)})
     return message or Message(default_role, ())
+
+
+def _choices(completions: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """LiteLLM counts the tool calls of an answer where others count the choices."""
+    choices: list[Mapping[str, Any]] = []
+    calls: list[Any] = []
+    for held in reversed(completions):
+        if held.keys() == {_FUNCTION_CALL} and held is not completions[0]:
+            calls.insert(0, held[_FUNCTION_CALL])
+            continue
+        own = [held[_FUNCTION_CALL]] if _FUNCTION_CALL in held else []
+        rest = {name: value for name, value in held.items() if name != _FUNCTION_CALL}
+        choices.insert(0, {**rest, "tool_calls": [*own, *calls]} if calls else held)
+        calls = []
+    return choices
 
 
 def _answers(completions: Sequence[Mapping[str, Any]], *, is_encoded: bool) -> Iterator[Message]:

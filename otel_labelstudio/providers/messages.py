@@ -21,6 +21,7 @@ from otel_labelstudio.calls import (
 )
 from otel_labelstudio.providers.parts import (
     first,
+    json_value,
     part_from,
     parts_from,
     tool_call,
@@ -73,7 +74,7 @@ def output_messages_from(value: Any) -> tuple[Message, ...]:
     (which are one choice together), one message, a list of content blocks, or plain text.
     """
     items = value if isinstance(value, (list, tuple)) else (value,)
-    if items and all(isinstance(item, dict) and not _is_message(item) for item in items):
+    if items and all(isinstance(item, dict) and not is_message(item) for item in items):
         return (_message_of(items, "assistant"),) if any(part_from(item) for item in items) else ()
     messages = messages_from(value, "assistant")
     if any(_is_item(item) for item in items):
@@ -150,10 +151,10 @@ def _is_item(value: Any) -> bool:
 
 
 def _is_bare_item(value: JSONObject) -> bool:
-    return isinstance(value.get("type"), str) and not _is_message(value)
+    return isinstance(value.get("type"), str) and not is_message(value)
 
 
-def _is_message(value: JSONObject) -> bool:
+def is_message(value: JSONObject) -> bool:
     if not _OF_MESSAGES.isdisjoint(value):
         return True
     if value.get("type") in ("human", "ai", "system", "tool", "chat", "function", "AIMessageChunk", "remove"):
@@ -262,8 +263,11 @@ def _parts(value: JSONObject, role: str) -> Iterator[Part]:
 
 def _calls(value: JSONObject, extra: JSONObject) -> Iterator[JSONObject]:
     for calls in (first(value, "tool_calls", "toolCalls", "toolInvocations") or extra.get("tool_calls"),):
-        if isinstance(calls, (list, tuple)):
-            yield from (call for call in calls if isinstance(call, dict))
+        # LiveKit and Agent Framework write them as JSON text, of all or of each
+        opened = json_value(calls)
+        for call in map(json_value, opened) if isinstance(opened, (list, tuple)) else ():
+            if isinstance(call, dict):
+                yield call
     for invalid in value.get("invalid_tool_calls") or () if isinstance(value.get("invalid_tool_calls"), list) else ():
         if isinstance(invalid, dict):
             yield invalid

@@ -68,7 +68,9 @@ def _body(value: JSONObject, depth: int = 0) -> JSONObject | None:
         body = _body(inner, depth + 1)
         if body is not None:
             return {**value, **body}
-    return value if any(value.get(name) for name in _CONTENTS) or "role" in value else None
+    # A request of which only the settings are left is one still, and no text
+    is_request = any(value.get(name) for name in _CONTENTS) or not value.keys().isdisjoint(("role", "model"))
+    return value if is_request else None
 
 
 def _of_body(body: JSONObject, is_cut: bool) -> Request:

@@ -7,13 +7,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from otel_labelstudio.calls import JSONObject, Message, TextPart, Usage
-from otel_labelstudio.providers.messages import output_messages_from
-from otel_labelstudio.providers.parts import first
+from otel_labelstudio.providers.messages import message_from, output_messages_from
+from otel_labelstudio.providers.parts import first, parts_from
 from otel_labelstudio.providers.usage import usage_from
 from otel_labelstudio.spans.attributes import REDACTED, Decoded, decoded
 
 # OpenAI, Responses, LangChain, Gemini, Haystack; then what frameworks wrap an answer in
 _ANSWERS = ("choices", "output", "generations", "candidates", "replies", "message", "messages", "outputs", "response")
+# An answer's text in such an object, and what stands beside it there: OpenRouter Broadcast; Mastra and other wrappers
+# of the Vercel AI SDK. A model's own JSON has these together by accident only
+_FLAT_ANSWERS = {
+    "completion": frozenset(("reasoning", "toolCalls", "rawRequest")),
+    "text": frozenset(("toolCalls", "sources", "warnings")),
+}
 _USAGES = ("usage", "usage_metadata", "usageMetadata", "token_usage", "tokenUsage")
 _MAX_DEPTH = 6
 
@@ -41,16 +47,17 @@ def response_from(value: Any) -> Response:
     if outputs is None:
         text = value if isinstance(value, str) else None
         return Response((Message("assistant", (TextPart(text),)),) if text else (), is_cut=held.is_cut)
-    if not isinstance(held.value, dict):
+    whole = held.value[0] if isinstance(held.value, list) and len(held.value) == 1 else held.value
+    if not isinstance(whole, dict) or (whole is not held.value and not _is_whole(whole)):
         return Response(outputs, is_text_completion=_are_completions(held.value), is_cut=held.is_cut)
-    layers = list(_layers(held.value))
+    layers = list(_layers(whole))
     return Response(
         outputs,
         id=next((found for layer in layers for found in _ids(layer)), None),
         model=next((found for layer in layers for found in _models(layer)), None),
         usage=usage_from(*(first(layer, *_USAGES) for layer in layers)),
-        is_text_completion=held.value.get("object") == "text_completion"
-        or _are_completions(first(held.value, "generations", "choices")),
+        is_text_completion=whole.get("object") == "text_completion"
+        or _are_completions(first(whole, "generations", "choices")),
         is_cut=held.is_cut,
     )
 
@@ -65,13 +72,35 @@ def _without_stump(held: Decoded) -> Any:
 def _outputs(value: Any, depth: int) -> tuple[Message, ...] | None:
     """The choices; None where the value is no provider's answer, but text, or an object that the model wrote."""
     if isinstance(value, (list, tuple)):
+        if len(value) == 1 and _is_whole(value[0]):  # openai-agents' spans, of streams
+            return _outputs(value[0], depth + 1)
         return output_messages_from(value) if value and all(_is_told(item) for item in value) else None
     if not isinstance(value, dict) or depth > _MAX_DEPTH:
         return None
+    if (message := _flat_answer(value)) is not None:
+        return (message,) if message.parts else ()
     if not _is_told(value):
         name = next((name for name in _ANSWERS if name in value), None)
         return None if name is None else _of_answer(value[name], depth)
     return output_messages_from(value)
+
+
+def _flat_answer(value: JSONObject) -> Message | None:
+    """An answer whose text, reasoning and tool calls are properties of one object, with no message in it."""
+    names = value.keys()
+    if not any(text in names and not beside.isdisjoint(names) for text, beside in _FLAT_ANSWERS.items()):
+        return None
+    text = first(value, *_FLAT_ANSWERS)
+    thoughts = first(value, "reasoning", "reasoningText", "reasoning_content")
+    blocks = [{"type": "reasoning", "content": thoughts}] if isinstance(thoughts, str) else thoughts
+    parts = (*parts_from(blocks or ()), *parts_from(text if isinstance(text, str) else ()))
+    called = message_from({"role": "assistant", "content": (), "tool_calls": first(value, "toolCalls", "tool_calls")})
+    reason = first(value, "finishReason", "finish_reason")
+    return Message(
+        "assistant",
+        (*parts, *(called.parts if called else ())),
+        finish_reason=reason if isinstance(reason, str) else None,
+    )
 
 
 def _of_answer(answer: Any, depth: int) -> tuple[Message, ...] | None:
@@ -82,6 +111,11 @@ def _of_answer(answer: Any, depth: int) -> tuple[Message, ...] | None:
     if answer is None:
         return ()
     return _outputs(answer, depth + 1)
+
+
+def _is_whole(item: Any) -> bool:
+    """Whether it is a provider's whole answer, with the choices or items in it."""
+    return isinstance(item, dict) and any(isinstance(item.get(name), list) for name in ("choices", "output"))
 
 
 def _is_told(item: Any) -> bool:

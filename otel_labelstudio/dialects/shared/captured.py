@@ -38,6 +38,10 @@ def has_input(content: Content) -> bool:
     return any(map(says_something, parts_of(content.input_messages)))
 
 
+def has_text(messages: Iterable[Message]) -> bool:
+    return any(isinstance(part, TextPart) for part in parts_of(messages))
+
+
 def parts_of(messages: Iterable[Message]) -> list[Part]:
     return [part for message in messages for part in message.parts]
 

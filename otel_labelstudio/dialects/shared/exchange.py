@@ -7,12 +7,10 @@ from typing import Any
 
 from otel_labelstudio.calls import Message
 from otel_labelstudio.dialects.dialect import Content, Findings
+from otel_labelstudio.dialects.shared.operations import CHAT, TEXT_COMPLETION
 from otel_labelstudio.providers.request import Request
 from otel_labelstudio.providers.response import Response
 from otel_labelstudio.spans.attributes import integer
-
-# GenAI conventions, gen_ai.operation.name
-CHAT, TEXT_COMPLETION = "chat", "text_completion"
 
 INPUT_CUT = "the input was cut at a limit on the length of attributes"
 ANSWER_CUT = "the answer was cut at a limit on the length of attributes"

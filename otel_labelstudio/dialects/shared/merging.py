@@ -26,7 +26,7 @@ def merged(found: Sequence[Findings]) -> Findings:
         return best
     return replace(
         best,
-        content=_completed(best.content, [other.content for other in telling if other is not best]),
+        content=_completed(best.content, [other.content for other in others]),
         facts=_facts((best, *others)),
         is_answer_hidden=any(findings.is_answer_hidden for findings in found),
     )
@@ -47,10 +47,13 @@ def _completeness(findings: Findings) -> tuple[bool, bool, bool, int]:
     return has_answer(content), has_input(content), not content.incomplete, understood
 
 
-def _facts(found: Iterable[Findings]) -> dict[str, Any]:
+def _facts(found: Sequence[Findings]) -> dict[str, Any]:
     facts: dict[str, Any] = {}
     for findings in found:
         facts |= {name: value for name, value in findings.facts.items() if value is not None and name not in facts}
+    metadata = [findings.facts.get("metadata") or {} for findings in reversed(found)]
+    if any(metadata):
+        facts["metadata"] = {name: value for held in metadata for name, value in held.items()}
     if "usage" in facts:
         facts["usage"] = combined(findings.facts.get("usage") for findings in found)
     return facts

@@ -10,23 +10,12 @@ from otel_labelstudio.calls import LLMCall, Message, Part, ReasoningPart, TextPa
 from otel_labelstudio.dialects.dialect import Content, Findings, Skip, SkipReason
 from otel_labelstudio.dialects.shared.captured import has_answer, is_captured, is_empty, parts_of
 from otel_labelstudio.dialects.shared.merging import combined
+from otel_labelstudio.dialects.shared.operations import is_inference, names_a_model
 from otel_labelstudio.dialects.shared.span_facts import FactKeys, facts_of
 from otel_labelstudio.dialects.shared.span_outcome import error_type_of, finish_reason_of, finish_reasons_of, usage_of
+from otel_labelstudio.earlier_turns import marked
 from otel_labelstudio.spans.attributes import bounded
 from otel_labelstudio.spans.model import Span
-
-# Operations that ask a model to answer, by their names in telemetry: the conventions'; OpenLLMetry's LangChain
-# instrumentation 0.53 and 0.54; azure-ai-projects 2 and others after OpenAI's APIs
-_OPERATIONS = {
-    "chat": "chat",
-    "text_completion": "text_completion",
-    "generate_content": "generate_content",
-    "llm_request": "chat",
-    "responses": "chat",
-    "chat_completion": "chat",
-    "completion": "text_completion",
-}
-INFERENCE_OPERATIONS = frozenset(_OPERATIONS)
 
 # Lengths that people set as a limit; a text of just such a length that no text of its span exceeds was probably cut
 _LIKELY_LIMITS = frozenset(
@@ -53,11 +42,13 @@ def calls_or_skip(span: Span, findings: Findings, keys: FactKeys, hint: str) -> 
     call a prompt, with the prompt's own choices.
     """
     content = _tidied(findings.content)
+    if not is_inference(findings.operation) and not names_a_model(span):
+        return Skip(SkipReason.NOT_INFERENCE)
     if not is_captured(content) or not has_answer(content):
         return _skip(span, content, findings, hint)
     call = LLMCall(
         dialect=findings.dialect,
-        operation=_OPERATIONS.get(findings.operation, findings.operation),
+        operation=findings.operation,
         input_messages=content.input_messages,
         output_messages=_with_finish_reasons(content.output_messages, finish_reasons_of(span.attributes)),
         system_instructions=content.system_instructions,
@@ -65,10 +56,12 @@ def calls_or_skip(span: Span, findings: Findings, keys: FactKeys, hint: str) -> 
         incomplete=tuple(dict.fromkeys((*content.incomplete, *_damages(span, content)))),
         **_facts(span, findings.facts, keys),
     )
-    return _by_prompt(call)
+    return _by_prompt(marked(call))
 
 
 def _skip(span: Span, content: Content, findings: Findings, hint: str) -> Skip:
+    if not is_inference(findings.operation) and not is_captured(content):
+        return Skip(SkipReason.NOT_INFERENCE)
     if error_type_of(span) is not None:
         return Skip(SkipReason.FAILED)
     if findings.is_answer_hidden or not is_captured(content):
@@ -79,10 +72,13 @@ def _skip(span: Span, content: Content, findings: Findings, hint: str) -> Skip:
 def _facts(span: Span, found: Mapping[str, Any], keys: FactKeys) -> dict[str, Any]:
     attributes = span.attributes
     fields = facts_of(span, keys)
+    attached = fields["metadata"]
     for name, value in found.items():
         is_on_span = name in _ON_SPAN and attributes.get(_ON_SPAN[name])
         if value is not None and not is_on_span:
             fields[name] = value
+    if "metadata" in found:
+        fields["metadata"] = {**attached, **found["metadata"]}
     fields["usage"] = combined((found.get("usage"), usage_of(attributes)))
     # What a dialect took from attributes as it stood may hold a double that JSON cannot write
     return fields | {name: bounded(fields[name]) for name in ("metadata", "request_parameters")}
