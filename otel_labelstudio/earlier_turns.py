@@ -50,7 +50,15 @@ def continuation_of(call: LLMCall) -> Continuation | None:
 
 def marked(call: LLMCall) -> LLMCall:
     """The call, which says so where its earlier turns are elsewhere."""
-    return replace(call, incomplete=(*call.incomplete, EARLIER_TURNS_MISSING)) if continuation_of(call) else call
+    continuation = continuation_of(call)
+    if continuation is None or (continuation.is_of_conversation and _begins(call)):
+        return call
+    return replace(call, incomplete=(*call.incomplete, EARLIER_TURNS_MISSING))
+
+
+def _begins(call: LLMCall) -> bool:
+    """Whether it may be the conversation's first call: no answer stands at its beginning."""
+    return not call.input_messages or call.input_messages[0].role in ("system", "user")
 
 
 def with_earlier_turns(call: LLMCall, earlier: LLMCall) -> LLMCall:

@@ -123,7 +123,7 @@ def _may_own_content(span: Span) -> bool:
 def _find_by_time(
     spans: Iterable[Span], log_records: Iterable[LogRecord], owned: defaultdict[SpanIds, list[LogRecord]]
 ) -> dict[SpanIds, list[list[LogRecord]]]:
-    """Adds to ``owned`` the records that can only be of one span; gives back those that are calls without any, by ids."""
+    """Adds to ``owned`` the records that can only be of one span; gives back those that are calls without any."""
     of_scope: defaultdict[str, list[Span]] = defaultdict(list)
     for span in spans:
         of_scope[span.scope.name].append(span)

@@ -60,7 +60,7 @@ from otel_labelstudio.dialects import (
 from otel_labelstudio.dialects.dialect import Dialect, Findings, Skip, SkipReason
 from otel_labelstudio.dialects.relatives import lent
 from otel_labelstudio.dialects.shared.capture_hints import CaptureHints
-from otel_labelstudio.dialects.shared.captured import has_answer, has_input
+from otel_labelstudio.dialects.shared.captured import has_answer, is_input_whole
 from otel_labelstudio.dialects.shared.merging import merged
 from otel_labelstudio.dialects.shared.reading import calls_or_skip
 from otel_labelstudio.dialects.shared.span_facts import FactKeys
@@ -75,6 +75,7 @@ _VENDORS: tuple[Dialect, ...] = (
     *(vercel_ai, openinference, langsmith, langfuse, mlflow, laminar, haystack, genkit, braintrust, langwatch, mastra),
     *(voltagent, claude_code, livekit, litellm, spring_ai),
 )
+_RAW: tuple[Dialect, ...] = (langsmith, laminar)
 _CONVENTIONS: tuple[Dialect, ...] = (genai, genai_events, genai_prompt_events)
 DIALECTS: tuple[Dialect, ...] = (*_VENDORS, google_adk, openllmetry, *_CONVENTIONS, gateways, logfire, adot)
 
@@ -102,7 +103,8 @@ def read(
 def _findings(span: Span, log_records: Sequence[LogRecord]) -> list[Findings] | Skip:
     """What the dialects find. That a span is no inference is final where the first of them says so.
 
-    A vendor's dialect has the last word on what it has the input of: others would take its raw JSON for text.
+    A vendor's dialect that has a call's input and answer has the last word, and one that keeps raw requests under the
+    conventions' names has it with the input alone: others would take its raw JSON for text.
     """
     found: list[Findings] = []
     for dialect in DIALECTS:
@@ -114,8 +116,8 @@ def _findings(span: Span, log_records: Sequence[LogRecord]) -> list[Findings] | 
                 return findings
             continue
         found.append(findings)
-        is_answered = not log_records or has_answer(findings.content)
-        if dialect in _VENDORS and has_input(findings.content) and is_answered:
+        is_told = has_answer(findings.content) or dialect in _RAW
+        if dialect in _VENDORS and is_input_whole(findings.content) and is_told:
             break
     return found or Skip(SkipReason.NOT_GENAI)
 

@@ -8,6 +8,7 @@ response. Where such a request or response is among them, it says all that the o
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -35,6 +36,7 @@ _INPUT, _OUTPUT, _MESSAGES = "input", "output", "messages"
 # What it leaves on the span: the flat keys of messages but for their texts
 _FLAT = ("gen_ai.prompt.", "llm.input_messages.")
 _TEXTS = ("content", "contents")
+_NUMBER = re.compile(r"(?:gen_ai\.prompt|llm\.input_messages)\.(\d+)\.")
 
 
 def recognises(span: Span) -> bool:  # noqa: ARG001
@@ -49,7 +51,7 @@ def read(span: Span, log_records: Sequence[LogRecord] = ()) -> Findings | Skip:
         return Skip(SkipReason.NOT_INFERENCE)
     asked = [message for body in bodies for message in _messages(body, _INPUT)]
     answered = [message for body in bodies for message in _messages(body, _OUTPUT)]
-    return findings_of_exchange(NAME, _request(span, asked), _response(answered))
+    return findings_of_exchange(NAME, _request(span, asked), _response(answered), incomplete=_dropped(span))
 
 
 def _messages(body: Mapping[str, Any], side: str) -> Iterator[Mapping[str, Any]]:
@@ -69,6 +71,14 @@ def _request(span: Span, messages: Sequence[Mapping[str, Any]]) -> Request:
     return Request((tuple(map(with_known_role, dialogue)),))
 
 
+def _dropped(span: Span) -> Iterator[str]:
+    """What the SDK dropped before, of which the numbers that are left tell."""
+    numbers = (_NUMBER.match(key) for key in span.attributes)
+    first = min((int(found[1]) for found in numbers if found), default=0)
+    if first > 1:
+        yield f"the first {first} messages are missing"
+
+
 def _response(messages: Sequence[Mapping[str, Any]]) -> Response:
     for message in messages:
         whole = decoded(message.get("content"))
@@ -86,6 +96,8 @@ def _put_back(span: Span, messages: Sequence[Mapping[str, Any]]) -> list[Message
     lost = [message for message in held if message.keys().isdisjoint(_TEXTS)]
     if len(lost) != len(messages):
         lost = [message for message in lost if "tool_calls" not in message]
+    if held and len(lost) == len(messages) - 1:
+        messages = messages[1:]  # the SDK dropped the role of the first just before its text
     if not held or len(lost) != len(messages):
         return []
     for message, text in zip(lost, messages, strict=True):

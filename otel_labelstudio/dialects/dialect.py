@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Protocol
 
-from otel_labelstudio.calls import JSONObject, Message, Part
+from otel_labelstudio.calls import JSONObject, LLMCall, Message, Part
 from otel_labelstudio.spans.model import LogRecord, Span
 
 
@@ -24,10 +24,15 @@ class SkipReason(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class Skip:
-    """A span that gives no call. ``hint`` names the switch that would make it give one."""
+    """A span that gives no call. ``hint`` names the switch that would make it give one.
+
+    ``failed`` is the call that failed before any answer came, for those who review errors: its input, and the error's
+    type.
+    """
 
     reason: SkipReason
     hint: str = ""
+    failed: LLMCall | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

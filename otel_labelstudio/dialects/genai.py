@@ -18,6 +18,7 @@ from otel_labelstudio.dialects.shared.event_records import dialogue_of, event_na
 from otel_labelstudio.dialects.shared.operations import is_no_inference, operation_of
 from otel_labelstudio.dialects.shared.span_outcome import finish_reasons_of
 from otel_labelstudio.dialects.shared.unknown_role import with_known_role
+from otel_labelstudio.earlier_turns import Continuation, continuation_facts
 from otel_labelstudio.providers.messages import joined, message_from, messages_from, output_messages_from
 from otel_labelstudio.providers.parts import parts_from
 from otel_labelstudio.providers.tools import tool_definitions_from
@@ -57,6 +58,8 @@ _SYSTEM = "gen_ai.system_instructions"
 _TOOLS = "gen_ai.tool.definitions"
 # LiteLLM 1.110, otel v2
 _NUMBERED_TOOLS, _FIRST_TOOL = "gen_ai.tool.", "gen_ai.tool.0.name"
+# Coding agents' plugins (Qwen Code and others, after LoongSuite): what is new since the conversation's last call
+_DELTA = "gen_ai.input.messages_delta"
 _CONTENT = {_INPUT: "the input", _OUTPUT: "the answer", _SYSTEM: "the system prompt", _TOOLS: "the tools"}
 _ABSENT = Decoded(None)
 # gen-ai-events.md, 1.37 and later
@@ -74,6 +77,7 @@ _MARKS = (*_CALL_MARKS, "gen_ai.provider.name", "gen_ai.system")
 # gen-ai-input-messages.json; a tool's text is its response, which is left to the full reader
 _ROLES = frozenset(("system", "user", "assistant"))
 _TEXT = {"type", "content"}
+_OF_MESSAGE = frozenset(("role", "parts", "name", "finish_reason"))
 
 
 def recognises(span: Span) -> bool:
@@ -90,6 +94,12 @@ def read(span: Span, log_records: Sequence[LogRecord] = ()) -> Findings | Skip:
         # Such as a span that only says which framework it belongs to
         return Skip(SkipReason.NOT_INFERENCE)
     inputs, outputs, system, tools = [held.get(key, _ABSENT).value for key in _CONTENT]
+    if _INPUT not in held and (delta := span.attributes.get(_DELTA)) is not None:
+        facts = continuation_facts(Continuation(is_of_conversation=True, has_answer=True))
+        held = {**held, _INPUT: decoded(delta)}
+        inputs = held[_INPUT].value
+    else:
+        facts = {}
     # OpenLLMetry's LangChain instrumentation: the answer as an attribute, the prompt as events
     messages = _messages(inputs) if _INPUT in held else dialogue_of(events_of(span, log_records))[0]
     content = Content(
@@ -99,7 +109,7 @@ def read(span: Span, log_records: Sequence[LogRecord] = ()) -> Findings | Skip:
         tool_definitions=tool_definitions_from(tools) or _numbered_tools(span),
         incomplete=tuple(_missing(span, held, sources)),
     )
-    return Findings(NAME, operation, content)
+    return Findings(NAME, operation, content, facts)
 
 
 def _content(span: Span, log_records: Iterable[LogRecord]) -> tuple[dict[str, Decoded], list[LogRecord]]:
@@ -138,6 +148,8 @@ def _text_message(item: dict[str, Any]) -> Message | None:
     """The message where all of its parts are plain text, else None."""
     role, parts, name, reason = item["role"], item["parts"], item.get("name"), item.get("finish_reason")
     if not isinstance(role, str) or role not in _ROLES or not isinstance(parts, list) or not parts:
+        return None
+    if not item.keys() <= _OF_MESSAGE:  # LiteLLM: tool calls beside the parts
         return None
     texts = []
     for part in parts:

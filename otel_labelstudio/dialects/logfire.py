@@ -27,7 +27,7 @@ from otel_labelstudio.dialects.shared.operations import is_no_inference, operati
 from otel_labelstudio.providers.parts import parts_from
 from otel_labelstudio.providers.request import Request, request_from
 from otel_labelstudio.providers.response import Response, response_from
-from otel_labelstudio.spans.attributes import decoded
+from otel_labelstudio.spans.attributes import decoded, integer
 from otel_labelstudio.spans.model import LogRecord, Span
 
 NAME = "logfire"
@@ -42,6 +42,7 @@ _REQUEST = "request_data"
 _RESPONSE = "response_data"
 # The same for the Responses API; pydantic-ai 0.8, InstrumentationSettings(event_mode="attributes")
 _EVENTS = "events"
+_STREAMED = "combined_chunk_content"
 _EVENT_NAME = "event.name"
 # logfire 5.4, instrument_openai_agents with a chat model: the request there has the answer among its messages
 _AGENTS_INPUT, _AGENTS_OUTPUT = "input", "output"
@@ -73,7 +74,10 @@ def _exchange(span: Span) -> tuple[Request, Response]:
             attributes[_AGENTS_OUTPUT]
         )
     if _EVENTS not in attributes:
-        return request, response_from(_response(object_of(attributes.get(_RESPONSE))))
+        answer = object_of(attributes.get(_RESPONSE))
+        # Of several choices streamed at once, all pieces are strung together, word by word
+        is_mixed = _STREAMED in answer and (integer(request.parameters.get("choice.count")) or 1) > 1
+        return request, Response() if is_mixed else response_from(_response(answer))
     held = decoded(attributes[_EVENTS])
     inputs, outputs = _dialogue(held.value)
     return replace(request, inputs=(inputs,), is_cut=held.is_cut), Response(outputs, is_cut=held.is_cut)
@@ -81,7 +85,7 @@ def _exchange(span: Span) -> tuple[Request, Response]:
 
 def _response(held: Mapping[str, Any]) -> Mapping[str, Any]:
     """A response as a provider writes it, where Logfire kept only the text of a stream or of a completion."""
-    for name in ("combined_chunk_content", "text"):
+    for name in (_STREAMED, "text"):
         if isinstance(held.get(name), str):
             return {**held, "message": {"role": "assistant", "content": held[name]}}
     return held

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from otel_labelstudio.calls import Message, Part, ReasoningPart, ToolCallPart
-from otel_labelstudio.dialects.dialect import Content, Findings, Skip, SkipReason
+from otel_labelstudio.dialects.dialect import Findings, Skip, SkipReason
 from otel_labelstudio.dialects.shared.exchange import findings_of_exchange
 from otel_labelstudio.dialects.shared.operations import CHAT
 from otel_labelstudio.providers.request import Request, request_from
@@ -34,6 +34,7 @@ _INFERENCE, _STEPS = "model_inference", ("model_step", "llm_step")
 _INPUT, _OUTPUT, _RAW, _MODEL = "input", "output", "body", "modelMetadata"
 # @mastra/otel-exporter 1.4
 _STEP_INPUT, _STEP_OUTPUT = "mastra.model_step.input", "mastra.model_step.output"
+_STEP_RAW = "mastra.metadata.body"
 
 # What stands in place of a value below the depth
 _CUT_OFF = "[MaxDepth]"
@@ -79,10 +80,10 @@ def lends(span: Span) -> bool:
 
 def lend(span: Span) -> Findings:
     """The messages that a step has of the inference inside it."""
-    request = request_from(span.attributes[_STEP_INPUT])
-    answers = response_from(span.attributes.get(_STEP_OUTPUT)).outputs
-    incomplete = tuple(_shortened(request))
-    return Findings(NAME, CHAT, Content(request.messages, answers, request.system_instructions, incomplete=incomplete))
+    attributes = span.attributes
+    request = request_from(attributes[_STEP_INPUT])
+    response = _combined(response_from(attributes.get(_STEP_OUTPUT)), response_from(attributes.get(_STEP_RAW)))
+    return findings_of_exchange(NAME, request, response, incomplete=_shortened(request))
 
 
 def _request(value: Any) -> Request:
@@ -99,13 +100,17 @@ def _without_cut_off(message: Message) -> Message:
 
 
 def _response(attributes: Mapping[str, Any]) -> Response:
-    """The answer as Mastra has it, which is not cut off; of the raw one, what it says besides."""
-    own, raw = response_from(attributes.get(_OUTPUT)), response_from(attributes.get(_RAW))
+    response = _combined(response_from(attributes.get(_OUTPUT)), response_from(attributes.get(_RAW)))
+    return replace(response, id=response.id or text(attributes.get("id")))
+
+
+def _combined(own: Response, raw: Response) -> Response:
+    """Mastra's own answer, which is not cut off, with the reasoning that only the provider's has."""
     thoughts = tuple(p for m in raw.outputs[:1] for p in m.parts if isinstance(p, ReasoningPart))
     outputs = own.outputs or raw.outputs
     if len(outputs) == 1 and not any(isinstance(part, ReasoningPart) for part in outputs[0].parts):
         outputs = (replace(outputs[0], parts=(*thoughts, *outputs[0].parts)),)
-    return replace(raw, outputs=outputs, id=raw.id or text(attributes.get("id")))
+    return replace(raw, outputs=outputs)
 
 
 def _provider(model: Mapping[str, Any]) -> str | None:

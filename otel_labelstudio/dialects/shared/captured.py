@@ -38,6 +38,12 @@ def has_input(content: Content) -> bool:
     return any(map(says_something, parts_of(content.input_messages)))
 
 
+def is_input_whole(content: Content) -> bool:
+    """Whether there is an input of which no message has lost its content."""
+    messages = content.input_messages
+    return bool(messages) and all(any(map(says_something, message.parts)) for message in messages)
+
+
 def has_text(messages: Iterable[Message]) -> bool:
     return any(isinstance(part, TextPart) for part in parts_of(messages))
 

@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from otel_labelstudio.calls import JSONObject, Message, Part, TextPart, ToolCallResponsePart
-from otel_labelstudio.providers.messages import is_message, joined, message_from, role_of
+from otel_labelstudio.providers.messages import joined, message_from, role_of
 from otel_labelstudio.providers.parts import blocks_or_text
+from otel_labelstudio.providers.shapes import is_message
 from otel_labelstudio.providers.tools import tool_definitions_from
 from otel_labelstudio.spans.attributes import bounded, decoded, first, integer
 from otel_labelstudio.spans.model import LogRecord, Span

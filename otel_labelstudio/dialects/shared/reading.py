@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from otel_labelstudio.calls import LLMCall, Message, Part, ReasoningPart, TextPart, ToolCallResponsePart
+from otel_labelstudio.calls import LLMCall, Message, Part, TextPart
 from otel_labelstudio.dialects.dialect import Content, Findings, Skip, SkipReason
-from otel_labelstudio.dialects.shared.captured import has_answer, is_captured, is_empty, parts_of
+from otel_labelstudio.dialects.shared.captured import has_answer, is_captured, is_empty
+from otel_labelstudio.dialects.shared.damages import damages, is_no_answer
 from otel_labelstudio.dialects.shared.merging import combined
 from otel_labelstudio.dialects.shared.operations import is_inference, names_a_model
 from otel_labelstudio.dialects.shared.span_facts import FactKeys, facts_of
@@ -16,16 +17,6 @@ from otel_labelstudio.dialects.shared.span_outcome import error_type_of, finish_
 from otel_labelstudio.earlier_turns import marked
 from otel_labelstudio.spans.attributes import bounded
 from otel_labelstudio.spans.model import Span
-
-# Lengths that people set as a limit; a text of just such a length that no text of its span exceeds was probably cut
-_LIKELY_LIMITS = frozenset(
-    (
-        *(2**power for power in range(6, 18)),
-        *(100, 200, 250, 500, 1_000, 2_000, 2_500, 4_000, 5_000, 8_000),
-        *(10_000, 12_000, 16_000, 20_000, 25_000, 32_000, 50_000, 64_000, 100_000),
-    )
-)
-
 
 # The facts of which the conventions' attributes know better than a raw request or response
 _ON_SPAN = {
@@ -45,25 +36,29 @@ def calls_or_skip(span: Span, findings: Findings, keys: FactKeys, hint: str) -> 
     if not is_inference(findings.operation) and not names_a_model(span):
         return Skip(SkipReason.NOT_INFERENCE)
     if not is_captured(content) or not has_answer(content):
-        return _skip(span, content, findings, hint)
-    call = LLMCall(
+        return _skip(span, content, findings, hint, keys)
+    return _by_prompt(marked(_call(span, content, findings, keys)))
+
+
+def _call(span: Span, content: Content, findings: Findings, keys: FactKeys) -> LLMCall:
+    return LLMCall(
         dialect=findings.dialect,
         operation=findings.operation,
         input_messages=content.input_messages,
         output_messages=_with_finish_reasons(content.output_messages, finish_reasons_of(span.attributes)),
         system_instructions=content.system_instructions,
         tool_definitions=content.tool_definitions,
-        incomplete=tuple(dict.fromkeys((*content.incomplete, *_damages(span, content)))),
+        incomplete=tuple(dict.fromkeys((*content.incomplete, *damages(span, content)))),
         **_facts(span, findings.facts, keys),
     )
-    return _by_prompt(marked(call))
 
 
-def _skip(span: Span, content: Content, findings: Findings, hint: str) -> Skip:
+def _skip(span: Span, content: Content, findings: Findings, hint: str, keys: FactKeys) -> Skip:
     if not is_inference(findings.operation) and not is_captured(content):
         return Skip(SkipReason.NOT_INFERENCE)
     if error_type_of(span) is not None:
-        return Skip(SkipReason.FAILED)
+        is_told = is_captured(content)
+        return Skip(SkipReason.FAILED, failed=_call(span, content, findings, keys) if is_told else None)
     if findings.is_answer_hidden or not is_captured(content):
         return Skip(SkipReason.CONTENT_NOT_CAPTURED, hint)
     return Skip(SkipReason.ANSWER_UNREADABLE)
@@ -88,14 +83,27 @@ def _tidied(content: Content) -> Content:
     """Without what redaction left, without a second mention of the system prompt, and with the roles there must be."""
     system = _filled(content.system_instructions)
     inputs = [cleaned for message in content.input_messages if (cleaned := _cleaned(message, message.role)).parts]
-    outputs = [_cleaned(message, "assistant") for message in content.output_messages]
+    outputs = tuple(_answer(message) for message in content.output_messages)
     return Content(
         _without_repeated_system(tuple(inputs), system),
-        tuple(outputs),
+        _without_leftovers(outputs),
         system,
         content.tool_definitions,
         content.incomplete,
     )
+
+
+def _answer(message: Message) -> Message:
+    message = _cleaned(message, "assistant")
+    if len(message.parts) == 1 and isinstance(message.parts[0], TextPart) and is_no_answer(message.parts[0].content):
+        return replace(message, parts=())
+    return message
+
+
+def _without_leftovers(answers: tuple[Message, ...]) -> tuple[Message, ...]:
+    """Without what is left of a stream beside its answer: a choice that neither says anything nor ended."""
+    kept = tuple([message for message in answers if message.parts or message.finish_reason])
+    return kept if any(message.parts for message in kept) else answers
 
 
 def _cleaned(message: Message, role: str) -> Message:
@@ -156,33 +164,3 @@ def _by_prompt(call: LLMCall) -> tuple[LLMCall, ...]:
         )
         for index, prompt in enumerate(prompts)
     )
-
-
-def _damages(span: Span, content: Content) -> Iterable[str]:
-    error = error_type_of(span)
-    if error:
-        yield f"the call broke off after part of its answer ({error})"
-    if not content.input_messages and not content.system_instructions:
-        yield "the input is missing"
-    if span.dropped_attributes_count > 0:
-        yield f"{span.dropped_attributes_count} attributes of the span were dropped at its limit on attributes"
-    limit = _probable_limit(span, content)
-    if limit:
-        yield f"texts of {limit} characters were probably cut at a limit on the length of attributes"
-
-
-def _probable_limit(span: Span, content: Content) -> int | None:
-    """The length of the content's longest texts, where it looks like a limit and the span has no longer text."""
-    longest = max([len(text) for text in _texts(content)], default=0)
-    if longest not in _LIKELY_LIMITS:
-        return None
-    values = [*span.attributes.values(), *(value for event in span.events for value in event.attributes.values())]
-    return None if any(isinstance(value, str) and len(value) > longest for value in values) else longest
-
-
-def _texts(content: Content) -> Iterable[str]:
-    for part in (*content.system_instructions, *parts_of((*content.input_messages, *content.output_messages))):
-        if isinstance(part, (TextPart, ReasoningPart)):
-            yield part.content
-        elif isinstance(part, ToolCallResponsePart) and isinstance(part.response, str):
-            yield part.response

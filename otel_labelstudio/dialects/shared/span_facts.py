@@ -128,6 +128,8 @@ def _parameters(attributes: Mapping[str, Any], others: Mapping[str, Any]) -> JSO
 def _parameter(name: str, value: Any) -> Any:
     found = number(value)
     if isinstance(value, str):
+        if name == "stream" and value in ("True", "False"):  # LiteLLM: Python's text
+            return value == "True"
         return found if name in _NUMBERS and found is not None else value
     return bounded(value) if found is None else found
 
