@@ -120,7 +120,7 @@ class HeldTelemetry:
 def may_lack_log_records(reading: tuple[LLMCall, ...] | Skip) -> bool:
     """Whether what the span itself lacks may stand in log records."""
     if isinstance(reading, Skip):
-        return reading.reason is SkipReason.CONTENT_NOT_CAPTURED
+        return reading.reason in (SkipReason.CONTENT_NOT_CAPTURED, SkipReason.ANSWER_UNREADABLE)
     return any(call.incomplete for call in reading)
 
 

@@ -26,6 +26,7 @@ from otel_labelstudio.dialects.shared.spanless import (
     is_content_event,
     is_id,
     span_for,
+    tells_of_a_call,
     tells_of_a_whole_call,
 )
 from otel_labelstudio.folding import completed
@@ -51,7 +52,7 @@ class Joined:
         if self.is_span_missing:
             return self._read_without_span()
         own = read(self.span, self.log_records, self.relatives)
-        if not self.log_records or isinstance(own, Skip):
+        if isinstance(own, Skip) or not any(map(tells_of_a_call, self.log_records)):
             return own
         # The records may have facts of the call that the span has not
         told = read(span_for(self.log_records), self.log_records)
@@ -105,6 +106,8 @@ def join(
 
 def calls_without_span(log_records: Sequence[LogRecord]) -> Iterator[Joined]:
     """What the (one or more) records of one missing span tell of by themselves."""
+    if not any(map(tells_of_a_call, log_records)):
+        return
     whole = [record for record in log_records if tells_of_a_whole_call(record)]
     for index, records in enumerate([[record] for record in whole] or [log_records]):
         yield Joined(span_for(records), tuple(records), is_span_missing=True, prompt_index=index)

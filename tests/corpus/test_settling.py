@@ -37,9 +37,11 @@ def as_text(calls: list[LLMCall]) -> list[str]:
     return sorted(json.dumps(call.to_dict(), sort_keys=True) for call in calls)
 
 
+@pytest.mark.parametrize("recorded", ["corpus", "gateways"])
 @pytest.mark.parametrize("seed", [None, 1])
-def test_settling_is_reading(corpus: Path, seed: int | None) -> None:
+def test_settling_is_reading(recorded: str, seed: int | None, request: pytest.FixtureRequest) -> None:
     """Whatever the order of the requests, the outbox delivers the calls that `read_calls` finds, each once."""
+    corpus: Path = request.getfixturevalue(recorded)
     order = random.Random(seed)
     different = []
     for folder in scenarios(corpus):

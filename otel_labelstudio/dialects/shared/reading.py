@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -89,8 +89,15 @@ def _tidied(content: Content) -> Content:
         _without_leftovers(outputs),
         system,
         content.tool_definitions,
-        content.incomplete,
+        (*content.incomplete, *_emptied(content.input_messages)),
     )
+
+
+def _emptied(messages: Iterable[Message]) -> Iterator[str]:
+    """Messages of which only the role is left; an empty answer is often one of tool calls that was written so."""
+    is_any_left = any(message.parts for message in messages)
+    if is_any_left and any(not message.parts and message.role != "assistant" for message in messages):
+        yield "messages of the input are without their content"
 
 
 def _answer(message: Message) -> Message:

@@ -31,6 +31,11 @@ def is_content_event(record: LogRecord) -> bool:
     return name in _CONTENT_EVENTS or is_message_event(name) or is_moved_content(record) or is_logged_content(record)
 
 
+def tells_of_a_call(record: LogRecord) -> bool:
+    """Whether the record says that it is of a call; content that was moved away from a span is of any span."""
+    return not is_moved_content(record) and not is_logged_content(record)
+
+
 def tells_of_a_whole_call(record: LogRecord) -> bool:
     """Whether the record holds a call by itself; a message's event holds but a part of a dialogue."""
     return event_name(record) == _WHOLE_CALL
