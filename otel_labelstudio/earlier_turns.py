@@ -1,8 +1,8 @@
 """Calls that have only the new turns of a conversation, the earlier ones being those of another call.
 
 A request names the answer that it goes on from (``previous_response_id``), a span the one that it adds to, and some
-write what is new since the last call of the conversation. The earlier turns come in front where that call is at hand;
-where it is not, the call says that it is incomplete.
+write what is new since the last call of the conversation. The earlier turns come in front where that call is at hand,
+as the same instrumentation has read it; where it is not, the call says that it is incomplete.
 """
 
 from __future__ import annotations
@@ -98,14 +98,14 @@ def _key(call: LLMCall, continuation: Continuation) -> tuple[str, ...]:
     if continuation.span_id:
         return "span", call.trace_id, continuation.span_id
     if continuation.response_id:
-        return "response", continuation.response_id
+        return "response", continuation.response_id, call.scope
     return "conversation", call.conversation_id or "", call.scope
 
 
 def _keys(call: LLMCall) -> Iterator[tuple[str, ...]]:
     yield "span", call.trace_id, call.span_id
     if call.response_id:
-        yield "response", call.response_id
+        yield "response", call.response_id, call.scope
     if call.conversation_id:
         yield "conversation", call.conversation_id, call.scope
 

@@ -115,7 +115,8 @@ def _with_earlier_turns(database: Database, settling: dict[str, Settling]) -> di
             mark = span_fingerprint(call.trace_id, continuation.span_id)
         with database.reading() as db:
             rows = [row for call_id in _nearest(db, mark, call.start_time_unix_nano) for row in _bodies(db, call_id)]
-        return call_of(*rows[0]) if rows else None
+        readings = (reading for row in rows if (reading := call_of(*row)).scope == call.scope)
+        return max(readings, key=lambda reading: reading.start_time_unix_nano, default=None)
 
     whole = {CallKey.of(call): call for call in with_turns_of_each_other((r.call for r in settling.values()), find)}
     return {
