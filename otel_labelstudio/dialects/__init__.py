@@ -62,6 +62,7 @@ from otel_labelstudio.dialects.relatives import lent
 from otel_labelstudio.dialects.shared.capture_hints import CaptureHints
 from otel_labelstudio.dialects.shared.captured import has_answer, is_input_whole
 from otel_labelstudio.dialects.shared.merging import merged
+from otel_labelstudio.dialects.shared.namespaces import Namespaces
 from otel_labelstudio.dialects.shared.reading import calls_or_skip
 from otel_labelstudio.dialects.shared.span_facts import FactKeys
 from otel_labelstudio.spans.model import LogRecord, Span
@@ -75,13 +76,15 @@ _VENDORS: tuple[Dialect, ...] = (
     *(vercel_ai, openinference, langsmith, langfuse, mlflow, laminar, haystack, genkit, braintrust, langwatch, mastra),
     *(voltagent, claude_code, livekit, litellm, spring_ai),
 )
-_RAW: tuple[Dialect, ...] = (langsmith, laminar)
+_RAW: frozenset[Dialect] = frozenset((langsmith, laminar))
 _CONVENTIONS: tuple[Dialect, ...] = (genai, genai_events, genai_prompt_events)
+_FINAL: frozenset[Dialect] = frozenset((*_VENDORS, genai))
 DIALECTS: tuple[Dialect, ...] = (*_VENDORS, google_adk, openllmetry, *_CONVENTIONS, gateways, logfire, adot)
 
 NAME_PREFIXES = tuple(dict.fromkeys(prefix for dialect in DIALECTS for prefix in dialect.PREFIXES))
 # The conventions' own words go before a vendor's
 _KEYS = FactKeys(dialect.KEYS for dialect in (*_CONVENTIONS, *DIALECTS))
+_NAMESPACES = Namespaces(DIALECTS)
 _HINTS = CaptureHints({dialect.NAME: dialect.HINTS for dialect in DIALECTS})
 
 
@@ -92,22 +95,20 @@ def read(
 
     ``relatives`` are other spans that have content of the call, see `relatives`.
     """
-    if not _may_tell_of_a_model(span):
-        return Skip(SkipReason.NOT_GENAI)
     found = _findings(span, log_records)
     if isinstance(found, Skip):
         return found
-    return calls_or_skip(span, merged([*found, *lent(relatives)]), _KEYS, _HINTS.of(span, found[0].dialect))
+    return calls_or_skip(span, merged([*found, *lent(relatives)]), _KEYS, lambda: _HINTS.of(span, found[0].dialect))
 
 
 def _findings(span: Span, log_records: Sequence[LogRecord]) -> list[Findings] | Skip:
     """What the dialects find. That a span is no inference is final where the first of them says so.
 
-    A vendor's dialect that has a call's input and answer has the last word, and one that keeps raw requests under the
-    conventions' names has it with the input alone: others would take its raw JSON for text.
+    Where one of `_FINAL` has a call's input and answer, the others are not asked. One that keeps raw requests under the
+    conventions' names has the last word with the input alone: others would take its raw JSON for text.
     """
     found: list[Findings] = []
-    for dialect in DIALECTS:
+    for dialect in _NAMESPACES.dialects_of(span):
         if not dialect.recognises(span):
             continue
         findings = dialect.read(span, log_records)
@@ -116,15 +117,7 @@ def _findings(span: Span, log_records: Sequence[LogRecord]) -> list[Findings] | 
                 return findings
             continue
         found.append(findings)
-        is_told = has_answer(findings.content) or dialect in _RAW
-        if dialect in _VENDORS and is_input_whole(findings.content) and is_told:
+        is_final = dialect in _RAW or (dialect in _FINAL and has_answer(findings.content))
+        if is_final and is_input_whole(findings.content):
             break
     return found or Skip(SkipReason.NOT_GENAI)
-
-
-def _may_tell_of_a_model(span: Span) -> bool:
-    """Whether any dialect could recognise the span: most traffic is not of models, and this is all it costs."""
-    for key in span.attributes:  # any() would take twice as long
-        if key.startswith(NAME_PREFIXES):
-            return True
-    return any(event.name.startswith(NAME_PREFIXES) for event in span.events)

@@ -46,6 +46,9 @@ class Content:
     incomplete: tuple[str, ...] = ()
 
 
+NO_CONTENT = Content()
+
+
 @dataclass(frozen=True, slots=True)
 class Findings:
     """What one dialect found of a call. What it did not find may be there in another one.
@@ -56,7 +59,7 @@ class Findings:
 
     dialect: str
     operation: str
-    content: Content = field(default_factory=Content)
+    content: Content = NO_CONTENT
     facts: Mapping[str, Any] = field(default_factory=dict)
     is_answer_hidden: bool = False
 

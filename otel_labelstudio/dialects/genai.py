@@ -93,13 +93,13 @@ def read(span: Span, log_records: Sequence[LogRecord] = ()) -> Findings | Skip:
     if not held and not any(mark in span.attributes for mark in _CALL_MARKS):
         # Such as a span that only says which framework it belongs to
         return Skip(SkipReason.NOT_INFERENCE)
-    inputs, outputs, system, tools = [held.get(key, _ABSENT).value for key in _CONTENT]
-    if _INPUT not in held and (delta := span.attributes.get(_DELTA)) is not None:
+    facts = {}
+    if _INPUT not in held and _DELTA in span.attributes:
         facts = continuation_facts(Continuation(is_of_conversation=True, has_answer=True))
-        held = {**held, _INPUT: decoded(delta)}
-        inputs = held[_INPUT].value
-    else:
-        facts = {}
+        held[_INPUT] = decoded(span.attributes[_DELTA])
+    if not held and not span.events and not log_records:
+        return Findings(NAME, operation)
+    inputs, outputs, system, tools = [held.get(key, _ABSENT).value for key in _CONTENT]
     # OpenLLMetry's LangChain instrumentation: the answer as an attribute, the prompt as events
     messages = _messages(inputs) if _INPUT in held else dialogue_of(events_of(span, log_records))[0]
     content = Content(

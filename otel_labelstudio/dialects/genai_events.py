@@ -60,6 +60,8 @@ def read(span: Span, log_records: Sequence[LogRecord] = ()) -> Findings | Skip:
     operation = operation_of(span)
     if is_no_inference(operation):
         return Skip(SkipReason.NOT_INFERENCE)
+    if not span.events and not log_records:
+        return Findings(NAME, operation)
     inputs, outputs = dialogue_of(events_of(span, log_records))
     if error_type_of(span) is None:
         inputs, outputs = with_last_as_answer(inputs, outputs)

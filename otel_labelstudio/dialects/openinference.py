@@ -161,6 +161,8 @@ def _has_reasoning(messages: Sequence[Message]) -> bool:
 
 def _first_number(span: Span, prefix: str) -> int:
     """The number of the first message; those before it were dropped. The Responses API's begin at 1 or at 0."""
+    if f"{prefix}0.message.role" in span.attributes:
+        return 0
     keys = (key[len(prefix) :].split(".", 1)[0] for key in span.attributes if key.startswith(prefix))
     return min((int(number) for number in keys if number.isdecimal()), default=0)
 

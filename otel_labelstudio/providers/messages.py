@@ -88,15 +88,13 @@ def message_from(value: Any, default_role: str = "user") -> Message | None:
     if not isinstance(value, dict):
         parts = parts_from(value)
         return Message(default_role, parts) if parts else None
-    match kind_of(value):
-        case Kind.CHOICE:
-            return _of_choice(value)
-        case Kind.CONSTRUCTOR:
-            return _of_constructor(value, value.get("kwargs"), default_role)
-        case Kind.PIECE | Kind.TYPED:
-            return _of_piece(value, default_role)
-    if isinstance(value.get("data"), dict):
-        return _of_constructor(value, value["data"], default_role)
+    kind = kind_of(value)
+    if kind is Kind.CHOICE:
+        return _of_choice(value)
+    if kind is Kind.PIECE or kind is Kind.TYPED:
+        return _of_piece(value, default_role)
+    if kind is Kind.CONSTRUCTOR or isinstance(value.get("data"), dict):
+        return _of_constructor(value, value.get("kwargs") or value.get("data"), default_role)
     message = _of_object(value, default_role)
     if message is None and value and "role" not in value:
         message = Message(default_role, parts_from(value))  # a part of Gemini or Bedrock, without its message
@@ -183,14 +181,14 @@ def _of_constructor(value: JSONObject, inner: Any, default_role: str) -> Message
 
 def _of_object(value: JSONObject, default_role: str) -> Message | None:
     kind = value.get("type")
-    named = first(value, "role") or (kind if kind not in (None, "message", "chat", "constructor") else None)
+    named = value.get("role") or (kind if kind not in (None, "message", "chat", "constructor") else None)
     role = role_of(named, default_role)
     is_plain = role != "tool" and _BESIDE_CONTENT.isdisjoint(value)
     parts = without_repeated_calls(parts_from(first(value, *_CONTENT)) if is_plain else _parts(value, role))
     if role == "user" and parts and all(isinstance(part, ToolCallResponsePart) for part in parts):
         role = "tool"  # Anthropic, Gemini and Bedrock send a tool's response as the user's message
     name = value.get("name")
-    reason = first(value, "finish_reason", "finishReason", "stop_reason") or _reported_reason(value)
+    reason = None if _REASONS.isdisjoint(value) else _reason(value)
     if not parts and "content" not in value and "parts" not in value:
         return None
     return Message(
@@ -198,9 +196,14 @@ def _of_object(value: JSONObject, default_role: str) -> Message | None:
     )
 
 
-def _reported_reason(value: JSONObject) -> Any:
+_REASONS = frozenset(("finish_reason", "finishReason", "stop_reason", "response_metadata"))
+
+
+def _reason(value: JSONObject) -> Any:
     reported = value.get("response_metadata")  # LangChain
-    return first(reported, "finish_reason", "stop_reason", "stopReason") if isinstance(reported, dict) else None
+    reported = reported if isinstance(reported, dict) else {}
+    own = first(value, "finish_reason", "finishReason", "stop_reason")
+    return own or first(reported, "finish_reason", "stop_reason", "stopReason")
 
 
 _CONTENT = ("content", "parts", "text")

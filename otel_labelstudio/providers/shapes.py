@@ -57,7 +57,9 @@ def is_told(value: Any) -> bool:
 
 def is_item(value: Any) -> bool:
     """Whether it is one of several objects that are a turn together."""
-    return kind_of(value) in _OF_TURNS or (_type(value) == "message" and "content" in value)
+    if not isinstance(value, dict) or "type" not in value:
+        return False
+    return kind_of(value) in _OF_TURNS or (value["type"] == "message" and "content" in value)
 
 
 def is_envelope(value: Any) -> bool:
@@ -81,6 +83,11 @@ def _type(value: JSONObject) -> str | None:
     return kind if isinstance(kind, str) else None
 
 
+def _is_plain_turn(value: JSONObject) -> bool:
+    is_plain = "role" in value and _OF_OTHERS.isdisjoint(value)
+    return is_plain and not isinstance(value.get("content"), dict) and value.get("type") != "constructor"
+
+
 def _is_constructor(value: JSONObject) -> bool:
     return "lc" in value or value.get("type") == "constructor"
 
@@ -90,10 +97,12 @@ def _is_call_output(value: JSONObject) -> bool:
 
 
 def _is_answer(value: JSONObject) -> bool:
-    return any(name in value and isinstance(value[name], list) for name in _LISTS)
+    return not _LISTS.isdisjoint(value) and any(isinstance(value.get(name), list) for name in _LISTS)
 
 
 def _is_flat_answer(value: JSONObject) -> bool:
+    if FLAT_ANSWERS.keys().isdisjoint(value):
+        return False
     return any(text in value and not beside.isdisjoint(value) for text, beside in FLAT_ANSWERS.items())
 
 
@@ -106,8 +115,9 @@ def _is_candidate(value: JSONObject) -> bool:
 
 
 def _is_completion(value: JSONObject) -> bool:
-    is_ended = "generation_info" in value or _has_reason(value)
-    return isinstance(value.get("text"), str) and "role" not in value and is_ended
+    if "text" not in value or "role" in value or not isinstance(value["text"], str):
+        return False
+    return "generation_info" in value or _has_reason(value)
 
 
 def _is_cut_choice(value: JSONObject) -> bool:
@@ -132,7 +142,9 @@ FLAT_ANSWERS = {
     "text": frozenset(("toolCalls", "sources", "warnings")),
 }
 _REASONS = frozenset(("finish_reason", "finishReason", "stop_reason", "stopReason"))
-_LISTS = ("choices", "candidates", "replies", "generations", "output")
+_LISTS = frozenset(("choices", "candidates", "replies", "generations", "output"))
+# A turn with none of these is of no other form; nearly all turns are such
+_OF_OTHERS = frozenset(("lc", "call_id", "message", "delta", *_LISTS, *FLAT_ANSWERS))
 _OF_TURN = frozenset(("role", "message", "delta", "kwargs", "generation_info", "tool_calls"))
 _LANGCHAIN_TYPES = frozenset(("human", "ai", "system", "tool", "chat", "function", "AIMessageChunk", "remove"))
 _ROLES = frozenset(("assistant", "model", "ai", "user", "system", "tool"))
@@ -145,6 +157,7 @@ _PIECES = frozenset(
 )
 
 SHAPES: tuple[Shape, ...] = (
+    Shape(_is_plain_turn, Kind.MESSAGE, "OpenAI, Anthropic, Gemini, Bedrock, Genkit, the GenAI conventions"),
     Shape(_is_constructor, Kind.CONSTRUCTOR, "LangChain's dumpd, LangSmith"),
     Shape(_is_call_output, Kind.PIECE, "OpenAI Responses: calls, and what they gave"),
     Shape(_is_answer, Kind.ANSWER, "OpenAI, Responses, Gemini, Haystack, LangChain"),
@@ -153,7 +166,7 @@ SHAPES: tuple[Shape, ...] = (
     Shape(_is_candidate, Kind.CHOICE, "Gemini"),
     Shape(_is_completion, Kind.CHOICE, "OpenAI's legacy completions, LangChain's LLM"),
     Shape(_is_cut_choice, Kind.CHOICE, "any of these that a limit has cut"),
-    Shape(_is_turn, Kind.MESSAGE, "OpenAI, Anthropic, Bedrock, Gemini, Genkit, the GenAI conventions"),
+    Shape(_is_turn, Kind.MESSAGE, "the same with more in it, LangChain's generations that were cut"),
     Shape(_is_langchain_message, Kind.MESSAGE, "LangChain's messages_to_dict, model_dump"),
     Shape(_has_reason, Kind.MESSAGE, "an answer of Anthropic without its role"),
     Shape(lambda value: _type(value) in _PIECES, Kind.PIECE, "Responses' items, blocks of OpenAI, Anthropic, Vercel"),
@@ -166,6 +179,7 @@ SHAPES: tuple[Shape, ...] = (
     Shape(lambda value: _type(value) is not None, Kind.TYPED, "blocks of any other type"),
 )
 
-_OF_MESSAGES = frozenset((Kind.CONSTRUCTOR, Kind.CHOICE, Kind.MESSAGE, Kind.BARE_MESSAGE))
-_OF_PROVIDERS = frozenset((Kind.CONSTRUCTOR, Kind.CHOICE, Kind.MESSAGE, Kind.PIECE))
-_OF_TURNS = frozenset((Kind.PIECE, Kind.TYPED))
+# Tuples, since an enumeration's members are slow to hash
+_OF_MESSAGES = (Kind.MESSAGE, Kind.CHOICE, Kind.CONSTRUCTOR, Kind.BARE_MESSAGE)
+_OF_PROVIDERS = (Kind.MESSAGE, Kind.CHOICE, Kind.CONSTRUCTOR, Kind.PIECE)
+_OF_TURNS = (Kind.PIECE, Kind.TYPED)

@@ -71,14 +71,15 @@ def _probable_limit(span: Span, content: Content) -> int | None:
 
     A round length alone is none: the texts break off in the middle of a sentence, or several values are just as long.
     """
-    texts = list(_texts(content))
-    longest = max(map(len, texts), default=0)
+    longest = max([len(text) for text in _texts(content)], default=0)
     if longest not in _LIKELY_LIMITS:
         return None
     lengths = [len(value) for value in _values(span) if isinstance(value, str)]
     if any(length > longest for length in lengths):
         return None
-    breaks_off = longest >= _SHORTEST_LIMIT and any(text[-1].isalnum() for text in texts if len(text) == longest)
+    breaks_off = longest >= _SHORTEST_LIMIT and any(
+        text[-1].isalnum() for text in _texts(content) if len(text) == longest
+    )
     return longest if breaks_off or lengths.count(longest) > 1 else None
 
 

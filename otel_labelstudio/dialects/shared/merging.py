@@ -13,15 +13,17 @@ from dataclasses import replace
 from typing import Any
 
 from otel_labelstudio.calls import GenericPart, Message, ReasoningPart, ToolCallPart, Usage
-from otel_labelstudio.dialects.dialect import Content, Findings
+from otel_labelstudio.dialects.dialect import NO_CONTENT, Content, Findings
 from otel_labelstudio.dialects.shared.captured import has_answer, has_input, is_captured, parts_of, says_something
 
 
 def merged(found: Sequence[Findings]) -> Findings:
     """The findings of the dialect that tells most of the call, completed with what the others know."""
-    telling = [findings for findings in found if is_captured(findings.content)]
+    if len(found) == 1:
+        return found[0]
+    telling = [f for f in found if f.content is not NO_CONTENT and is_captured(f.content)]
     best = max(telling, key=_completeness) if len(telling) > 1 else telling[0] if telling else found[0]
-    others = [findings for findings in found if findings is not best]
+    others = [f for f in found if f is not best and (f.facts or f.content is not NO_CONTENT or f.is_answer_hidden)]
     if not others:
         return best
     return replace(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -26,7 +26,9 @@ _ON_SPAN = {
 }
 
 
-def calls_or_skip(span: Span, findings: Findings, keys: FactKeys, hint: str) -> tuple[LLMCall, ...] | Skip:
+def calls_or_skip(
+    span: Span, findings: Findings, keys: FactKeys, hint: Callable[[], str]
+) -> tuple[LLMCall, ...] | Skip:
     """The call that the findings tell of, or why there is none.
 
     ``hint`` says how to have the content captured where it is not. A legacy completion of several prompts gives one
@@ -53,14 +55,14 @@ def _call(span: Span, content: Content, findings: Findings, keys: FactKeys) -> L
     )
 
 
-def _skip(span: Span, content: Content, findings: Findings, hint: str, keys: FactKeys) -> Skip:
+def _skip(span: Span, content: Content, findings: Findings, hint: Callable[[], str], keys: FactKeys) -> Skip:
     if not is_inference(findings.operation) and not is_captured(content):
         return Skip(SkipReason.NOT_INFERENCE)
     if error_type_of(span) is not None:
         is_told = is_captured(content)
         return Skip(SkipReason.FAILED, failed=_call(span, content, findings, keys) if is_told else None)
     if findings.is_answer_hidden or not is_captured(content):
-        return Skip(SkipReason.CONTENT_NOT_CAPTURED, hint)
+        return Skip(SkipReason.CONTENT_NOT_CAPTURED, hint())
     return Skip(SkipReason.ANSWER_UNREADABLE)
 
 
@@ -74,7 +76,8 @@ def _facts(span: Span, found: Mapping[str, Any], keys: FactKeys) -> dict[str, An
             fields[name] = value
     if "metadata" in found:
         fields["metadata"] = {**attached, **found["metadata"]}
-    fields["usage"] = combined((found.get("usage"), usage_of(attributes)))
+    usage = usage_of(attributes)
+    fields["usage"] = combined((found["usage"], usage)) if found.get("usage") else usage
     # What a dialect took from attributes as it stood may hold a double that JSON cannot write
     return fields | {name: bounded(fields[name]) for name in ("metadata", "request_parameters")}
 
@@ -83,20 +86,20 @@ def _tidied(content: Content) -> Content:
     """Without what redaction left, without a second mention of the system prompt, and with the roles there must be."""
     system = _filled(content.system_instructions)
     inputs = [cleaned for message in content.input_messages if (cleaned := _cleaned(message, message.role)).parts]
-    outputs = tuple(_answer(message) for message in content.output_messages)
+    outputs = tuple([_answer(message) for message in content.output_messages])
+    emptied = _emptied(content.input_messages) if 0 < len(inputs) < len(content.input_messages) else ()
     return Content(
         _without_repeated_system(tuple(inputs), system),
         _without_leftovers(outputs),
         system,
         content.tool_definitions,
-        (*content.incomplete, *_emptied(content.input_messages)),
+        (*content.incomplete, *emptied),
     )
 
 
 def _emptied(messages: Iterable[Message]) -> Iterator[str]:
     """Messages of which only the role is left; an empty answer is often one of tool calls that was written so."""
-    is_any_left = any(message.parts for message in messages)
-    if is_any_left and any(not message.parts and message.role != "assistant" for message in messages):
+    if any(not message.parts and message.role != "assistant" for message in messages):
         yield "messages of the input are without their content"
 
 
@@ -110,7 +113,7 @@ def _answer(message: Message) -> Message:
 def _without_leftovers(answers: tuple[Message, ...]) -> tuple[Message, ...]:
     """Without what is left of a stream beside its answer: a choice that neither says anything nor ended."""
     kept = tuple([message for message in answers if message.parts or message.finish_reason])
-    return kept if any(message.parts for message in kept) else answers
+    return kept if len(kept) < len(answers) and any(message.parts for message in kept) else answers
 
 
 def _cleaned(message: Message, role: str) -> Message:

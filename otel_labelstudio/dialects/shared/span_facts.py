@@ -73,7 +73,7 @@ def facts_of(span: Span, keys: FactKeys) -> dict[str, Any]:
     """Keyword arguments of `LLMCall`, without content, usage, operation, dialect and what no span says."""
     attributes = span.attributes
     named = keys.values(attributes)
-    # One pass over the span's attributes, of which few are of these two
+    # One pass over the span's attributes, of which few are of these
     open_ended = {key: value for key, value in attributes.items() if key.startswith(_OPEN_ENDED)}
     return {
         "trace_id": span.trace_id,
@@ -115,6 +115,8 @@ def _model(attributes: Mapping[str, Any], keys: tuple[str, ...]) -> str | None:
 
 
 def _parameters(attributes: Mapping[str, Any], others: Mapping[str, Any]) -> JSONObject:
+    if not attributes and not others:
+        return {}
     found = dict(others)
     for prefix in reversed(_PARAMETER_PREFIXES):
         found |= below(attributes, prefix)
