@@ -8,7 +8,6 @@ since frameworks mix them. Nothing here raises, whatever the JSON value.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from typing import Any
 
 from otel_labelstudio.calls import (
@@ -158,7 +157,7 @@ def _of_choice(value: JSONObject) -> Message:
     message = message_from(inner, "assistant") or Message("assistant", ())
     # LangChain writes the text before the message as well, which may be cut
     parts = message.parts or parts_from(text if isinstance(text, str) else None)
-    return replace(message, parts=parts, finish_reason=message.finish_reason or reason)
+    return Message(message.role, parts, message.name, message.finish_reason or reason)
 
 
 def _reason_of_choice(value: JSONObject) -> str | None:

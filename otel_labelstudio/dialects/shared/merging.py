@@ -71,10 +71,13 @@ def _completed(content: Content, others: Iterable[Content]) -> Content:
         if taken:
             taken["incomplete"] = (*content.incomplete, *other.incomplete)
         for name in ("system_instructions", "tool_definitions"):
-            if not getattr(content, name):
+            if not getattr(content, name) and getattr(other, name):
                 taken[name] = getattr(other, name)
-        content = replace(content, **taken)
-        content = replace(content, output_messages=_with_lacking_parts(content.output_messages, other.output_messages))
+        answers = taken.get("output_messages", content.output_messages)
+        completed = _with_lacking_parts(answers, other.output_messages)
+        if completed is not answers:
+            taken["output_messages"] = completed
+        content = replace(content, **taken) if taken else content
     return content
 
 

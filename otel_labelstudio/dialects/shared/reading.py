@@ -74,12 +74,14 @@ def _facts(span: Span, found: Mapping[str, Any], keys: FactKeys) -> dict[str, An
         is_on_span = name in _ON_SPAN and attributes.get(_ON_SPAN[name])
         if value is not None and not is_on_span:
             fields[name] = value
-    if "metadata" in found:
-        fields["metadata"] = {**attached, **found["metadata"]}
+    # What a dialect took from attributes as it stood may hold a double that JSON cannot write
+    if found.get("metadata"):
+        fields["metadata"] = bounded({**attached, **found["metadata"]})
+    if found.get("request_parameters"):
+        fields["request_parameters"] = bounded(found["request_parameters"])
     usage = usage_of(attributes)
     fields["usage"] = combined((found["usage"], usage)) if found.get("usage") else usage
-    # What a dialect took from attributes as it stood may hold a double that JSON cannot write
-    return fields | {name: bounded(fields[name]) for name in ("metadata", "request_parameters")}
+    return fields
 
 
 def _tidied(content: Content) -> Content:
@@ -155,7 +157,7 @@ def _with_finish_reasons(messages: tuple[Message, ...], reasons: tuple[str, ...]
 
 
 def _with_finish_reason(message: Message, reason: str | None) -> Message:
-    return message if message.finish_reason == reason else replace(message, finish_reason=reason)
+    return message if message.finish_reason == reason else Message(message.role, message.parts, message.name, reason)
 
 
 def _by_prompt(call: LLMCall) -> tuple[LLMCall, ...]:
