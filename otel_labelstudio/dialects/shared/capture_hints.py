@@ -11,8 +11,9 @@ _CAPTURE = f"let the instrumentation {APPLICATION} capture prompts and answers"
 
 # opentelemetry-util-genai 1.0, upload hook: where the answer was stored instead
 _UPLOADED = "gen_ai.output.messages_ref"
-# aws-opentelemetry-distro 0.21, which moves content from spans into log records for CloudWatch
-_DISTRO, _ADOT = "telemetry.distro.name", "aws-"
+# aws-opentelemetry-distro 0.21, which moves content from spans into log records for CloudWatch: its name, or the end of
+# the version of its auto-instrumentation
+_DISTRO, _VERSION, _ADOT = "telemetry.distro.name", "telemetry.auto.version", "aws"
 _MOVED = (
     "AWS' distribution moved the content into log records: export the logs here too, or set"
     f" AGENT_OBSERVABILITY_ENABLED=false {APPLICATION}"
@@ -36,7 +37,7 @@ class CaptureHints:
         """What would make the producer of this span, which is of this dialect, capture its content."""
         if span.dropped_attributes_count > 0:
             return _DROPPED
-        if str(span.resource.get(_DISTRO)).startswith(_ADOT):
+        if str(span.resource.get(_DISTRO)).startswith(_ADOT) or str(span.resource.get(_VERSION)).endswith(_ADOT):
             return _MOVED
         hint = self._of_scope(span.scope.name) or self._of_dialect.get(dialect) or _CAPTURE
         return f"the content was uploaded elsewhere: {hint}" if _UPLOADED in span.attributes else hint

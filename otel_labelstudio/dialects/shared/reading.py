@@ -14,6 +14,7 @@ from otel_labelstudio.dialects.shared.merging import combined
 from otel_labelstudio.dialects.shared.operations import is_inference, names_a_model
 from otel_labelstudio.dialects.shared.span_facts import FactKeys, facts_of
 from otel_labelstudio.dialects.shared.span_outcome import error_type_of, finish_reason_of, finish_reasons_of, usage_of
+from otel_labelstudio.dialects.shared.unread_content import unread_content
 from otel_labelstudio.earlier_turns import marked
 from otel_labelstudio.spans.attributes import bounded
 from otel_labelstudio.spans.model import Span
@@ -61,9 +62,11 @@ def _skip(span: Span, content: Content, findings: Findings, hint: Callable[[], s
     if error_type_of(span) is not None:
         is_told = is_captured(content)
         return Skip(SkipReason.FAILED, failed=_call(span, content, findings, keys) if is_told else None)
-    if findings.is_answer_hidden or not is_captured(content):
-        return Skip(SkipReason.CONTENT_NOT_CAPTURED, hint())
-    return Skip(SkipReason.ANSWER_UNREADABLE)
+    if is_captured(content) and not findings.is_answer_hidden:
+        return Skip(SkipReason.ANSWER_UNREADABLE)
+    if not findings.is_answer_hidden and (names := unread_content(span)):
+        return Skip(SkipReason.ANSWER_UNREADABLE, f"they have it in attributes that are not understood ({names})")
+    return Skip(SkipReason.CONTENT_NOT_CAPTURED, hint())
 
 
 def _facts(span: Span, found: Mapping[str, Any], keys: FactKeys) -> dict[str, Any]:
