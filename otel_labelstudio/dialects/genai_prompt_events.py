@@ -27,21 +27,18 @@ _PROMPT_EVENT, _PROMPT = "gen_ai.content.prompt", "gen_ai.prompt"
 _COMPLETION_EVENT, _COMPLETION = "gen_ai.content.completion", "gen_ai.completion"
 
 
-def recognises(span: Span) -> bool:
-    attributes = span.attributes
-    return (
-        _PROMPT in attributes
-        or _COMPLETION in attributes
-        or any(event.name in (_PROMPT_EVENT, _COMPLETION_EVENT) for event in span.events)
-    )
+def recognises(span: Span) -> bool:  # noqa: ARG001
+    return True  # its events may stand in log records alone
 
 
 def read(span: Span, log_records: Sequence[LogRecord] = ()) -> Findings | Skip:
+    requests: list[Request] = list(map(request_from, _held(span, log_records, _PROMPT_EVENT, _PROMPT)))
+    responses: list[Response] = list(map(response_from, _held(span, log_records, _COMPLETION_EVENT, _COMPLETION)))
+    if not requests and not responses:
+        return Skip(SkipReason.NOT_GENAI)
     operation = operation_of(span)
     if is_no_inference(operation):
         return Skip(SkipReason.NOT_INFERENCE)
-    requests: list[Request] = list(map(request_from, _held(span, log_records, _PROMPT_EVENT, _PROMPT)))
-    responses: list[Response] = list(map(response_from, _held(span, log_records, _COMPLETION_EVENT, _COMPLETION)))
     is_cut = any(request.is_cut for request in requests) or any(response.is_cut for response in responses)
     content = Content(
         input_messages=tuple(message for request in requests for message in request.messages),
@@ -55,12 +52,12 @@ def read(span: Span, log_records: Sequence[LogRecord] = ()) -> Findings | Skip:
 
 def _held(span: Span, log_records: Sequence[LogRecord], event: str, key: str) -> Iterator[Any]:
     places = [e.attributes for e in span.events if e.name == event]
-    # LiteLLM: the body is the message or choice as it is, of which the attribute has the text alone
-    places += [
-        {key: record.body} if isinstance(record.body, dict) else record.attributes
-        for record in log_records
-        if event_name(record) == event
-    ]
+    records = [record for record in log_records if event_name(record) == event]
+    bodies = [record.body for record in records if isinstance(record.body, dict)]
+    if bodies:  # LiteLLM: each the message or choice as it is, of which the attribute has the text alone
+        yield bodies
+        return
+    places += [record.attributes for record in records]
     for place in places or [span.attributes]:
         if place.get(key) is not None:
             yield place[key]

@@ -14,7 +14,14 @@ from typing import Any
 
 from otel_labelstudio.calls import GenericPart, Message, ReasoningPart, ToolCallPart, Usage
 from otel_labelstudio.dialects.dialect import NO_CONTENT, Content, Findings
-from otel_labelstudio.dialects.shared.captured import has_answer, has_input, is_captured, parts_of, says_something
+from otel_labelstudio.dialects.shared.captured import (
+    has_answer,
+    has_input,
+    is_captured,
+    is_input_whole,
+    parts_of,
+    says_something,
+)
 
 
 def merged(found: Sequence[Findings]) -> Findings:
@@ -64,7 +71,8 @@ def _facts(found: Sequence[Findings]) -> dict[str, Any]:
 def _completed(content: Content, others: Iterable[Content]) -> Content:
     for other in others:
         taken: dict[str, Any] = {}
-        if not has_input(content) and has_input(other):
+        is_lacking = not has_input(content) and has_input(other)
+        if is_lacking or (is_input_whole(other) and not is_input_whole(content)):
             taken["input_messages"] = other.input_messages
         if not has_answer(content) and has_answer(other):
             taken["output_messages"] = other.output_messages

@@ -16,6 +16,13 @@ _NAME = re.compile(
     re.IGNORECASE,
 )
 _LISTED = 3
+# Properties that say what something is, and nothing of what is in it
+_LABELS = frozenset(
+    (
+        *("role", "type", "kind", "id", "name", "model", "index", "status", "finish_reason", "tool_call_id"),
+        *("media_type", "mime_type", "modality", "format", "detail"),
+    )
+)
 
 
 def unread_content(span: Span) -> str:
@@ -37,7 +44,7 @@ def _holds_something(value: Any) -> bool:
 def _is_bare(held: Any) -> bool:
     """Whether there is no text in it but for what names and numbers things, as privacy switches leave it."""
     if isinstance(held, dict):
-        return all(name in ("role", "type", "id", "model", "finish_reason") or _is_bare(v) for name, v in held.items())
+        return all(name in _LABELS or _is_bare(value) for name, value in held.items())
     if isinstance(held, list):
         return all(map(_is_bare, held))
     return not isinstance(held, str) or held in ("", REDACTED)
