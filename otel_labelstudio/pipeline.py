@@ -39,6 +39,7 @@ from otel_labelstudio.delivery.sink import Sink
 from otel_labelstudio.delivery.state import DeliveryState
 from otel_labelstudio.delivery.worker import Worker
 from otel_labelstudio.destinations.destination import Destination
+from otel_labelstudio.dialects.relatives import has_relatives
 from otel_labelstudio.dialects.shared.spanless import is_content_event
 from otel_labelstudio.errors import OutboxError, OutboxFullError
 from otel_labelstudio.outbox import Outbox
@@ -261,7 +262,7 @@ class Pipeline:
 
     def _receive(self, span: Span, accepted_at: float, arrived: _Arrived) -> None:
         reading = self._read(span)
-        if self.joins_log_records and waits_for_log_records(reading):
+        if has_relatives(span) or (self.joins_log_records and waits_for_log_records(reading)):
             arrived.waiting.append(span)
             return
         if isinstance(reading, dialects.Skip):

@@ -28,6 +28,7 @@ from typing import Literal, TypeAlias
 
 from otel_labelstudio.calls import LLMCall
 from otel_labelstudio.dialects import Skip, SkipReason
+from otel_labelstudio.earlier_turns import with_turns_of_each_other
 from otel_labelstudio.errors import ConfigError, DecodeError, LabelStudioExportError
 from otel_labelstudio.settle.fold import FoldedCall, fold
 from otel_labelstudio.settle.log_records import join
@@ -88,7 +89,7 @@ def read_recording(recording: Recording) -> RecordedCalls:
             skipped[reading.reason] += 1
         else:
             readings.extend(reading)
-    return RecordedCalls(fold(readings), skipped)
+    return RecordedCalls(fold(with_turns_of_each_other(readings)), skipped)
 
 
 def decode_files(

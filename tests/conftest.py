@@ -42,8 +42,18 @@ def faulty(label_studio: EmbeddedLabelStudio) -> Iterator[FaultyServer]:
 @pytest.fixture(scope="session")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder with the recorded telemetry: ``<producer>/<scenario>/{traces-N.pb, logs-N.pb, truth.json}``."""
+    return _unpacked("corpus.tar.xz", tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def gateways(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same of gateways, frameworks and further instrumentations."""
+    return _unpacked("corpus-2.tar.xz", tmp_path_factory)
+
+
+def _unpacked(name: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("corpus")
-    with tarfile.open(Path(__file__).parent / "corpus" / "corpus.tar.xz") as tar:
+    with tarfile.open(Path(__file__).parent / "corpus" / name) as tar:
         tar.extractall(folder, filter="data")
     return folder
 

@@ -9,12 +9,10 @@ from pathlib import Path
 import pytest
 
 import otel_labelstudio
+from otel_labelstudio.dialects import NAME_PREFIXES
 
 PACKAGE = Path(otel_labelstudio.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
-
-# A namespace of attributes -> where its keys may stand
-NAMESPACES = ("gen_ai.", "llm.", "traceloop.", "openinference.", "langfuse.", "langsmith.", "mlflow.", "ai.", "lmnr.")
 
 
 def relative(module: Path) -> str:
@@ -54,7 +52,7 @@ def offenders(used: set[str], allowed: tuple[str, ...]) -> list[str]:
 def test_attribute_names_stand_in_the_dialects_alone(module: Path) -> None:
     """Whoever looks for where a key is read finds it in one folder."""
     if not relative(module).startswith("dialects/"):
-        assert [text for text in constants(module) if text.startswith(NAMESPACES)] == []
+        assert [text for text in constants(module) if text.startswith(NAME_PREFIXES)] == []
 
 
 def test_the_environment_is_read_in_one_place() -> None:

@@ -1,13 +1,13 @@
-"""What a dialect is, and what it says of a span that gives no call."""
+"""What a dialect is, what it finds in a span, and what is said of a span that gives no call."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import Enum
-from typing import Protocol
+from typing import Any, Protocol
 
-from otel_labelstudio.calls import LLMCall
+from otel_labelstudio.calls import JSONObject, LLMCall, Message, Part
 from otel_labelstudio.spans.model import LogRecord, Span
 
 
@@ -24,17 +24,54 @@ class SkipReason(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class Skip:
-    """A span that gives no call. ``hint`` names the switch that would make it give one."""
+    """A span that gives no call. ``hint`` names the switch that would make it give one.
+
+    ``failed`` is the call that failed before any answer came, for those who review errors: its input, and the error's
+    type.
+    """
 
     reason: SkipReason
     hint: str = ""
+    failed: LLMCall | None = field(default=None, repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A call's content as a dialect found it; ``incomplete`` says what is missing, for people."""
+
+    input_messages: tuple[Message, ...] = ()
+    output_messages: tuple[Message, ...] = ()
+    system_instructions: tuple[Part, ...] = ()
+    tool_definitions: tuple[JSONObject, ...] = ()
+    incomplete: tuple[str, ...] = ()
+
+
+NO_CONTENT = Content()
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What one dialect found of a call. What it did not find may be there in another one.
+
+    ``facts`` are fields of `LLMCall` that the dialect knows better than the span's common attributes do; None among
+    them is no knowledge. ``is_answer_hidden`` where the answer was left out on purpose. ``dialect`` is its `NAME`.
+    """
+
+    dialect: str
+    operation: str
+    content: Content = NO_CONTENT
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    is_answer_hidden: bool = False
 
 
 class Dialect(Protocol):
-    """The public names of a dialect's module."""
+    """The public names of a dialect's module, as the head of ``dialects/__init__.py`` describes them."""
 
     NAME: str
+    PREFIXES: tuple[str, ...]
+    HINTS: Mapping[str, str]
+    KEYS: Mapping[str, tuple[str, ...]]
 
     def recognises(self, span: Span) -> bool: ...
 
-    def read(self, span: Span, log_records: Sequence[LogRecord] = ()) -> tuple[LLMCall, ...] | Skip: ...
+    def read(self, span: Span, log_records: Sequence[LogRecord] = ()) -> Findings | Skip: ...

@@ -9,22 +9,44 @@ is understood wherever it is unmistakable: raw messages of the providers, argume
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
-from otel_labelstudio.calls import LLMCall, Message, Part, ReasoningPart, TextPart, ToolCallPart
-from otel_labelstudio.dialects.dialect import Skip, SkipReason
-from otel_labelstudio.dialects.shared.capture_hints import capture_hint
+from otel_labelstudio.calls import JSONObject, Message, Part, TextPart
+from otel_labelstudio.dialects.dialect import Content, Findings, Skip, SkipReason
+from otel_labelstudio.dialects.shared.capture_hints import APPLICATION
 from otel_labelstudio.dialects.shared.event_records import dialogue_of, event_name, events_of, object_of
-from otel_labelstudio.dialects.shared.reading import INFERENCE_OPERATIONS, Content, calls_or_skip
-from otel_labelstudio.dialects.shared.span_outcome import finish_reasons_of, operation_of
+from otel_labelstudio.dialects.shared.operations import is_no_inference, operation_of
+from otel_labelstudio.dialects.shared.span_outcome import finish_reasons_of
+from otel_labelstudio.dialects.shared.unknown_role import with_known_role
+from otel_labelstudio.earlier_turns import Continuation, continuation_facts
 from otel_labelstudio.providers.messages import joined, message_from, messages_from, output_messages_from
 from otel_labelstudio.providers.parts import parts_from
 from otel_labelstudio.providers.tools import tool_definitions_from
-from otel_labelstudio.spans.attributes import Decoded, decoded, integer
+from otel_labelstudio.spans.attributes import Decoded, decoded, integer, nested
 from otel_labelstudio.spans.model import LogRecord, Span
 
 NAME = "genai"
+PREFIXES: tuple[str, ...] = ("gen_ai.",)
+# The conventions (1.34; the general ones); OpenAI's request parameter under the conventions' prefix
+KEYS: Mapping[str, tuple[str, ...]] = {
+    # 1.37 and later; 1.26 to 1.36
+    "provider": ("gen_ai.provider.name", "gen_ai.system"),
+    "response_id": ("gen_ai.response.id",),
+    "conversation_id": ("gen_ai.conversation.id", "session.id"),
+    "user_id": ("user.id", "enduser.id", "gen_ai.request.user"),
+}
+_SPAN_ONLY = f"set OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=span_only {APPLICATION}"
+_OPT_IN = f"{_SPAN_ONLY}, with OTEL_SEMCONV_STABILITY_OPT_IN=gen_ai_latest_experimental before util-genai 1.0"
+HINTS: Mapping[str, str] = {
+    "com.anthropic.sdk": f"set ANTHROPIC_OPEN_TELEMETRY_TRACES_CONTENT_MODE=content {APPLICATION}",
+    "openlit": f"call openlit.init(capture_message_content=True) {APPLICATION}",
+    "agent_framework": f"set ENABLE_SENSITIVE_DATA=true {APPLICATION}",
+    "opentelemetry.instrumentation.genai": _SPAN_ONLY,
+    "opentelemetry.instrumentation.google_genai": _OPT_IN,
+    "opentelemetry.util.genai": _OPT_IN,
+    # ADK 2; earlier versions have a dialect of their own
+    "gcp.vertex.agent": f"set ADK_CAPTURE_MESSAGE_CONTENT_IN_SPANS=true, or since ADK 2 {_OPT_IN.removeprefix('set ')}",
+}
 
 # gen-ai-spans.md, 1.27 and later
 _OPERATION = "gen_ai.operation.name"
@@ -34,6 +56,10 @@ _OUTPUT = "gen_ai.output.messages"
 _SYSTEM = "gen_ai.system_instructions"
 # The same, 1.38 and later
 _TOOLS = "gen_ai.tool.definitions"
+# LiteLLM 1.110, otel v2
+_NUMBERED_TOOLS, _FIRST_TOOL = "gen_ai.tool.", "gen_ai.tool.0.name"
+# Coding agents' plugins (Qwen Code and others, after LoongSuite): what is new since the conversation's last call
+_DELTA = "gen_ai.input.messages_delta"
 _CONTENT = {_INPUT: "the input", _OUTPUT: "the answer", _SYSTEM: "the system prompt", _TOOLS: "the tools"}
 _ABSENT = Decoded(None)
 # gen-ai-events.md, 1.37 and later
@@ -51,6 +77,7 @@ _MARKS = (*_CALL_MARKS, "gen_ai.provider.name", "gen_ai.system")
 # gen-ai-input-messages.json; a tool's text is its response, which is left to the full reader
 _ROLES = frozenset(("system", "user", "assistant"))
 _TEXT = {"type", "content"}
+_OF_MESSAGE = frozenset(("role", "parts", "name", "finish_reason"))
 
 
 def recognises(span: Span) -> bool:
@@ -58,25 +85,31 @@ def recognises(span: Span) -> bool:
     return any(mark in attributes for mark in _MARKS) or any(event.name == _DETAILS for event in span.events)
 
 
-def read(span: Span, log_records: Sequence[LogRecord] = ()) -> tuple[LLMCall, ...] | Skip:
+def read(span: Span, log_records: Sequence[LogRecord] = ()) -> Findings | Skip:
     operation = operation_of(span)
-    if operation not in INFERENCE_OPERATIONS:
+    if is_no_inference(operation):
         return Skip(SkipReason.NOT_INFERENCE)
     held, sources = _content(span, log_records)
     if not held and not any(mark in span.attributes for mark in _CALL_MARKS):
         # Such as a span that only says which framework it belongs to
         return Skip(SkipReason.NOT_INFERENCE)
+    facts = {}
+    if _INPUT not in held and _DELTA in span.attributes:
+        facts = continuation_facts(Continuation(is_of_conversation=True, has_answer=True))
+        held[_INPUT] = decoded(span.attributes[_DELTA])
+    if not held and not span.events and not log_records:
+        return Findings(NAME, operation)
     inputs, outputs, system, tools = [held.get(key, _ABSENT).value for key in _CONTENT]
     # OpenLLMetry's LangChain instrumentation: the answer as an attribute, the prompt as events
     messages = _messages(inputs) if _INPUT in held else dialogue_of(events_of(span, log_records))[0]
     content = Content(
-        input_messages=tuple(map(_with_known_role, messages)),
+        input_messages=tuple(map(with_known_role, messages)),
         output_messages=_choices(span, outputs),
         system_instructions=tuple(_instructions(system)),
-        tool_definitions=tool_definitions_from(tools),
+        tool_definitions=tool_definitions_from(tools) or _numbered_tools(span),
         incomplete=tuple(_missing(span, held, sources)),
     )
-    return calls_or_skip(span, NAME, operation, content, hint=capture_hint(span))
+    return Findings(NAME, operation, content, facts)
 
 
 def _content(span: Span, log_records: Iterable[LogRecord]) -> tuple[dict[str, Decoded], list[LogRecord]]:
@@ -116,6 +149,8 @@ def _text_message(item: dict[str, Any]) -> Message | None:
     role, parts, name, reason = item["role"], item["parts"], item.get("name"), item.get("finish_reason")
     if not isinstance(role, str) or role not in _ROLES or not isinstance(parts, list) or not parts:
         return None
+    if not item.keys() <= _OF_MESSAGE:  # LiteLLM: tool calls beside the parts
+        return None
     texts = []
     for part in parts:
         if not isinstance(part, dict) or part.keys() != _TEXT or part["type"] != "text":
@@ -129,17 +164,6 @@ def _text_message(item: dict[str, Any]) -> Message | None:
         name if isinstance(name, str) and name else None,
         reason if isinstance(reason, str) and reason else None,
     )
-
-
-def _with_known_role(message: Message) -> Message:
-    """OpenLLMetry's LangChain instrumentation says "unknown" of what it has no name for.
-
-    That is LangChain's ChatMessage, used for OpenAI's "developer", and a streamed answer that was sent back.
-    """
-    if message.role != "unknown":
-        return message
-    is_answer = any(isinstance(part, (ToolCallPart, ReasoningPart)) for part in message.parts)
-    return replace(message, role="assistant" if is_answer else "system")
 
 
 def _choices(span: Span, written: Any) -> tuple[Message, ...]:
@@ -166,6 +190,17 @@ def _instructions(system: Any) -> Iterator[Part]:
             yield from (part for message in messages_from(item, "system") for part in message.parts)
         else:
             yield from parts_from(item)
+
+
+def _numbered_tools(span: Span) -> tuple[JSONObject, ...]:
+    """LiteLLM's tools, each property an attribute."""
+    if _FIRST_TOOL not in span.attributes:
+        return ()
+    start = len(_NUMBERED_TOOLS)
+    tools = {
+        key: value for key, value in span.attributes.items() if key[:start] == _NUMBERED_TOOLS and key[start].isdigit()
+    }
+    return tool_definitions_from(nested(tools, _NUMBERED_TOOLS))
 
 
 def _missing(span: Span, held: Mapping[str, Decoded], records: Sequence[LogRecord]) -> Iterator[str]:

@@ -7,11 +7,11 @@ Semantic Kernel, botocore, pydantic-ai's first version as records; azure-ai-infe
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from otel_labelstudio.calls import LLMCall, Message
-from otel_labelstudio.dialects.dialect import Skip, SkipReason
-from otel_labelstudio.dialects.shared.capture_hints import capture_hint
+from otel_labelstudio.calls import Message
+from otel_labelstudio.dialects.dialect import Content, Findings, Skip, SkipReason
+from otel_labelstudio.dialects.shared.capture_hints import APPLICATION
 from otel_labelstudio.dialects.shared.event_records import (
     dialogue_of,
     events_of,
@@ -20,12 +20,28 @@ from otel_labelstudio.dialects.shared.event_records import (
     tools_of,
     with_last_as_answer,
 )
-from otel_labelstudio.dialects.shared.reading import INFERENCE_OPERATIONS, Content, calls_or_skip
-from otel_labelstudio.dialects.shared.span_outcome import error_type_of, finish_reasons_of, operation_of
+from otel_labelstudio.dialects.shared.operations import is_no_inference, operation_of
+from otel_labelstudio.dialects.shared.span_outcome import error_type_of, finish_reasons_of
 from otel_labelstudio.spans.attributes import integer
 from otel_labelstudio.spans.model import LogRecord, Span
 
 NAME = "genai_events"
+PREFIXES: tuple[str, ...] = ("gen_ai.",)
+KEYS: Mapping[str, tuple[str, ...]] = {}
+_AS_LOGS = f"set OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=true {APPLICATION} and export its logs here too"
+_AS_ATTRIBUTES = (
+    f"OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=span_only {APPLICATION},"
+    " with OTEL_SEMCONV_STABILITY_OPT_IN=gen_ai_latest_experimental before util-genai 1.0"
+)
+HINTS: Mapping[str, str] = {
+    "azure.": f"set AZURE_TRACING_GEN_AI_CONTENT_RECORDING_ENABLED=true {APPLICATION}",
+    "semantic_kernel": f"set SEMANTICKERNEL_EXPERIMENTAL_GENAI_ENABLE_OTEL_DIAGNOSTICS_SENSITIVE=true {APPLICATION}"
+    " and export its logs here too",
+    "@opentelemetry/": f"use captureMessageContent: true {APPLICATION} and export its logs here too",
+    "opentelemetry.instrumentation.openai_v2": f"{_AS_LOGS}; or {_AS_ATTRIBUTES}",
+    "opentelemetry.instrumentation.botocore": _AS_LOGS,
+    "opentelemetry.instrumentation.vertexai": _AS_LOGS,
+}
 
 # The conventions 1.26 to 1.36; 1.31
 _SYSTEM = "gen_ai.system"
@@ -40,10 +56,12 @@ def recognises(span: Span) -> bool:
     return is_genai or any(is_message_event(event.name) for event in span.events)
 
 
-def read(span: Span, log_records: Sequence[LogRecord] = ()) -> tuple[LLMCall, ...] | Skip:
+def read(span: Span, log_records: Sequence[LogRecord] = ()) -> Findings | Skip:
     operation = operation_of(span)
-    if operation not in INFERENCE_OPERATIONS:
+    if is_no_inference(operation):
         return Skip(SkipReason.NOT_INFERENCE)
+    if not span.events and not log_records:
+        return Findings(NAME, operation)
     inputs, outputs = dialogue_of(events_of(span, log_records))
     if error_type_of(span) is None:
         inputs, outputs = with_last_as_answer(inputs, outputs)
@@ -54,7 +72,7 @@ def read(span: Span, log_records: Sequence[LogRecord] = ()) -> tuple[LLMCall, ..
         tool_definitions=tools_of(span),
         incomplete=(f"{lost} events of the span were dropped at its limit on events",) if lost else (),
     )
-    return calls_or_skip(span, NAME, operation, content, hint=capture_hint(span))
+    return Findings(NAME, operation, content)
 
 
 def _choices(span: Span, messages: tuple[Message, ...]) -> tuple[Message, ...]:

@@ -6,61 +6,58 @@ Langtrace still writes them. The same two attributes on the span itself are unde
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from otel_labelstudio.calls import LLMCall
-from otel_labelstudio.dialects.dialect import Skip, SkipReason
-from otel_labelstudio.dialects.shared.capture_hints import capture_hint
+from otel_labelstudio.dialects.dialect import Content, Findings, Skip, SkipReason
+from otel_labelstudio.dialects.shared.capture_hints import APPLICATION
 from otel_labelstudio.dialects.shared.event_records import event_name, tools_of
-from otel_labelstudio.dialects.shared.reading import INFERENCE_OPERATIONS, Content, calls_or_skip
-from otel_labelstudio.dialects.shared.span_outcome import operation_of
-from otel_labelstudio.providers.messages import messages_from, output_messages_from
-from otel_labelstudio.spans.attributes import Decoded, decoded
+from otel_labelstudio.dialects.shared.operations import is_no_inference, operation_of
+from otel_labelstudio.providers.request import Request, request_from
+from otel_labelstudio.providers.response import Response, response_from
 from otel_labelstudio.spans.model import LogRecord, Span
 
 NAME = "genai_prompt_events"
+PREFIXES: tuple[str, ...] = ("gen_ai.",)
+KEYS: Mapping[str, tuple[str, ...]] = {}
+HINTS: Mapping[str, str] = {"langtrace": f"set TRACE_PROMPT_COMPLETION_DATA=true {APPLICATION}"}
 
 # gen-ai-spans.md, 1.26 and 1.27: the names of the events, each with the attribute of that holds its content
 _PROMPT_EVENT, _PROMPT = "gen_ai.content.prompt", "gen_ai.prompt"
 _COMPLETION_EVENT, _COMPLETION = "gen_ai.content.completion", "gen_ai.completion"
 
 
-def recognises(span: Span) -> bool:
-    attributes = span.attributes
-    return (
-        _PROMPT in attributes
-        or _COMPLETION in attributes
-        or any(event.name in (_PROMPT_EVENT, _COMPLETION_EVENT) for event in span.events)
-    )
+def recognises(span: Span) -> bool:  # noqa: ARG001
+    return True  # its events may stand in log records alone
 
 
-def read(span: Span, log_records: Sequence[LogRecord] = ()) -> tuple[LLMCall, ...] | Skip:
+def read(span: Span, log_records: Sequence[LogRecord] = ()) -> Findings | Skip:
+    requests: list[Request] = list(map(request_from, _held(span, log_records, _PROMPT_EVENT, _PROMPT)))
+    responses: list[Response] = list(map(response_from, _held(span, log_records, _COMPLETION_EVENT, _COMPLETION)))
+    if not requests and not responses:
+        return Skip(SkipReason.NOT_GENAI)
     operation = operation_of(span)
-    if operation not in INFERENCE_OPERATIONS:
+    if is_no_inference(operation):
         return Skip(SkipReason.NOT_INFERENCE)
-    prompts = list(_held(span, log_records, _PROMPT_EVENT, _PROMPT))
-    completions = list(_held(span, log_records, _COMPLETION_EVENT, _COMPLETION))
-    is_cut = any(held.is_cut for held in (*prompts, *completions))
+    is_cut = any(request.is_cut for request in requests) or any(response.is_cut for response in responses)
     content = Content(
-        input_messages=tuple(m for held in prompts for m in messages_from(_messages(held.value))),
-        output_messages=tuple(m for held in completions for m in output_messages_from(_messages(held.value))),
-        tool_definitions=tools_of(span),
+        input_messages=tuple(message for request in requests for message in request.messages),
+        output_messages=tuple(message for response in responses for message in response.outputs),
+        system_instructions=tuple(part for request in requests for part in request.system_instructions),
+        tool_definitions=tools_of(span) or tuple(tool for request in requests for tool in request.tool_definitions),
         incomplete=("messages were cut at a limit on the length of attributes",) if is_cut else (),
     )
-    return calls_or_skip(span, NAME, operation, content, hint=capture_hint(span))
+    return Findings(NAME, operation, content)
 
 
-def _held(span: Span, log_records: Sequence[LogRecord], event: str, key: str) -> Iterator[Decoded]:
+def _held(span: Span, log_records: Sequence[LogRecord], event: str, key: str) -> Iterator[Any]:
     places = [e.attributes for e in span.events if e.name == event]
-    places += [record.attributes for record in log_records if event_name(record) == event]
+    records = [record for record in log_records if event_name(record) == event]
+    bodies = [record.body for record in records if isinstance(record.body, dict)]
+    if bodies:  # LiteLLM: each the message or choice as it is, of which the attribute has the text alone
+        yield bodies
+        return
+    places += [record.attributes for record in records]
     for place in places or [span.attributes]:
         if place.get(key) is not None:
-            yield decoded(place[key])
-
-
-def _messages(held: Any) -> Any:
-    """The messages of a request or the choices of a response where these were written down whole."""
-    if isinstance(held, dict):
-        return next((held[name] for name in ("messages", "choices", "contents") if name in held), held)
-    return held
+            yield place[key]

@@ -10,9 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from otel_labelstudio.calls import LLMCall, Message
-from otel_labelstudio.dialects.dialect import Skip, SkipReason
-from otel_labelstudio.dialects.shared.exchange import calls_of_exchange
+from otel_labelstudio.calls import Message
+from otel_labelstudio.dialects.dialect import Findings, Skip, SkipReason
+from otel_labelstudio.dialects.shared.capture_hints import APPLICATION
+from otel_labelstudio.dialects.shared.exchange import findings_of_exchange
 from otel_labelstudio.providers.messages import messages_from
 from otel_labelstudio.providers.request import request_from
 from otel_labelstudio.providers.response import Response
@@ -21,33 +22,32 @@ from otel_labelstudio.spans.attributes import decoded, has_any_below, text
 from otel_labelstudio.spans.model import LogRecord, Span
 
 NAME = "haystack"
+PREFIXES: tuple[str, ...] = ("haystack.component.", "haystack.pipeline.", "haystack.agent.")
+KEYS: Mapping[str, tuple[str, ...]] = {}
+HINTS: Mapping[str, str] = {"": f"set HAYSTACK_CONTENT_TRACING_ENABLED=true {APPLICATION}"}
 
 # haystack-ai 2.31.0: the tags of the operations haystack.component.run and haystack.pipeline.run
-_PREFIXES = ("haystack.component.", "haystack.pipeline.", "haystack.agent.")
 _COMPONENT_TYPE = "haystack.component.type"
 _INPUT, _OUTPUT = "haystack.component.input", "haystack.component.output"
 
-_HINT = "set HAYSTACK_CONTENT_TRACING_ENABLED=true in the traced application"
 # Generators that make something else than text
 _OTHERS = ("ImageGenerator", "AudioGenerator", "SpeechGenerator")
 
 
 def recognises(span: Span) -> bool:
-    return has_any_below(span.attributes, *_PREFIXES)
+    return has_any_below(span.attributes, *PREFIXES)
 
 
-def read(span: Span, log_records: Sequence[LogRecord] = ()) -> tuple[LLMCall, ...] | Skip:  # noqa: ARG001
+def read(span: Span, log_records: Sequence[LogRecord] = ()) -> Findings | Skip:  # noqa: ARG001
     kind = text(span.attributes.get(_COMPONENT_TYPE)) or ""
     if not kind.endswith("Generator") or kind.endswith(_OTHERS):
         return Skip(SkipReason.NOT_INFERENCE)
     request = request_from(span.attributes.get(_INPUT))
     response = _response(span.attributes.get(_OUTPUT))
-    return calls_of_exchange(
-        span,
+    return findings_of_exchange(
         NAME,
         replace(request, is_text_completion=not kind.endswith("ChatGenerator")),
         response,
-        hint=_HINT,
         provider=kind.removesuffix("Generator").removesuffix("Chat").lower(),
     )
 

@@ -10,9 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from otel_labelstudio.calls import LLMCall, Part
-from otel_labelstudio.dialects.dialect import Skip, SkipReason
-from otel_labelstudio.dialects.shared.exchange import calls_of_exchange
+from otel_labelstudio.calls import Part
+from otel_labelstudio.dialects.dialect import Findings, Skip, SkipReason
+from otel_labelstudio.dialects.shared.capture_hints import APPLICATION
+from otel_labelstudio.dialects.shared.exchange import findings_of_exchange
 from otel_labelstudio.providers.parts import parts_from
 from otel_labelstudio.providers.request import Request, request_from
 from otel_labelstudio.providers.response import response_from
@@ -21,6 +22,9 @@ from otel_labelstudio.spans.attributes import below, decoded, text
 from otel_labelstudio.spans.model import LogRecord, Span
 
 NAME = "laminar"
+PREFIXES: tuple[str, ...] = ("lmnr.",)
+KEYS: Mapping[str, tuple[str, ...]] = {}
+HINTS: Mapping[str, str] = {"": f"set LMNR_TRACE_CONTENT=true {APPLICATION}"}
 
 # lmnr 0.8.2, opentelemetry_lib/tracing/attributes.py
 _TYPE = "lmnr.span.type"
@@ -35,26 +39,22 @@ _TOOLS = "gen_ai.tool.definitions"
 # OpenLLMetry before 0.55, from which Laminar's instrumentations were made
 _FIRST_PROMPT = "gen_ai.prompt.0"
 
-_HINT = "set LMNR_TRACE_CONTENT=true in the traced application"
-
 
 def recognises(span: Span) -> bool:
     return _TYPE in span.attributes
 
 
-def read(span: Span, log_records: Sequence[LogRecord] = ()) -> tuple[LLMCall, ...] | Skip:  # noqa: ARG001
+def read(span: Span, log_records: Sequence[LogRecord] = ()) -> Findings | Skip:  # noqa: ARG001
     attributes = span.attributes
     if attributes[_TYPE] not in ("LLM", "CACHED"):
         return Skip(SkipReason.NOT_INFERENCE)
     response = response_from(attributes.get(_OUTPUT_MESSAGES) or attributes.get(_OUTPUT))
     metadata = {key: decoded(value).value for key, value in below(attributes, _METADATA).items()}
     tags = attributes.get(_TAGS)
-    return calls_of_exchange(
-        span,
+    return findings_of_exchange(
         NAME,
         _request(attributes, is_text_completion=response.is_text_completion),
         response,
-        hint=_HINT,
         conversation_id=text(attributes.get(_SESSION)),
         user_id=text(attributes.get(_USER)),
         tags=tuple(str(tag) for tag in tags) if isinstance(tags, list) else (),

@@ -11,9 +11,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from otel_labelstudio.calls import JSONObject, LLMCall
-from otel_labelstudio.dialects.dialect import Skip, SkipReason
-from otel_labelstudio.dialects.shared.exchange import calls_of_exchange
+from otel_labelstudio.calls import JSONObject
+from otel_labelstudio.dialects.dialect import Findings, Skip, SkipReason
+from otel_labelstudio.dialects.shared.capture_hints import APPLICATION
+from otel_labelstudio.dialects.shared.exchange import findings_of_exchange
 from otel_labelstudio.providers.request import Request, request_from
 from otel_labelstudio.providers.response import Response, response_from
 from otel_labelstudio.providers.tools import tool_definitions_from
@@ -22,6 +23,15 @@ from otel_labelstudio.spans.attributes import below, decoded, number, text, text
 from otel_labelstudio.spans.model import LogRecord, Span
 
 NAME = "langfuse"
+PREFIXES: tuple[str, ...] = ("langfuse.",)
+KEYS: Mapping[str, tuple[str, ...]] = {
+    "conversation_id": ("langfuse.session.id",),
+    "user_id": ("langfuse.user.id",),
+    "tags": ("langfuse.trace.tags",),
+}
+HINTS: Mapping[str, str] = {
+    "": f"pass input and output to the generation; a mask may have removed them {APPLICATION}",
+}
 
 # langfuse 5.0.4 (Python), _client/attributes.py; @langfuse/core 5.11 (JavaScript) has the same
 _TYPE = "langfuse.observation.type"
@@ -35,7 +45,6 @@ _LEVEL = "langfuse.observation.level"
 # Only a stream has it
 _STREAM_BEGAN = "langfuse.observation.completion_start_time"
 
-_HINT = "pass input and output to the generation; a mask may have removed them in the traced application"
 # What the OpenAI wrapper copies from a streamed response into the metadata
 _OF_RESPONSE = frozenset(
     (
@@ -53,7 +62,7 @@ def recognises(span: Span) -> bool:
     return _TYPE in span.attributes
 
 
-def read(span: Span, log_records: Sequence[LogRecord] = ()) -> tuple[LLMCall, ...] | Skip:  # noqa: ARG001
+def read(span: Span, log_records: Sequence[LogRecord] = ()) -> Findings | Skip:  # noqa: ARG001
     attributes = span.attributes
     if attributes.get(_TYPE) != "generation":
         return Skip(SkipReason.NOT_INFERENCE)
@@ -64,12 +73,10 @@ def read(span: Span, log_records: Sequence[LogRecord] = ()) -> tuple[LLMCall, ..
         return Skip(SkipReason.FAILED)
     if _is_mixed(attributes, request, response):
         return Skip(SkipReason.ANSWER_UNREADABLE)
-    return calls_of_exchange(
-        span,
+    return findings_of_exchange(
         NAME,
         request,
         response,
-        hint=_HINT,
         provider=text(metadata.get("ls_provider")),
         conversation_id=None if attributes.get("session.id") else _first(metadata, _SESSION),
         user_id=None if attributes.get("user.id") else _first(metadata, _USER),

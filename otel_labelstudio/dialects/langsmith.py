@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from otel_labelstudio.calls import LLMCall
-from otel_labelstudio.dialects.dialect import Skip, SkipReason
-from otel_labelstudio.dialects.shared.exchange import calls_of_exchange
+from otel_labelstudio.dialects.dialect import Findings, Skip, SkipReason
+from otel_labelstudio.dialects.shared.capture_hints import APPLICATION
+from otel_labelstudio.dialects.shared.exchange import findings_of_exchange
 from otel_labelstudio.providers.request import Request, request_from
 from otel_labelstudio.providers.response import response_from
 from otel_labelstudio.providers.tools import tool_definitions_from
@@ -22,6 +22,18 @@ from otel_labelstudio.spans.attributes import below, decoded, text
 from otel_labelstudio.spans.model import LogRecord, Span
 
 NAME = "langsmith"
+PREFIXES: tuple[str, ...] = ("langsmith.",)
+KEYS: Mapping[str, tuple[str, ...]] = {
+    "conversation_id": (
+        "langsmith.metadata.thread_id",
+        "langsmith.metadata.session_id",
+        "langsmith.metadata.conversation_id",
+    ),
+    "user_id": ("langsmith.metadata.user_id",),
+    "tags": ("langsmith.span.tags",),
+    "run_id": ("langsmith.span.id",),
+}
+HINTS: Mapping[str, str] = {"": f"set LANGSMITH_HIDE_INPUTS and LANGSMITH_HIDE_OUTPUTS to false {APPLICATION}"}
 
 # All keys: langsmith 0.15.0, _internal/otel/_otel_exporter.py
 _KIND = "langsmith.span.kind"
@@ -32,7 +44,6 @@ _INPUT_DETAILS = "gen_ai.usage.input_token_details"
 _OUTPUT_DETAILS = "gen_ai.usage.output_token_details"
 _METADATA = "langsmith.metadata."
 
-_HINT = "set LANGSMITH_HIDE_INPUTS and LANGSMITH_HIDE_OUTPUTS to false in the traced application"
 # What LangSmith adds to the metadata of every run, and its environment, which may hold more than it should
 _OWN = ("ls_", "LANGSMITH_", "LANGCHAIN_", "LC_", "lc_versions", "_type", "usage_metadata", "revision_id")
 # LangChain's settings of the model, the known parameters aside
@@ -43,7 +54,7 @@ def recognises(span: Span) -> bool:
     return _KIND in span.attributes
 
 
-def read(span: Span, log_records: Sequence[LogRecord] = ()) -> tuple[LLMCall, ...] | Skip:  # noqa: ARG001
+def read(span: Span, log_records: Sequence[LogRecord] = ()) -> Findings | Skip:  # noqa: ARG001
     attributes = span.attributes
     if attributes.get(_KIND) != "llm":
         return Skip(SkipReason.NOT_INFERENCE)
@@ -54,12 +65,10 @@ def read(span: Span, log_records: Sequence[LogRecord] = ()) -> tuple[LLMCall, ..
         "input_token_details": decoded(attributes.get(_INPUT_DETAILS)).value,
         "output_token_details": decoded(attributes.get(_OUTPUT_DETAILS)).value,
     }
-    return calls_of_exchange(
-        span,
+    return findings_of_exchange(
         NAME,
         request,
         replace(response, usage=usage_from(response.usage.to_dict(), metadata.get("usage_metadata"), details)),
-        hint=_HINT,
         provider=text(metadata.get("ls_provider")),
         metadata=_attached(metadata),
     )

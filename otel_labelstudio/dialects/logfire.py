@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from otel_labelstudio.calls import LLMCall, Message, Part, TextPart, ToolCallPart
-from otel_labelstudio.dialects.dialect import Skip, SkipReason
-from otel_labelstudio.dialects.shared.capture_hints import capture_hint
+from otel_labelstudio.calls import Message, Part, TextPart, ToolCallPart
+from otel_labelstudio.dialects.dialect import Findings, Skip, SkipReason
+from otel_labelstudio.dialects.shared.capture_hints import APPLICATION
 from otel_labelstudio.dialects.shared.event_records import (
     MessageEvent,
     dialogue_of,
@@ -22,52 +22,62 @@ from otel_labelstudio.dialects.shared.event_records import (
     tools_of,
     with_last_as_answer,
 )
-from otel_labelstudio.dialects.shared.exchange import calls_of_exchange
-from otel_labelstudio.dialects.shared.reading import INFERENCE_OPERATIONS
-from otel_labelstudio.dialects.shared.span_outcome import operation_of
+from otel_labelstudio.dialects.shared.exchange import findings_of_exchange
+from otel_labelstudio.dialects.shared.operations import is_no_inference, operation_of
 from otel_labelstudio.providers.parts import parts_from
 from otel_labelstudio.providers.request import Request, request_from
 from otel_labelstudio.providers.response import Response, response_from
-from otel_labelstudio.spans.attributes import decoded
+from otel_labelstudio.spans.attributes import decoded, integer
 from otel_labelstudio.spans.model import LogRecord, Span
 
 NAME = "logfire"
+PREFIXES: tuple[str, ...] = ("gen_ai.",)
+KEYS: Mapping[str, tuple[str, ...]] = {"tags": ("logfire.tags",)}
+HINTS: Mapping[str, str] = {
+    "pydantic-ai": f"use InstrumentationSettings(include_content=True) {APPLICATION}",
+}
 
 # logfire 5.2, _internal/integrations/llm_providers
 _REQUEST = "request_data"
 _RESPONSE = "response_data"
 # The same for the Responses API; pydantic-ai 0.8, InstrumentationSettings(event_mode="attributes")
 _EVENTS = "events"
+_STREAMED = "combined_chunk_content"
 _EVENT_NAME = "event.name"
+# logfire 5.4, instrument_openai_agents with a chat model: the request there has the answer among its messages
+_AGENTS_INPUT, _AGENTS_OUTPUT = "input", "output"
 _ANTHROPIC = "logfire.anthropic"
-# Version 2 follows the conventions, and its request holds but the model
-_LATER = "gen_ai.output.messages"
 # Both name the provider and the operation as the GenAI conventions do
 _MARKS = ("gen_ai.operation.name", "gen_ai.system", "gen_ai.provider.name", "gen_ai.request.model")
 
 
 def recognises(span: Span) -> bool:
     attributes = span.attributes
-    if _LATER in attributes:
-        return False
     return any(key in attributes for key in (_REQUEST, _RESPONSE, _EVENTS)) and any(m in attributes for m in _MARKS)
 
 
-def read(span: Span, log_records: Sequence[LogRecord] = ()) -> tuple[LLMCall, ...] | Skip:  # noqa: ARG001
-    if operation_of(span) not in INFERENCE_OPERATIONS:
+def read(span: Span, log_records: Sequence[LogRecord] = ()) -> Findings | Skip:  # noqa: ARG001
+    if is_no_inference(operation_of(span)):
         return Skip(SkipReason.NOT_INFERENCE)
     request, response = _exchange(span)
     if span.scope.name == _ANTHROPIC:
         response = replace(response, outputs=tuple(map(_with_plain_arguments, response.outputs)))
     request = replace(request, tool_definitions=request.tool_definitions or tools_of(span))
-    return calls_of_exchange(span, NAME, request, response, hint=capture_hint(span))
+    return findings_of_exchange(NAME, request, response)
 
 
 def _exchange(span: Span) -> tuple[Request, Response]:
     attributes = span.attributes
     request = request_from(attributes.get(_REQUEST))
+    if _RESPONSE not in attributes and _AGENTS_OUTPUT in attributes:
+        return replace(request, inputs=request_from(attributes.get(_AGENTS_INPUT)).inputs), response_from(
+            attributes[_AGENTS_OUTPUT]
+        )
     if _EVENTS not in attributes:
-        return request, response_from(_response(object_of(attributes.get(_RESPONSE))))
+        answer = object_of(attributes.get(_RESPONSE))
+        # Of several choices streamed at once, all pieces are strung together, word by word
+        is_mixed = _STREAMED in answer and (integer(request.parameters.get("choice.count")) or 1) > 1
+        return request, Response() if is_mixed else response_from(_response(answer))
     held = decoded(attributes[_EVENTS])
     inputs, outputs = _dialogue(held.value)
     return replace(request, inputs=(inputs,), is_cut=held.is_cut), Response(outputs, is_cut=held.is_cut)
@@ -75,7 +85,7 @@ def _exchange(span: Span) -> tuple[Request, Response]:
 
 def _response(held: Mapping[str, Any]) -> Mapping[str, Any]:
     """A response as a provider writes it, where Logfire kept only the text of a stream or of a completion."""
-    for name in ("combined_chunk_content", "text"):
+    for name in (_STREAMED, "text"):
         if isinstance(held.get(name), str):
             return {**held, "message": {"role": "assistant", "content": held[name]}}
     return held

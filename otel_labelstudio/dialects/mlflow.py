@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from otel_labelstudio.calls import LLMCall
-from otel_labelstudio.dialects.dialect import Skip, SkipReason
-from otel_labelstudio.dialects.shared.exchange import calls_of_exchange
+from otel_labelstudio.dialects.dialect import Findings, Skip, SkipReason
+from otel_labelstudio.dialects.shared.capture_hints import APPLICATION
+from otel_labelstudio.dialects.shared.exchange import findings_of_exchange
 from otel_labelstudio.providers.request import request_from
 from otel_labelstudio.providers.response import Response, response_from
 from otel_labelstudio.providers.stream import response_from_chunks
@@ -22,6 +22,9 @@ from otel_labelstudio.spans.attributes import decoded, text
 from otel_labelstudio.spans.model import LogRecord, Span
 
 NAME = "mlflow"
+PREFIXES: tuple[str, ...] = ("mlflow.",)
+KEYS: Mapping[str, tuple[str, ...]] = {}
+HINTS: Mapping[str, str] = {"": f"have MLflow's autologging record inputs and outputs {APPLICATION}"}
 
 # mlflow 3.17.2, tracing/constant.py, SpanAttributeKey; the span types stand in entities/span.py
 _SPAN_TYPE = "mlflow.spanType"
@@ -39,20 +42,18 @@ _USER = "mlflow.trace.user"
 _CHUNK = "mlflow.chunk.value"
 
 _CALLS = frozenset(("CHAT_MODEL", "LLM"))
-_HINT = "have MLflow's autologging record inputs and outputs in the traced application"
 
 
 def recognises(span: Span) -> bool:
     return _SPAN_TYPE in span.attributes
 
 
-def read(span: Span, log_records: Sequence[LogRecord] = ()) -> tuple[LLMCall, ...] | Skip:  # noqa: ARG001
+def read(span: Span, log_records: Sequence[LogRecord] = ()) -> Findings | Skip:  # noqa: ARG001
     attributes = span.attributes
     if str(decoded(attributes[_SPAN_TYPE]).value) not in _CALLS:
         return Skip(SkipReason.NOT_INFERENCE)
     request = request_from(_unquoted(attributes, _INPUTS))
-    return calls_of_exchange(
-        span,
+    return findings_of_exchange(
         NAME,
         replace(
             request,
@@ -61,7 +62,6 @@ def read(span: Span, log_records: Sequence[LogRecord] = ()) -> tuple[LLMCall, ..
             parameters=request.parameters or request_parameters_from(_own_names(attributes)),
         ),
         _response(span),
-        hint=_HINT,
         provider=text(_unquoted(attributes, _PROVIDER)) or text(_unquoted(attributes, _FORMAT)),
         conversation_id=text(_unquoted(attributes, _SESSION)),
         user_id=text(_unquoted(attributes, _USER)),

@@ -14,9 +14,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from otel_labelstudio.calls import LLMCall, Message, TextPart
-from otel_labelstudio.dialects.dialect import Skip, SkipReason
-from otel_labelstudio.dialects.shared.exchange import INPUT_HIDDEN, PARTS_HIDDEN, calls_of_exchange, has_content
+from otel_labelstudio.calls import Message, ReasoningPart, TextPart
+from otel_labelstudio.dialects.dialect import Findings, Skip, SkipReason
+from otel_labelstudio.dialects.shared.capture_hints import APPLICATION
+from otel_labelstudio.dialects.shared.exchange import INPUT_HIDDEN, PARTS_HIDDEN, findings_of_exchange, has_content
 from otel_labelstudio.dialects.shared.openinference_messages import (
     flat_messages,
     flat_texts,
@@ -32,6 +33,11 @@ from otel_labelstudio.spans.attributes import below, decoded, first, has_any_bel
 from otel_labelstudio.spans.model import LogRecord, Span
 
 NAME = "openinference"
+PREFIXES: tuple[str, ...] = ("openinference.", "llm.")
+KEYS: Mapping[str, tuple[str, ...]] = {"tags": ("tag.tags",)}
+HINTS: Mapping[str, str] = {
+    "": f"unset OPENINFERENCE_HIDE_INPUTS, OPENINFERENCE_HIDE_OUTPUTS and their siblings {APPLICATION}",
+}
 
 # All keys: the specification's semantic conventions, and openinference-semantic-conventions 0.1 (Python, JavaScript)
 _KIND = "openinference.span.kind"
@@ -49,7 +55,6 @@ _TOKEN_COUNT = "llm.token_count."  # noqa: S105
 _METADATA = "metadata"
 _PROMPT_TEMPLATE = "llm.prompt_template."
 
-_HINT = "unset OPENINFERENCE_HIDE_INPUTS, OPENINFERENCE_HIDE_OUTPUTS and their siblings in the traced application"
 # LangChain's and LangGraph's own words among the application's metadata
 _FRAMEWORK = ("ls_", "lc_", "langgraph_", "checkpoint_ns", "versions", "__")
 _LAYERED = ("openinference.instrumentation.llama_index", "@arizeai/openinference-instrumentation-llama-index")
@@ -64,7 +69,7 @@ def recognises(span: Span) -> bool:
     return _KIND in attributes or has_any_below(attributes, _INPUT_MESSAGES, _OUTPUT_MESSAGES)
 
 
-def read(span: Span, log_records: Sequence[LogRecord] = ()) -> tuple[LLMCall, ...] | Skip:  # noqa: ARG001
+def read(span: Span, log_records: Sequence[LogRecord] = ()) -> Findings | Skip:  # noqa: ARG001
     attributes = span.attributes
     is_call = str(attributes.get(_KIND, "")).upper() == "LLM"
     if not is_call and (_KIND in attributes or not (_PARAMETERS in attributes or _MODEL in attributes)):
@@ -74,14 +79,12 @@ def read(span: Span, log_records: Sequence[LogRecord] = ()) -> tuple[LLMCall, ..
     request, response = _request(span), _response(span)
     metadata = decoded(attributes.get(_METADATA)).value
     metadata = metadata if isinstance(metadata, dict) else {}
-    return calls_of_exchange(
-        span,
+    return findings_of_exchange(
         NAME,
         request,
         response,
-        incomplete=_hidden(attributes, request),
+        incomplete=(*_hidden(attributes, request), *_dropped(span, request)),
         is_answer_hidden=is_redacted(attributes, _OUTPUT, _OUTPUT_MESSAGES, f"{_CHOICES}."),
-        hint=_HINT,
         provider=text(first(attributes, _PROVIDER)),
         conversation_id=None if attributes.get("session.id") else _conversation(metadata),
         metadata={**_attached(metadata), **_prompt_template(attributes)},
@@ -146,8 +149,22 @@ def _response(span: Span) -> Response:
 def _is_raw_preferred(span: Span, flat: Sequence[Message], raw: Sequence[Message], prefix: str) -> bool:
     if is_redacted(span.attributes, prefix):
         return False
-    is_damaged = span.dropped_attributes_count > 0 or not has_content(flat)
+    if _has_reasoning(flat) and not _has_reasoning(raw):
+        return False
+    is_damaged = span.dropped_attributes_count > 0 or not has_content(flat) or _first_number(span, prefix) > 1
     return has_content(raw) and tells_the_same(flat, raw, is_flat_damaged=is_damaged)
+
+
+def _has_reasoning(messages: Sequence[Message]) -> bool:
+    return any(isinstance(part, ReasoningPart) for message in messages for part in message.parts)
+
+
+def _first_number(span: Span, prefix: str) -> int:
+    """The number of the first message; those before it were dropped. The Responses API's begin at 1 or at 0."""
+    if f"{prefix}0.message.role" in span.attributes:
+        return 0
+    keys = (key[len(prefix) :].split(".", 1)[0] for key in span.attributes if key.startswith(prefix))
+    return min((int(number) for number in keys if number.isdecimal()), default=0)
 
 
 def _as_messages(request: Request) -> tuple[Message, ...]:
@@ -176,6 +193,12 @@ def _hidden(attributes: Mapping[str, Any], request: Request) -> Iterator[str]:
         yield INPUT_HIDDEN
     elif is_redacted(attributes, _INPUT_MESSAGES, _OUTPUT_MESSAGES):
         yield PARTS_HIDDEN
+
+
+def _dropped(span: Span, request: Request) -> Iterator[str]:
+    first = _first_number(span, _INPUT_MESSAGES)
+    if first > 1 and len(request.messages) <= len(flat_messages(span.attributes, _INPUT_MESSAGES, "user")):
+        yield f"the first {first} messages are missing"
 
 
 def _conversation(metadata: Mapping[str, Any]) -> str | None:

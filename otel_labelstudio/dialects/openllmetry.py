@@ -12,10 +12,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from otel_labelstudio.calls import LLMCall, Message, Part, ReasoningPart
-from otel_labelstudio.dialects.dialect import Skip, SkipReason
-from otel_labelstudio.dialects.shared.capture_hints import capture_hint
-from otel_labelstudio.dialects.shared.reading import INFERENCE_OPERATIONS, Content, calls_or_skip
+from otel_labelstudio.calls import Message, Part, ReasoningPart
+from otel_labelstudio.dialects.dialect import Content, Findings, Skip, SkipReason
+from otel_labelstudio.dialects.shared.capture_hints import APPLICATION
+from otel_labelstudio.dialects.shared.operations import is_no_inference, known_operation
 from otel_labelstudio.providers.messages import message_from
 from otel_labelstudio.providers.parts import blocks_or_text, part_from, parts_from
 from otel_labelstudio.providers.tools import tool_definitions_from
@@ -23,6 +23,28 @@ from otel_labelstudio.spans.attributes import decoded, has_any_below, nested, te
 from otel_labelstudio.spans.model import LogRecord, Span
 
 NAME = "openllmetry"
+PREFIXES: tuple[str, ...] = ("gen_ai.", "llm.", "traceloop.")
+# What the application attached to the call: set_association_properties, LangChain's metadata, LangGraph's thread
+_ATTACHED = "traceloop.association.properties."
+KEYS: Mapping[str, tuple[str, ...]] = {
+    "conversation_id": (
+        f"{_ATTACHED}thread_id",
+        f"{_ATTACHED}session_id",
+        f"{_ATTACHED}conversation_id",
+        f"{_ATTACHED}chat_id",
+    ),
+    "user_id": (f"{_ATTACHED}user_id", f"{_ATTACHED}userId", "llm.user"),
+    "tags": (f"{_ATTACHED}tags",),
+    # What LangChain calls a run, attached by the application
+    "run_id": (f"{_ATTACHED}run_id",),
+}
+_TRACELOOP = f"set TRACELOOP_TRACE_CONTENT=true {APPLICATION}"
+HINTS: Mapping[str, str] = {
+    "@traceloop/": f"call initialize({{traceContent: true}}) {APPLICATION}",
+    # OpenTelemetry's own packages have names of the same form; those that have a switch of their own are declared
+    # where their spans are read
+    "opentelemetry.instrumentation.": _TRACELOOP,
+}
 
 # opentelemetry-semantic-conventions-ai, SpanAttributes: workflow, task, agent, tool
 _SPAN_KIND = "traceloop.span.kind"
@@ -33,20 +55,11 @@ _COMPLETION = "gen_ai.completion."
 _FUNCTIONS = "llm.request.functions."
 # The conventions (gen-ai-spans.md), also written by OpenLLMetry since 0.53
 _OPERATION = "gen_ai.operation.name"
+# LiteLLM 1.80 to 1.110, integrations/opentelemetry.py
+_FUNCTION_CALL = "function_call"
 
 # The conventions have keys such as gen_ai.prompt.name and gen_ai.prompt.variable.<name>
 _MESSAGE_KEY = re.compile(r"gen_ai\.(?:prompt|completion)\.\d")
-_REQUEST_OPERATIONS = {
-    "completion": "text_completion",
-    "chat": "chat",
-    # LiteLLM writes the same keys, and here the name of its own function
-    "acompletion": "chat",
-    "atext_completion": "text_completion",
-    "aresponses": "chat",
-    "anthropic_messages": "chat",
-}
-# Its "completion" is a chat
-_LITELLM = "litellm"
 # Writes the text of a message as JSON, with the quotes
 _ENCODING = "opentelemetry.instrumentation.bedrock"
 # Writes the names of Haystack's outputs where the answers should be
@@ -62,9 +75,9 @@ def recognises(span: Span) -> bool:
     )
 
 
-def read(span: Span, log_records: Sequence[LogRecord] = ()) -> tuple[LLMCall, ...] | Skip:  # noqa: ARG001
+def read(span: Span, log_records: Sequence[LogRecord] = ()) -> Findings | Skip:  # noqa: ARG001
     operation = _operation(span)
-    if _SPAN_KIND in span.attributes or operation not in INFERENCE_OPERATIONS:
+    if _SPAN_KIND in span.attributes or is_no_inference(operation):
         return Skip(SkipReason.NOT_INFERENCE)
     prompts, first_prompt = _numbered(span, _PROMPT)
     completions, _ = _numbered(span, _COMPLETION)
@@ -73,22 +86,19 @@ def read(span: Span, log_records: Sequence[LogRecord] = ()) -> tuple[LLMCall, ..
     is_encoded = span.scope.name == _ENCODING
     content = Content(
         input_messages=tuple(_message(prompt, "user", is_encoded=is_encoded) for prompt in prompts),
-        output_messages=tuple(_answers(completions, is_encoded=is_encoded)),
+        output_messages=tuple(_answers(_choices(completions), is_encoded=is_encoded)),
         tool_definitions=tool_definitions_from(nested(span.attributes, _FUNCTIONS)),
         incomplete=tuple(_missing((*prompts, *completions), first_prompt)),
     )
-    return calls_or_skip(span, NAME, operation, content, hint=capture_hint(span))
+    return Findings(NAME, operation, content)
 
 
 def _operation(span: Span) -> str:
     named = span.attributes.get(_OPERATION)
     kind = span.attributes.get(_REQUEST_TYPE)
-    if kind == "completion" and span.scope.name == _LITELLM:
-        return "chat"
-    if isinstance(kind, str) and kind != "unknown":
-        return _REQUEST_OPERATIONS.get(kind, kind)
-    if isinstance(named, str) and named:
-        return named
+    for word in (kind, named):
+        if isinstance(word, str) and word not in ("", "unknown"):
+            return known_operation(word, span)
     # Both are lost where a limit dropped the oldest attributes
     return "text_completion" if span.name.endswith(".completion") else "chat"
 
@@ -116,6 +126,21 @@ def _message(held: Mapping[str, Any], default_role: str, *, is_encoded: bool = F
         content = decoded(content).value
     message = message_from({**held, "role": role or default_role, "content": blocks_or_text(content)})
     return message or Message(default_role, ())
+
+
+def _choices(completions: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """LiteLLM counts the tool calls of an answer where others count the choices."""
+    choices: list[Mapping[str, Any]] = []
+    calls: list[Any] = []
+    for held in reversed(completions):
+        if held.keys() == {_FUNCTION_CALL} and held is not completions[0]:
+            calls.insert(0, held[_FUNCTION_CALL])
+            continue
+        own = [held[_FUNCTION_CALL]] if _FUNCTION_CALL in held else []
+        rest = {name: value for name, value in held.items() if name != _FUNCTION_CALL}
+        choices.insert(0, {**rest, "tool_calls": [*own, *calls]} if calls else held)
+        calls = []
+    return choices
 
 
 def _answers(completions: Sequence[Mapping[str, Any]], *, is_encoded: bool) -> Iterator[Message]:

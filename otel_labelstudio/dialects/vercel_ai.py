@@ -10,9 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from otel_labelstudio.calls import LLMCall, Message, Part, ReasoningPart, TextPart
-from otel_labelstudio.dialects.dialect import Skip, SkipReason
-from otel_labelstudio.dialects.shared.exchange import calls_of_exchange
+from otel_labelstudio.calls import Message, Part, ReasoningPart, TextPart
+from otel_labelstudio.dialects.dialect import Findings, Skip, SkipReason
+from otel_labelstudio.dialects.shared.capture_hints import APPLICATION
+from otel_labelstudio.dialects.shared.exchange import findings_of_exchange
 from otel_labelstudio.providers.parts import part_from, parts_from
 from otel_labelstudio.providers.request import Request, request_from
 from otel_labelstudio.providers.response import Response
@@ -22,6 +23,18 @@ from otel_labelstudio.spans.attributes import below, decoded, text, texts
 from otel_labelstudio.spans.model import LogRecord, Span
 
 NAME = "vercel_ai"
+PREFIXES: tuple[str, ...] = ("ai.",)
+KEYS: Mapping[str, tuple[str, ...]] = {
+    "conversation_id": (
+        "ai.telemetry.metadata.sessionId",
+        "ai.telemetry.metadata.conversationId",
+        "ai.telemetry.metadata.threadId",
+    ),
+    "user_id": ("ai.telemetry.metadata.userId",),
+}
+HINTS: Mapping[str, str] = {
+    "": f"set recordInputs and recordOutputs of experimental_telemetry to true {APPLICATION}",
+}
 
 # ai 5.0.277, src/telemetry and src/generate-text; documented under "AI SDK Core: Telemetry"
 _OPERATION = "ai.operationId"
@@ -43,7 +56,6 @@ _USAGE, _SETTINGS = "ai.usage.", "ai.settings."
 _METADATA, _FUNCTION = "ai.telemetry.metadata.", "ai.telemetry.functionId"
 
 _CALLS = (".doGenerate", ".doStream")
-_HINT = "set recordInputs and recordOutputs of experimental_telemetry to true in the traced application"
 _KNOWN_METADATA = frozenset(("userId", "sessionId", "conversationId", "threadId", "tags"))
 
 
@@ -51,17 +63,15 @@ def recognises(span: Span) -> bool:
     return _OPERATION in span.attributes
 
 
-def read(span: Span, log_records: Sequence[LogRecord] = ()) -> tuple[LLMCall, ...] | Skip:  # noqa: ARG001
+def read(span: Span, log_records: Sequence[LogRecord] = ()) -> Findings | Skip:  # noqa: ARG001
     attributes = span.attributes
     if not str(attributes[_OPERATION]).endswith(_CALLS):
         return Skip(SkipReason.NOT_INFERENCE)
     metadata = below(attributes, _METADATA)
-    return calls_of_exchange(
-        span,
+    return findings_of_exchange(
         NAME,
         _request(attributes),
         _response(attributes),
-        hint=_HINT,
         is_answer_hidden=not any(attributes.get(key) for key in (*_TEXT, *_OBJECT, *_TOOL_CALLS)),
         provider=_provider(attributes),
         tags=texts(metadata.get("tags")),

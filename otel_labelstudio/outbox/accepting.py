@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from otel_labelstudio.calls import LLMCall
 from otel_labelstudio.outbox.database import Database
 from otel_labelstudio.outbox.entry import Put
-from otel_labelstudio.outbox.schema import INSERT_HELD, bounded
+from otel_labelstudio.outbox.schema import INSERT_HELD, bounded, known_ids
 from otel_labelstudio.outbox.serialization import LOG_RECORD, SPAN, call_to_text, key_of, telemetry_to_text
 from otel_labelstudio.spans.model import LogRecord, Span, SpanIds
 from otel_labelstudio.tasks.mend import mend_text
@@ -71,7 +71,7 @@ class Accepting:
         """
         kind, start, end = _kind_and_times(telemetry)
         body = telemetry_to_text(telemetry)
-        ids = telemetry.trace_id, telemetry.span_id
+        ids = known_ids(telemetry.trace_id, telemetry.span_id)
         with self._database.transaction() as db:
             held, size = self._database.total("held")[0], self._database.total("waiting")[1]
             if not self._fits(held + 1, size + len(body)):

@@ -64,7 +64,8 @@ CREATE TABLE held (
     expires_at REAL NOT NULL
 );
 CREATE INDEX held_by_due ON held (due_at);
-CREATE INDEX held_by_span ON held (trace_id, span_id);
+CREATE INDEX held_by_span ON held (span_id, trace_id);
+CREATE INDEX held_spans_by_trace ON held (trace_id) WHERE kind = 'span';
 CREATE INDEX held_by_scope ON held (scope, kind, start_unix_nano);
 -- What became of the spans of LLM calls that came, so that their log records wait for them no longer
 CREATE TABLE seen_spans (
@@ -192,8 +193,13 @@ INSERT_HELD = (
 def held_columns(kind: str, record: dict[str, Any]) -> tuple[str, str, str, int, int]:
     """The ids, scope and times by which a held span or log record, as JSON, is found; raises where it has none."""
     start, end = ("start_time_unix_nano", "end_time_unix_nano") if kind == "span" else ("time_unix_nano",) * 2
-    ids = str(record["trace_id"]), str(record["span_id"])
+    ids = known_ids(str(record["trace_id"]), str(record["span_id"]))
     return (*ids, str(record["scope"]["name"]), bounded(record[start]), bounded(record[end]))
+
+
+def known_ids(trace_id: str, span_id: str) -> tuple[str, str]:
+    """The ids, empty where they are zeros, which say that there is none."""
+    return trace_id if trace_id.strip("0") else "", span_id if span_id.strip("0") else ""
 
 
 def bounded(number: int) -> int:

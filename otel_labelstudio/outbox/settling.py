@@ -19,8 +19,8 @@ _BYTES_LIMIT = 32 * 2**20
 _GROUP_LIMIT = 2000
 # Of the calls that said the same, so many are compared with what comes late
 _CANDIDATES_LIMIT = 64
-# With more spans than this under way at once, a log record without ids is given to none
-MOST_OWNERS = 64
+# Of the spans that were under way at once, so many are looked at: of more than one, none is given a log record
+_MOST_OWNERS = 64
 _FOREVER = float("inf")
 
 
@@ -142,10 +142,12 @@ class SettlingRows:
         return self._held("trace_id = ? AND span_id = ?", ids)
 
     def held_of_no_span(self, due_by: float) -> list[HeldItem]:
-        """The log records without a span id that are due."""
-        return self._held("trace_id <> '' AND span_id = '' AND due_at <= ?", (due_by,)) + self._held(
-            "trace_id = '' AND span_id = '' AND due_at <= ?", (due_by,)
-        )
+        """The log records without a span id: those that are due, and the newest of the others."""
+        return self._held("span_id = ''", (due_by,), order="due_at <= ? DESC, seq DESC")
+
+    def spans_of_trace(self, trace_id: str) -> list[HeldItem]:
+        """The held spans of a trace."""
+        return self._held("kind = 'span' AND trace_id = ?", (trace_id,))
 
     def log_records_in(self, scope: str, start: int, end: int) -> list[HeldItem]:
         """The log records of a scope that were written during a time (nanoseconds since 1970)."""
@@ -155,21 +157,22 @@ class SettlingRows:
         )
 
     def spans_around(self, scope: str, trace_id: str, at: int) -> list[HeldItem]:
-        """The held spans of a scope, and of a trace where it is known, during which something was written; one more
-        than `MOST_OWNERS` where there are more."""
+        """The held spans of a scope, and of a trace where it is known, during which something was written."""
         return self._held(
             "scope = ? AND kind = ? AND start_unix_nano <= ? AND end_unix_nano >= ? AND ? IN ('', trace_id)",
             (mend_text(scope), SPAN, bounded(at), bounded(at), trace_id),
-            MOST_OWNERS + 1,
+            _MOST_OWNERS,
         )
 
-    def _held(self, condition: str, values: Sequence[object], limit: int = _GROUP_LIMIT) -> list[HeldItem]:
+    def _held(
+        self, condition: str, values: Sequence[object], limit: int = _GROUP_LIMIT, order: str = "seq"
+    ) -> list[HeldItem]:
         found: list[HeldItem] = []
         size = 0
         with self._database.reading() as db:
             for row in db.execute(
                 "SELECT seq, kind, trace_id, span_id, body, due_at, expires_at FROM held"
-                f" WHERE {condition} ORDER BY seq LIMIT ?",
+                f" WHERE {condition} ORDER BY {order} LIMIT ?",
                 (*values, limit),
             ):
                 found.append(HeldItem(*row))

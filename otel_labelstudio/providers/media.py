@@ -33,10 +33,10 @@ _DATA = (
 )
 _URL = ("url", "uri", "file_uri", "fileUri", "file_url", "image_url", "video_url", "audio_url")
 _FILE_ID = ("file_id", "fileId")
-_MIME_TYPE = ("mime_type", "media_type", "mimeType", "mediaType", "format")
+_MIME_TYPE = ("mime_type", "media_type", "mimeType", "mediaType", "contentType", "format")
 _WRAPPERS = (
     *("image_url", "video_url", "audio_url", "input_audio", "source", "file", "image", "audio", "video", "document"),
-    *("inlineData", "inline_data", "fileData", "file_data", "s3Location"),
+    *("inlineData", "inline_data", "fileData", "file_data", "s3Location", "media"),
 )
 _KNOWN = frozenset((*_DATA, *_URL, *_FILE_ID, *_MIME_TYPE, *_WRAPPERS, "type", "source_type", "modality"))
 

@@ -8,7 +8,6 @@ since frameworks mix them. Nothing here raises, whatever the JSON value.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from typing import Any
 
 from otel_labelstudio.calls import (
@@ -21,6 +20,7 @@ from otel_labelstudio.calls import (
 )
 from otel_labelstudio.providers.parts import (
     first,
+    json_value,
     part_from,
     parts_from,
     tool_call,
@@ -28,6 +28,7 @@ from otel_labelstudio.providers.parts import (
     unwrapped,
 )
 from otel_labelstudio.providers.repeated_calls import without_repeated_calls
+from otel_labelstudio.providers.shapes import Kind, is_item, is_message, kind_of
 
 _MAX_DEPTH = 5
 
@@ -73,10 +74,10 @@ def output_messages_from(value: Any) -> tuple[Message, ...]:
     (which are one choice together), one message, a list of content blocks, or plain text.
     """
     items = value if isinstance(value, (list, tuple)) else (value,)
-    if items and all(isinstance(item, dict) and not _is_message(item) for item in items):
+    if items and all(isinstance(item, dict) and not is_message(item) for item in items):
         return (_message_of(items, "assistant"),) if any(part_from(item) for item in items) else ()
     messages = messages_from(value, "assistant")
-    if any(_is_item(item) for item in items):
+    if any(map(is_item, items)):
         return (joined(messages),) if messages else ()
     return messages
 
@@ -86,18 +87,23 @@ def message_from(value: Any, default_role: str = "user") -> Message | None:
     if not isinstance(value, dict):
         parts = parts_from(value)
         return Message(default_role, parts) if parts else None
-    message = _of_choice(value) or _of_constructor(value, default_role)
-    if message is not None or _is_constructor(value):
-        return message
-    if _is_bare_item(value):
-        kind = value.get("type")
-        part = part_from(value)
-        role = "tool" if kind in _TOOL_ITEMS else "assistant" if kind in _ASSISTANT_ITEMS else default_role
-        return Message(role, (part,)) if part is not None else None
+    kind = kind_of(value)
+    if kind is Kind.CHOICE:
+        return _of_choice(value)
+    if kind is Kind.PIECE or kind is Kind.TYPED:
+        return _of_piece(value, default_role)
+    if kind is Kind.CONSTRUCTOR or isinstance(value.get("data"), dict):
+        return _of_constructor(value, value.get("kwargs") or value.get("data"), default_role)
     message = _of_object(value, default_role)
     if message is None and value and "role" not in value:
         message = Message(default_role, parts_from(value))  # a part of Gemini or Bedrock, without its message
     return message
+
+
+def _of_piece(value: JSONObject, default_role: str) -> Message | None:
+    kind, part = value.get("type"), part_from(value)
+    role = "tool" if kind in _TOOL_ITEMS else "assistant" if kind in _ASSISTANT_ITEMS else default_role
+    return Message(role, (part,)) if part is not None else None
 
 
 def joined(messages: Iterable[Message]) -> Message:
@@ -119,7 +125,7 @@ def _messages(value: Any, default_role: str, depth: int) -> Iterator[tuple[Messa
         return
     message = message_from(value, default_role)
     if message is not None:
-        yield message, isinstance(value, dict) and _is_item(value)
+        yield message, is_item(value)
 
 
 _SHORT_ROLES = frozenset(("system", "human", "user", "ai", "assistant"))
@@ -129,58 +135,29 @@ def _merged(messages: Iterable[tuple[Message, bool]]) -> Iterator[Message]:
     """Adjacent Responses items of one assistant turn (reasoning, text, calls) are one message, as they were one."""
     last: Message | None = None
     last_is_item = False
-    for message, is_item in messages:
-        if last and is_item and last_is_item and message.role == last.role == "assistant":
+    for message, is_of_turn in messages:
+        if last and is_of_turn and last_is_item and message.role == last.role == "assistant":
             last = joined((last, message))
             continue
         if last is not None:
             yield last
-        last, last_is_item = message, is_item
+        last, last_is_item = message, is_of_turn
     if last is not None:
         yield last
 
 
-_OF_MESSAGES = frozenset(("role", "message", "delta", "lc", "kwargs", "generation_info", "tool_calls"))
-
-
-def _is_item(value: Any) -> bool:
-    if not isinstance(value, dict):
-        return False
-    return (value.get("type") == "message" and "content" in value) or _is_bare_item(value)
-
-
-def _is_bare_item(value: JSONObject) -> bool:
-    return isinstance(value.get("type"), str) and not _is_message(value)
-
-
-def _is_message(value: JSONObject) -> bool:
-    if not _OF_MESSAGES.isdisjoint(value):
-        return True
-    if value.get("type") in ("human", "ai", "system", "tool", "chat", "function", "AIMessageChunk", "remove"):
-        return "content" in value or "data" in value
-    if "type" not in value and isinstance(value.get("content"), list):
-        return True
-    return "finish_reason" in value or "finishReason" in value or isinstance(value.get("parts"), list)
-
-
-def _of_choice(value: JSONObject) -> Message | None:
+def _of_choice(value: JSONObject) -> Message:
     """A choice, candidate or generation: an object around a message, or around the text of a legacy completion."""
     inner, text = first(value, "message", "delta"), value.get("text")
-    if inner is None and isinstance(value.get("content"), dict) and "parts" in value["content"]:  # Gemini
+    if not isinstance(inner, dict) and isinstance(value.get("content"), dict):  # Gemini
         inner = value["content"]
-    if "role" in value and not isinstance(inner, dict):
-        return None
     reason = _reason_of_choice(value)
-    if isinstance(inner, dict):
-        message = message_from(inner, "assistant") or Message("assistant", ())
-        # LangChain writes the text before the message as well, which may be cut
-        parts = message.parts or parts_from(text if isinstance(text, str) else None)
-        return replace(message, parts=parts, finish_reason=message.finish_reason or reason)
-    if isinstance(text, str) and ("generation_info" in value or reason):
-        return Message("assistant", parts_from(text), finish_reason=reason)
-    if reason and value.keys().isdisjoint(("content", "parts", "tool_calls")):
-        return Message("assistant", (), finish_reason=reason)  # of a choice that was cut
-    return None
+    if not isinstance(inner, dict):
+        return Message("assistant", parts_from(text if isinstance(text, str) else None), finish_reason=reason)
+    message = message_from(inner, "assistant") or Message("assistant", ())
+    # LangChain writes the text before the message as well, which may be cut
+    parts = message.parts or parts_from(text if isinstance(text, str) else None)
+    return Message(message.role, parts, message.name, message.finish_reason or reason)
 
 
 def _reason_of_choice(value: JSONObject) -> str | None:
@@ -191,13 +168,8 @@ def _reason_of_choice(value: JSONObject) -> str | None:
     return reason if isinstance(reason, str) and reason else None
 
 
-def _is_constructor(value: JSONObject) -> bool:
-    return "lc" in value or value.get("type") == "constructor"
-
-
-def _of_constructor(value: JSONObject, default_role: str) -> Message | None:
+def _of_constructor(value: JSONObject, inner: Any, default_role: str) -> Message | None:
     """LangChain's serialised form: {"lc": 1, "type": "constructor", "id": [.., "HumanMessage"], "kwargs": {..}}."""
-    inner = value.get("kwargs") if _is_constructor(value) else value.get("data")
     if not isinstance(inner, dict):
         return None
     names = value.get("id")
@@ -208,14 +180,14 @@ def _of_constructor(value: JSONObject, default_role: str) -> Message | None:
 
 def _of_object(value: JSONObject, default_role: str) -> Message | None:
     kind = value.get("type")
-    named = first(value, "role") or (kind if kind not in (None, "message", "chat", "constructor") else None)
+    named = value.get("role") or (kind if kind not in (None, "message", "chat", "constructor") else None)
     role = role_of(named, default_role)
     is_plain = role != "tool" and _BESIDE_CONTENT.isdisjoint(value)
     parts = without_repeated_calls(parts_from(first(value, *_CONTENT)) if is_plain else _parts(value, role))
     if role == "user" and parts and all(isinstance(part, ToolCallResponsePart) for part in parts):
         role = "tool"  # Anthropic, Gemini and Bedrock send a tool's response as the user's message
     name = value.get("name")
-    reason = first(value, "finish_reason", "finishReason", "stop_reason") or _reported_reason(value)
+    reason = None if _REASONS.isdisjoint(value) else _reason(value)
     if not parts and "content" not in value and "parts" not in value:
         return None
     return Message(
@@ -223,9 +195,14 @@ def _of_object(value: JSONObject, default_role: str) -> Message | None:
     )
 
 
-def _reported_reason(value: JSONObject) -> Any:
+_REASONS = frozenset(("finish_reason", "finishReason", "stop_reason", "response_metadata"))
+
+
+def _reason(value: JSONObject) -> Any:
     reported = value.get("response_metadata")  # LangChain
-    return first(reported, "finish_reason", "stop_reason", "stopReason") if isinstance(reported, dict) else None
+    reported = reported if isinstance(reported, dict) else {}
+    own = first(value, "finish_reason", "finishReason", "stop_reason")
+    return own or first(reported, "finish_reason", "stop_reason", "stopReason")
 
 
 _CONTENT = ("content", "parts", "text")
@@ -262,8 +239,11 @@ def _parts(value: JSONObject, role: str) -> Iterator[Part]:
 
 def _calls(value: JSONObject, extra: JSONObject) -> Iterator[JSONObject]:
     for calls in (first(value, "tool_calls", "toolCalls", "toolInvocations") or extra.get("tool_calls"),):
-        if isinstance(calls, (list, tuple)):
-            yield from (call for call in calls if isinstance(call, dict))
+        # LiveKit and Agent Framework write them as JSON text, of all or of each
+        opened = json_value(calls)
+        for call in map(json_value, opened) if isinstance(opened, (list, tuple)) else ():
+            if isinstance(call, dict):
+                yield call
     for invalid in value.get("invalid_tool_calls") or () if isinstance(value.get("invalid_tool_calls"), list) else ():
         if isinstance(invalid, dict):
             yield invalid

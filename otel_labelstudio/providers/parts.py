@@ -113,7 +113,7 @@ def tool_call(block: JSONObject) -> Part | None:
     """A tool that the model asked for, in any provider's form; arguments held as JSON text become the value."""
     inner = next((block[key] for key in _NESTED_CALL if isinstance(block.get(key), dict)), block)
     name = first(inner, "name", "toolName", "tool_name")
-    call_id = first(block, "call_id", "toolCallId", "tool_call_id", "id") or first(inner, "toolUseId", "id")
+    call_id = first(block, "call_id", "toolCallId", "tool_call_id", "id") or first(inner, "toolUseId", "id", "ref")
     arguments = first(inner, *_ARGUMENTS)
     if not isinstance(name, str):
         # OpenLIT: {"type": "function_call", "content": the call as text}
@@ -218,8 +218,9 @@ def _generic(block: JSONObject, kind: str) -> Part:
     return GenericPart(kind, {str(name): value for name, value in block.items() if name != "type"})
 
 
-_NESTED_CALL = ("function", "functionCall", "function_call", "toolUse", "tool_call", "custom")
-_NESTED_RESPONSE = ("toolResult", "functionResponse", "function_response", "tool_call_result")
+# OpenAI, Gemini, Bedrock, Haystack, Genkit
+_NESTED_CALL = ("function", "functionCall", "function_call", "toolUse", "tool_call", "custom", "toolRequest")
+_NESTED_RESPONSE = ("toolResult", "functionResponse", "function_response", "tool_call_result", "toolResponse")
 # OpenAI arguments, Anthropic and Vercel AI SDK 5 input, LangChain, Gemini and Vercel AI SDK 4 args, Cohere parameters
 _ARGUMENTS = ("arguments", "args", "input", "parameters")
 _CALL_PROPERTIES = (
@@ -231,9 +232,10 @@ _CALL_PROPERTIES = (
     "toolCallId",
     "tool_call_id",
     "index",
+    "ref",
     *_ARGUMENTS,
 )
-_RESPONSE_IDS = ("tool_use_id", "toolUseId", "toolCallId", "tool_call_id", "call_id", "id")
+_RESPONSE_IDS = ("tool_use_id", "toolUseId", "toolCallId", "tool_call_id", "call_id", "id", "ref")
 _RESPONSES = ("response", "output", "result", "content")
 _THOUGHTS = ("reasoningText", "thinking", "reasoning", "text", "reasoning_text", "content", "summary")
 
@@ -253,10 +255,10 @@ _BY_TYPE: dict[str, Reader] = {
 
 # Gemini and Bedrock Converse name a block by the key that holds it; "text" comes last, beside "thought" and the like
 _BY_KEY: dict[str, Reader] = {
-    **dict.fromkeys(("functionCall", "function_call", "toolUse", "function", "tool_call"), tool_call),
+    **dict.fromkeys(("functionCall", "function_call", "toolUse", "function", "tool_call", "toolRequest"), tool_call),
     **dict.fromkeys(_NESTED_RESPONSE, tool_response),
     **dict.fromkeys(("inlineData", "inline_data", "fileData", "file_data", "image", "document", "video"), media_part),
-    **dict.fromkeys(("image_url", "input_audio", "audio"), media_part),
+    **dict.fromkeys(("image_url", "input_audio", "audio", "media"), media_part),
     **dict.fromkeys(("reasoningContent", "thinking", "reasoning"), _reasoning),
     "refusal": _refusal,
     "text": _text,

@@ -22,6 +22,7 @@ _WRAPPERS = ("request", "body", "kwargs", "params", "input", "inputs", "prompt")
 _CONTENTS = ("messages", "prompts", "prompt", "input", "contents", "chat_history", "message", "inputs")
 _SYSTEMS = ("system", "instructions", "system_instruction", "systemInstruction", "system_instructions", "systemPrompt")
 _TOOLS = ("tools", "functions", "toolConfig", "tool_config")
+_SETTINGS = frozenset(("role", "model", *_SYSTEMS, *_TOOLS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,9 @@ def _body(value: JSONObject, depth: int = 0) -> JSONObject | None:
         body = _body(inner, depth + 1)
         if body is not None:
             return {**value, **body}
-    return value if any(value.get(name) for name in _CONTENTS) or "role" in value else None
+    # A request of which only the settings are left is one still, and no text
+    is_request = any(value.get(name) for name in _CONTENTS) or not _SETTINGS.isdisjoint(value)
+    return value if is_request else None
 
 
 def _of_body(body: JSONObject, is_cut: bool) -> Request:

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from otel_labelstudio.calls import JSONObject, Message, TextPart, Usage
-from otel_labelstudio.providers.messages import output_messages_from
-from otel_labelstudio.providers.parts import first
+from otel_labelstudio.providers.messages import message_from, output_messages_from
+from otel_labelstudio.providers.parts import first, parts_from
+from otel_labelstudio.providers.shapes import FLAT_ANSWERS, Kind, is_told, kind_of
 from otel_labelstudio.providers.usage import usage_from
 from otel_labelstudio.spans.attributes import REDACTED, Decoded, decoded
 
@@ -41,16 +42,17 @@ def response_from(value: Any) -> Response:
     if outputs is None:
         text = value if isinstance(value, str) else None
         return Response((Message("assistant", (TextPart(text),)),) if text else (), is_cut=held.is_cut)
-    if not isinstance(held.value, dict):
+    whole = held.value[0] if isinstance(held.value, list) and len(held.value) == 1 else held.value
+    if not isinstance(whole, dict) or (whole is not held.value and kind_of(whole) is not Kind.ANSWER):
         return Response(outputs, is_text_completion=_are_completions(held.value), is_cut=held.is_cut)
-    layers = list(_layers(held.value))
+    layers = list(_layers(whole))
     return Response(
         outputs,
         id=next((found for layer in layers for found in _ids(layer)), None),
         model=next((found for layer in layers for found in _models(layer)), None),
         usage=usage_from(*(first(layer, *_USAGES) for layer in layers)),
-        is_text_completion=held.value.get("object") == "text_completion"
-        or _are_completions(first(held.value, "generations", "choices")),
+        is_text_completion=whole.get("object") == "text_completion"
+        or _are_completions(first(whole, "generations", "choices")),
         is_cut=held.is_cut,
     )
 
@@ -65,13 +67,33 @@ def _without_stump(held: Decoded) -> Any:
 def _outputs(value: Any, depth: int) -> tuple[Message, ...] | None:
     """The choices; None where the value is no provider's answer, but text, or an object that the model wrote."""
     if isinstance(value, (list, tuple)):
+        if len(value) == 1 and kind_of(value[0]) is Kind.ANSWER:  # openai-agents' spans, of streams
+            return _outputs(value[0], depth + 1)
         return output_messages_from(value) if value and all(_is_told(item) for item in value) else None
     if not isinstance(value, dict) or depth > _MAX_DEPTH:
         return None
+    if kind_of(value) is Kind.FLAT_ANSWER:
+        message = _flat_answer(value)
+        return (message,) if message.parts else ()
     if not _is_told(value):
         name = next((name for name in _ANSWERS if name in value), None)
         return None if name is None else _of_answer(value[name], depth)
     return output_messages_from(value)
+
+
+def _flat_answer(value: JSONObject) -> Message:
+    """An answer whose text, reasoning and tool calls are properties of one object, with no message in it."""
+    text = first(value, *FLAT_ANSWERS)
+    thoughts = first(value, "reasoning", "reasoningText", "reasoning_content")
+    blocks = [{"type": "reasoning", "content": thoughts}] if isinstance(thoughts, str) else thoughts
+    parts = (*parts_from(blocks or ()), *parts_from(text if isinstance(text, str) else ()))
+    called = message_from({"role": "assistant", "content": (), "tool_calls": first(value, "toolCalls", "tool_calls")})
+    reason = first(value, "finishReason", "finish_reason")
+    return Message(
+        "assistant",
+        (*parts, *(called.parts if called else ())),
+        finish_reason=reason if isinstance(reason, str) else None,
+    )
 
 
 def _of_answer(answer: Any, depth: int) -> tuple[Message, ...] | None:
@@ -85,24 +107,8 @@ def _of_answer(answer: Any, depth: int) -> tuple[Message, ...] | None:
 
 
 def _is_told(item: Any) -> bool:
-    """Whether it is a message, a choice or a content block, by the properties that these have."""
-    if isinstance(item, list):
-        return bool(item) and all(_is_told(inner) for inner in item)
-    if not isinstance(item, dict):
-        return False
-    if item.get("type") == "constructor" or "generation_info" in item or isinstance(item.get("tool_calls"), list):
-        return True
-    if "role" in item or "kwargs" in item or isinstance(item.get("message"), dict):
-        return not any(name in item for name in ("choices", "candidates", "replies"))
-    if {"finish_reason", "finishReason"} & item.keys():
-        return True
-    kind = item.get("type")
-    return isinstance(kind, str) and (kind in _BLOCKS or ("content" in item and kind in ("ai", "AIMessageChunk")))
-
-
-_BLOCKS = frozenset(
-    ("message", "text", "output_text", "reasoning", "thinking", "tool_use", "function_call", "tool-call")
-)
+    """Whether it is a message, a choice or a content block, or a list of such."""
+    return bool(item) and all(map(_is_told, item)) if isinstance(item, list) else is_told(item)
 
 
 _INNER_LAYERS = (

@@ -30,6 +30,16 @@ def tool_definitions_from(value: Any) -> tuple[JSONObject, ...]:
     return tuple(_definitions(value, 0))
 
 
+def tools_by_name(value: Any) -> tuple[JSONObject, ...]:
+    """Tools of which a producer writes the names alone: a list of them, or its JSON text; definitions are read too."""
+    held = json_value(value)
+    names = held if isinstance(held, (list, tuple)) else ()
+    named = [name for name in names if isinstance(name, str) and not name.startswith(("{", "["))]
+    if len(named) < len(names) or not named:
+        return tool_definitions_from(held)
+    return tuple({"type": "function", "name": name} for name in named)
+
+
 def _definitions(value: Any, depth: int) -> Iterator[JSONObject]:
     value = json_value(value)
     if depth > 4 or not value:

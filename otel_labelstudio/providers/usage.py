@@ -23,19 +23,19 @@ _COUNT_KEYS: dict[str, tuple[str, ...]] = {
         *("prompt_tokens_details.cached_tokens", "input_tokens_details.cached_tokens", "cache_read_input_tokens"),
         *("input_token_details.cache_read", "inputTokenDetails.cacheReadTokens", "cachedInputTokens", "cached_tokens"),
         *("cacheReadInputTokens", "cachedContentTokenCount", "cached_content_token_count", "input_cached_tokens"),
-        *("prompt_details.cache_read", "input_cache_read", "cached"),
+        *("prompt_details.cache_read", "input_cache_read", "cached", "cachedContentTokens", "prompt_cached_tokens"),
     ),
     "cache_write_input_tokens": (
         *("cache_creation_input_tokens", "cache_write_input_tokens", "input_token_details.cache_creation"),
         *("input_tokens_details.cache_write_tokens", "prompt_tokens_details.cache_write_tokens"),
         *("inputTokenDetails.cacheWriteTokens", "cacheWriteInputTokens", "prompt_details.cache_write"),
-        "input_cache_creation",
+        *("input_cache_creation", "prompt_cache_creation_tokens"),
     ),
     "reasoning_output_tokens": (
         *("completion_tokens_details.reasoning_tokens", "output_tokens_details.reasoning_tokens", "reasoningTokens"),
         *("output_token_details.reasoning", "outputTokenDetails.reasoningTokens", "thoughtsTokenCount"),
         *("thoughts_token_count", "output_reasoning_tokens", "completion_details.reasoning", "reasoning_tokens"),
-        "reasoning_output_tokens",
+        *("reasoning_output_tokens", "thoughtsTokens", "completion_reasoning_tokens"),
     ),
 }
 

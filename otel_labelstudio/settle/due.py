@@ -8,10 +8,12 @@ on in between. An item on which anything raises becomes a dead letter.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 
-from otel_labelstudio.calls import LLMCall
+from otel_labelstudio.calls import CallKey, LLMCall
+from otel_labelstudio.earlier_turns import Continuation, continuation_of, with_turns_of_each_other
 from otel_labelstudio.errors import OutboxError
 from otel_labelstudio.outbox import Outbox
 from otel_labelstudio.outbox.entry import Put, SettlingReading, Unreadable
@@ -20,7 +22,13 @@ from otel_labelstudio.selection import Selection
 from otel_labelstudio.settle.fold import completed, fold
 from otel_labelstudio.settle.held import Decision, HeldGroups
 from otel_labelstudio.settle.isolation import isolate
-from otel_labelstudio.settle.same_call import POINT_SLACK_NS, closest_call, fingerprints
+from otel_labelstudio.settle.same_call import (
+    POINT_SLACK_NS,
+    closest_call,
+    fingerprints,
+    response_fingerprint,
+    span_fingerprint,
+)
 from otel_labelstudio.skips import Skips
 from otel_labelstudio.spans.model import SpanIds
 from otel_labelstudio.telemetry import Telemetry
@@ -137,7 +145,7 @@ class Settler:
             isolate(due, partial(self._fold, ()), self._bury_reading)
 
     def _fold(self, later: Sequence[SettlingReading], due: Sequence[SettlingReading]) -> None:
-        settling = {reading.call.key: reading for reading in (*later, *due)}
+        settling = self._with_earlier_turns((*later, *due))
         due_keys = {reading.call.key for reading in due}
         known: dict[str, list[LLMCall]] = {}
         settled = []
@@ -151,6 +159,26 @@ class Settler:
                 self._rows.settle(readings, earlier=earlier, fingerprints=marks)
         late = sum(len(readings) for readings, _, earlier in settled if earlier)
         self._telemetry.count("calls.late_duplicates", late)
+
+    def _with_earlier_turns(self, readings: Iterable[SettlingReading]) -> dict[CallKey, SettlingReading]:
+        """Calls that have only the new turns of a conversation get the others from the call that they continue."""
+        settling = {reading.call.key: reading for reading in readings}
+        if any(continuation_of(reading.call) for reading in settling.values()):
+            for whole in with_turns_of_each_other([r.call for r in settling.values()], self._find_continued):
+                reading = settling[whole.key]
+                if whole != reading.call:
+                    self._rows.replace(reading.key, whole)
+                    settling[whole.key] = replace(reading, call=whole)
+        return settling
+
+    def _find_continued(self, call: LLMCall, continuation: Continuation) -> LLMCall | None:
+        """The call that another one goes on from, where it settled before."""
+        mark = response_fingerprint(continuation.response_id)
+        if continuation.span_id:
+            mark = span_fingerprint(call.trace_id, continuation.span_id)
+        known = self._rows.readings_of(self._rows.calls_that_said([mark], call.start_time_unix_nano))
+        readings = [reading for of_call in known.values() for reading in of_call if reading.scope == call.scope]
+        return max(readings, key=lambda reading: reading.start_time_unix_nano, default=None)
 
     def _earlier(
         self, readings: Sequence[SettlingReading], marks: Sequence[tuple[str, int]], known: dict[str, list[LLMCall]]

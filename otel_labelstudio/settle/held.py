@@ -12,18 +12,19 @@ thousands of records without their spans cost a fraction of a second, and are lo
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TypeAlias
 
 from otel_labelstudio.calls import LLMCall
 from otel_labelstudio.dialects import Skip, SkipReason
-from otel_labelstudio.dialects.shared.spanless import tells_of_a_whole_call
+from otel_labelstudio.dialects.relatives import has_relatives, lending_relatives
+from otel_labelstudio.dialects.shared.spanless import dialogues, is_answer, is_id
 from otel_labelstudio.outbox.entry import HeldItem
 from otel_labelstudio.outbox.serialization import UnreadableError, telemetry_from_text
-from otel_labelstudio.outbox.settling import MOST_OWNERS, SettlingRows
-from otel_labelstudio.settle.log_records import Joined, calls_without_span, owner_by_time
+from otel_labelstudio.outbox.settling import SettlingRows
+from otel_labelstudio.settle.log_records import Joined, calls_without_span, is_call_of_its_own, owners_by_time
 from otel_labelstudio.spans.model import LogRecord, Span, SpanIds
 
 HeldSpan: TypeAlias = tuple[HeldItem, Span]
@@ -31,6 +32,7 @@ HeldRecord: TypeAlias = tuple[HeldItem, LogRecord]
 
 # Where held log records are due that carry no span's id
 NO_SPAN: SpanIds = ("", "")
+_FOREVER = float("inf")
 
 
 class Fate(str, Enum):
@@ -81,27 +83,28 @@ class HeldGroups:
     def __init__(self, rows: SettlingRows, strangers: Collection[SpanIds]) -> None:
         self._rows, self._strangers = rows, strangers
         self._decoded: dict[int, Span | LogRecord | UnreadableError] = {}
-        self._owners: dict[int, SpanIds | None] = {}
+        self._known_owners: dict[tuple[int, ...], list[SpanIds]] = {}
 
     def decide(self, ids: SpanIds, due_by: float, now: float) -> Decision:
-        """On what is held of a span, and of an empty pair of ids on the due records that belong to none.
+        """On what is held of a span, and of an empty pair of ids on the records that belong to none.
 
         Times are seconds since 1970; ``due_by`` is infinity where nothing may wait any longer.
         """
         decision = Decision()
-        items = self._rows.held_of_no_span(due_by) if ids == NO_SPAN else self._rows.held_of(ids)
+        if ids == NO_SPAN or ids in self._strangers:
+            items = self._rows.held_of_no_span(due_by) if ids == NO_SPAN else self._rows.held_of(ids)
+            self._decide_on_strays(items, due_by, now, decision)
+            return decision
+        items = self._rows.held_of(ids)
         last = max((item.due_at for item in items), default=due_by)
-        if ids != NO_SPAN and last > due_by and not _is_expired(items, now):
+        if last > due_by and not _is_expired(items, now):
             decision.defer = [(item, last) for item in items if item.due_at < last]
             return decision
-        may_wait = due_by < float("inf") and not _is_expired(items, now)
         spans, records = self._read(items, decision)
         if spans:
             self._decide_on_spans(ids, spans, records, decision)
-        elif ids == NO_SPAN or ids in self._strangers:
-            for item, record in records:
-                self._decide_on_record(item, record, may_wait, decision)
         elif records:
+            may_wait = due_by < _FOREVER and not _is_expired(items, now)
             self._decide_without_span(ids, records, may_wait, decision)
         return decision
 
@@ -111,31 +114,64 @@ class HeldGroups:
         """A span that has waited; more than one where it was sent again, or its ids were used again."""
         was_read = self._rows.fate_of(ids) == Fate.READ.value
         for item, span in spans:
-            told = records + self._records_by_time(span, decision)
-            reading = Joined(span, _in_order(record for _, record in told)).read()
+            told = records + self._strays_of(span, bool(records), decision)
+            joined = Joined(span, _in_order(record for _, record in told), relatives=self._relatives(span, decision))
+            reading = joined.read()
             decision.release += [item, *(record_item for record_item, _ in told)]
             if not isinstance(reading, Skip):
                 was_read = True
                 decision.calls.append((reading, span))
             elif not was_read:
                 decision.skips.append(reading)
-        decision.seen.append((ids, (Fate.READ if was_read else Fate.SKIPPED).value))
+        if ids != NO_SPAN:
+            decision.seen.append((ids, (Fate.READ if was_read else Fate.SKIPPED).value))
 
-    def _decide_on_record(self, item: HeldItem, record: LogRecord, may_wait: bool, decision: Decision) -> None:
-        """A record of which nobody can tell the span, unless there is one that lasted while it was written."""
-        if self._owner(item, record) is not None:
-            decision.defer.append((item, item.expires_at))  # it goes with that span
-            return
-        (alone,) = calls_without_span([record])
-        reading = alone.read() if tells_of_a_whole_call(record) else Skip(SkipReason.CONTENT_NOT_CAPTURED)
-        if not isinstance(reading, Skip):
-            decision.release.append(item)
-            decision.calls.append((reading, alone.span))
-        elif may_wait:
-            decision.defer.append((item, item.expires_at))
+    def _relatives(self, span: Span, decision: Decision) -> tuple[Span, ...]:
+        """The held spans that have content of the call that this span is."""
+        if not has_relatives(span):
+            return ()
+        spans, _ = self._read(self._rows.spans_of_trace(span.trace_id), decision)
+        return lending_relatives([held for _, held in spans]).get((span.trace_id, span.span_id), ())
+
+    def _decide_on_strays(self, items: Iterable[HeldItem], due_by: float, now: float, decision: Decision) -> None:
+        """Records that were written outside of their span's context, and spans without an id."""
+        spans, records = self._read(items, decision)
+        for item, span in spans:
+            if item.due_at <= due_by:
+                self._decide_on_spans(NO_SPAN, [(item, span)], [], decision)
+        item_of = {id(record): item for item, record in records}
+        left = {item.seq: item for item, _ in records if item.due_at <= due_by}
+        for dialogue in dialogues(record for _, record in records):
+            members = [item_of[id(record)] for record in dialogue]
+            last = max(item.due_at for item in members)
+            if last > due_by:  # an earlier one is decided on with the others
+                decision.defer += [(item, last) for item in members if item.seq in left]
+            elif members:
+                self._decide_on_dialogue(dialogue, members, due_by, now, decision)
+            for item in members:
+                left.pop(item.seq, None)
+        for item in left.values():  # answers of several calls at once: nothing tells whose they are
+            _wait_or_release([item], due_by, now, decision)
+
+    def _decide_on_dialogue(
+        self, dialogue: Sequence[LogRecord], members: list[HeldItem], due_by: float, now: float, decision: Decision
+    ) -> None:
+        owners = self._owners(dialogue, members)
+        if len(owners) == 1:
+            decision.defer += [(item, item.expires_at) for item in members]  # it goes with that span
+        elif len(owners) > 1:
+            decision.release += members
+            decision.unmatched += len(members)
+        elif not is_call_of_its_own(dialogue, 0):
+            _wait_or_release(members, due_by, now, decision)
         else:
-            decision.release.append(item)
-            decision.unmatched += 1
+            (alone, *_) = calls_without_span(dialogue)
+            reading = alone.read()
+            if isinstance(reading, Skip):
+                _wait_or_release(members, due_by, now, decision)
+            else:
+                decision.release += members
+                decision.calls.append((reading, alone.span))
 
     def _decide_without_span(self, ids: SpanIds, records: list[HeldRecord], may_wait: bool, decision: Decision) -> None:
         """Records whose span was seen before, or has not come."""
@@ -157,23 +193,33 @@ class HeldGroups:
             decision.skips += [reading for _, reading in readings if isinstance(reading, Skip)]
         decision.release += items
 
-    def _records_by_time(self, span: Span, decision: Decision) -> list[HeldRecord]:
+    def _strays_of(self, span: Span, has_records: bool, decision: Decision) -> list[HeldRecord]:
         """The records that were written outside of the span's context, and can be of no other."""
         items = [
             item
             for item in self._rows.log_records_in(span.scope.name, span.start_time_unix_nano, span.end_time_unix_nano)
             if not item.span_id or (item.trace_id, item.span_id) in self._strangers
         ]
-        ids = span.trace_id, span.span_id
         _, records = self._read(items, decision)
-        return [(item, record) for item, record in records if self._owner(item, record) == ids]
+        item_of = {id(record): item for item, record in records}
+        found: list[HeldRecord] = []
+        for dialogue in dialogues(record for _, record in records):
+            members = [item_of[id(record)] for record in dialogue]
+            is_its_own = self._owners(dialogue, members) == [(span.trace_id, span.span_id)]
+            if is_its_own and not (has_records and is_answer(dialogue[-1])):
+                found += zip(members, dialogue, strict=True)
+        return found
 
-    def _owner(self, item: HeldItem, record: LogRecord) -> SpanIds | None:
-        if item.seq not in self._owners:
-            around = self._rows.spans_around(record.scope.name, record.trace_id, record.time_unix_nano)
-            spans, _ = self._read(around, Decision()) if len(around) <= MOST_OWNERS else ([], [])
-            self._owners[item.seq] = owner_by_time(record, [span for _, span in spans])
-        return self._owners[item.seq]
+    def _owners(self, dialogue: Sequence[LogRecord], members: Sequence[HeldItem]) -> list[SpanIds]:
+        """The held spans during which a dialogue was written."""
+        key = tuple(item.seq for item in members)
+        if key not in self._known_owners:
+            first = dialogue[0]
+            trace_id = first.trace_id if is_id(first.trace_id) else ""
+            around = self._rows.spans_around(first.scope.name, trace_id, first.time_unix_nano)
+            spans, _ = self._read(around, Decision())
+            self._known_owners[key] = owners_by_time(dialogue, [span for _, span in spans])
+        return self._known_owners[key]
 
     def _read(self, items: Iterable[HeldItem], decision: Decision) -> tuple[list[HeldSpan], list[HeldRecord]]:
         """The spans and log records among what is held; what cannot be read is buried."""
@@ -200,6 +246,15 @@ class HeldGroups:
 
 def _is_expired(items: Iterable[HeldItem], now: float) -> bool:
     return min((item.expires_at for item in items), default=now) <= now
+
+
+def _wait_or_release(items: list[HeldItem], due_by: float, now: float, decision: Decision) -> None:
+    """Records of which nobody can tell the span, now or ever."""
+    if due_by < _FOREVER and not _is_expired(items, now):
+        decision.defer += [(item, item.expires_at) for item in items]
+    else:
+        decision.release += items
+        decision.unmatched += len(items)
 
 
 def _in_order(records: Iterable[LogRecord]) -> tuple[LogRecord, ...]:

@@ -1,10 +1,11 @@
 """Which log records belong to which span.
 
 1. A record belongs to the span whose trace and span id it carries, in whatever order and request either came.
-2. A record that was written outside of its span's context (Traceloop's LangChain events) carries no ids, or those of
-   the application's span around it, which tells of no model. It belongs to the one span of its own scope and resource
-   during which it was written, of its own trace if it has one. Where several qualify, nothing tells which, and it is
-   left out: half of another call's dialogue is worse than none.
+2. A record that was written outside of its span's context (Traceloop's LangChain events) carries no ids, zeros, or
+   those of the application's span around it, which tells of no model. Such records are parted into dialogues, each of
+   which ends with its answer, and a dialogue belongs to the one span of its own scope and resource during which it was
+   written, of its own trace if it has one. Where several qualify, nothing tells which, and it is left out: half of
+   another call's dialogue is worse than none. Where none does, it is a call of its own.
 3. Records whose span never arrives are a call of their own: each that tells of a whole call, or else all the messages
    of one span together.
 """
@@ -17,10 +18,15 @@ from dataclasses import dataclass, replace
 
 from otel_labelstudio.calls import LLMCall
 from otel_labelstudio.dialects import NAME_PREFIXES, Skip, read
+from otel_labelstudio.dialects.relatives import lending_relatives
 from otel_labelstudio.dialects.shared.spanless import (
     INCOMPLETE_WITHOUT_SPAN,
+    dialogues,
+    is_answer,
     is_content_event,
+    is_id,
     span_for,
+    tells_of_a_call,
     tells_of_a_whole_call,
 )
 from otel_labelstudio.settle.fold import completed
@@ -32,23 +38,23 @@ class Joined:
     """A span with its log records, in their order.
 
     ``is_span_missing`` where the span was made up for them; ``prompt_index`` counts the calls of one missing span.
+    ``relatives`` are other spans that have content of the call.
     """
 
     span: Span
     log_records: tuple[LogRecord, ...] = ()
     is_span_missing: bool = False
     prompt_index: int = 0
+    relatives: tuple[Span, ...] = ()
 
     def read(self) -> tuple[LLMCall, ...] | Skip:
         """The calls that span and records tell of together, or why there is none."""
         if self.is_span_missing:
             return self._read_without_span()
-        own = read(self.span)
-        if not self.log_records:
+        own = read(self.span, self.log_records, self.relatives)
+        if isinstance(own, Skip) or not any(map(tells_of_a_call, self.log_records)):
             return own
-        if isinstance(own, Skip):
-            return read(self.span, self.log_records)
-        # The span has content of its own, and its records may tell more
+        # The records may have facts of the call that the span has not
         told = read(span_for(self.log_records), self.log_records)
         of_prompt = {} if isinstance(told, Skip) else {call.prompt_index: call for call in told}
         return tuple(completed(call, of_prompt.get(call.prompt_index, call)) for call in own)
@@ -82,20 +88,26 @@ def join(
     astray: list[LogRecord] = []
     for record in content:
         ids = (record.trace_id, record.span_id)
-        if record.span_id and seen.get(ids, True):
+        if is_id(record.span_id) and seen.get(ids, True):
             owned[ids].append(record)
         else:
             astray.append(record)
     alone = _find_by_time(spans, astray, owned) if astray else {}
+    relatives = lending_relatives(spans)
     for span in spans:
-        yield Joined(span, tuple(sorted(owned.get((span.trace_id, span.span_id), ()), key=_time)))
-    missing = (records for ids, records in owned.items() if ids not in seen)
-    for records in (*missing, *alone.values()):
+        ids = (span.trace_id, span.span_id)
+        yield Joined(span, tuple(sorted(owned.get(ids, ()), key=_time)), relatives=relatives.get(ids, ()))
+    for records in (records for ids, records in owned.items() if ids not in seen):
         yield from calls_without_span(sorted(records, key=_time))
+    for ids, groups in alone.items():
+        for index, records in enumerate(groups):
+            yield Joined(span_for(records), tuple(records), is_span_missing=True, prompt_index=index if any(ids) else 0)
 
 
 def calls_without_span(log_records: Sequence[LogRecord]) -> Iterator[Joined]:
     """What the (one or more) records of one missing span tell of by themselves."""
+    if not any(map(tells_of_a_call, log_records)):
+        return
     whole = [record for record in log_records if tells_of_a_whole_call(record)]
     for index, records in enumerate([[record] for record in whole] or [log_records]):
         yield Joined(span_for(records), tuple(records), is_span_missing=True, prompt_index=index)
@@ -113,31 +125,37 @@ def _may_own_content(span: Span) -> bool:
 
 def _find_by_time(
     spans: Iterable[Span], log_records: Iterable[LogRecord], owned: defaultdict[SpanIds, list[LogRecord]]
-) -> dict[SpanIds, list[LogRecord]]:
-    """Adds to ``owned`` the records that can only be of one span; gives back those that are a call without any."""
+) -> dict[SpanIds, list[list[LogRecord]]]:
+    """Adds to ``owned`` the records that can only be of one span; gives back those that are calls without any."""
     of_scope: defaultdict[str, list[Span]] = defaultdict(list)
     for span in spans:
         of_scope[span.scope.name].append(span)
-    alone: defaultdict[SpanIds, list[LogRecord]] = defaultdict(list)
-    for record in log_records:
-        owner = owner_by_time(record, of_scope[record.scope.name])
-        if owner is not None:
-            owned[owner].append(record)
-        elif tells_of_a_whole_call(record):
-            alone[record.trace_id, record.span_id].append(record)
+    alone: defaultdict[SpanIds, list[list[LogRecord]]] = defaultdict(list)
+    for records in dialogues(log_records):
+        owners = owners_by_time(records, of_scope[records[0].scope.name])
+        has_answer = is_answer(records[-1])
+        if len(owners) == 1 and not (has_answer and owners[0] in owned):
+            owned[owners[0]] += records
+        elif is_call_of_its_own(records, len(owners)):
+            alone[records[0].trace_id.strip("0"), records[0].span_id.strip("0")].append(records)
     return alone
 
 
-def owner_by_time(log_record: LogRecord, spans: Iterable[Span]) -> SpanIds | None:
-    """The ids of the one span during which a record was written; None where there is none, or several."""
-    owners = {(span.trace_id, span.span_id) for span in spans if _was_written_during(log_record, span)}
-    return owners.pop() if len(owners) == 1 else None
+def owners_by_time(dialogue: Sequence[LogRecord], spans: Iterable[Span]) -> list[SpanIds]:
+    """The ids of the spans during which all records of a dialogue were written."""
+    found = (span for span in spans if all(_was_written_during(record, span) for record in dialogue))
+    return list(dict.fromkeys((span.trace_id, span.span_id) for span in found))
+
+
+def is_call_of_its_own(dialogue: Sequence[LogRecord], number_of_owners: int) -> bool:
+    """Whether records without a span, which may be of so many, tell of a call by themselves."""
+    return (is_answer(dialogue[-1]) and number_of_owners < 2) or tells_of_a_whole_call(dialogue[0])
 
 
 def _was_written_during(record: LogRecord, span: Span) -> bool:
     return (
         span.start_time_unix_nano <= record.time_unix_nano <= span.end_time_unix_nano
-        and record.trace_id in ("", span.trace_id)
+        and (not is_id(record.trace_id) or record.trace_id == span.trace_id)
         and record.scope == span.scope
-        and record.resource == span.resource
+        and record.resource in ({}, span.resource)
     )

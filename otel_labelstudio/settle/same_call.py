@@ -54,11 +54,21 @@ _ID_FORM = re.compile(r"[A-Za-z]+(?=[-_])")
 
 def fingerprints(reading: LLMCall) -> tuple[str, ...]:
     """Short keys, of which two readings of one call have at least one in common; so may two of different calls."""
-    keys = [f"span {reading.trace_id} {reading.span_id}"]
+    keys = [span_fingerprint(reading.trace_id, reading.span_id)]
     if reading.response_id:
-        keys.append(f"id {_digest(reading.response_id)}")
+        keys.append(response_fingerprint(reading.response_id))
     keys += [f"said {_digest(item[:SHORTEST_CUT])}" for item in answer_items(reading) or input_items(reading)]
     return tuple(keys)
+
+
+def span_fingerprint(trace_id: str, span_id: str) -> str:
+    """What all readings of a span have in common."""
+    return f"span {trace_id} {span_id}"
+
+
+def response_fingerprint(response_id: str) -> str:
+    """What all readings of one answer have in common."""
+    return f"id {_digest(response_id)}"
 
 
 def closest_call(reading: LLMCall, calls: Iterable[list[LLMCall]]) -> list[LLMCall] | None:

@@ -80,15 +80,20 @@ def test_every_prefix_passes_and_nothing_else(collector: Collector, receiver: Re
     collector.wait_until_idle()
     assert receiver.read(60)
     assert receiver.pipeline.telemetry.counts()["spans.received"] == 2 * len(NAME_PREFIXES)
-    assert collector.metric("otelcol_exporter_sent_log_records", exporter="otlp_http/labelstudio") == 2
+    assert collector.metric("otelcol_exporter_sent_log_records", exporter="otlp_http/labelstudio") == 5
 
 
 def _log_records() -> ExportLogsServiceRequest:
-    """One with the name in its field, one with it in an attribute, and two others."""
+    """Five with content: by a name in a field or an attribute, by a line, by the scope's name; and two others."""
     request = ExportLogsServiceRequest()
     records = request.resource_logs.add().scope_logs.add().log_records
     records.add(event_name="gen_ai.choice")
     records.add().attributes.add(key="event.name").value.string_value = "gen_ai.user.message"
+    records.add().attributes.add(key="event_name").value.string_value = "gen_ai.content.prompt"
+    records.add().body.string_value = 'Chat Model Completion:\n["Green."]'
+    moved = request.resource_logs[0].scope_logs.add()
+    moved.scope.name = "openinference.instrumentation.openai"
+    moved.log_records.add(event_name=moved.scope.name)
     records.add(event_name="http.request").body.string_value = "gen_ai.choice"
     records.add().attributes.add(key="gen_ai.system").value.string_value = "gen_ai.choice"
     return request

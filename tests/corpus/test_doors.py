@@ -142,10 +142,10 @@ def test_json_with_numbers_for_integers_is_the_same() -> None:
     assert (span.trace_id, span.attributes) == ("ab" * 16, {"n": 7, "l": []})
 
 
-def test_the_doors_agree_on_recorded_spans_and_their_calls(corpus: Path) -> None:
+def test_the_doors_agree_on_recorded_spans_and_their_calls(corpus: Path, gateways: Path) -> None:
     """Every span that the recorded instrumentations wrote, put back into the SDK's form and sent through each door."""
     count = calls = 0
-    for path in sorted(corpus.glob("*/*/traces*.pb")):
+    for path in sorted((*corpus.glob("*/*/traces*.pb"), *gateways.glob("*/*/traces*.pb"))):
         spans = spans_from_protobuf(path.read_bytes())
         sdk_spans = [as_sdk_span(span) for span in spans]
         doors = [[span_from_sdk(span) for span in sdk_spans], through_protobuf(sdk_spans), through_json(sdk_spans)]
@@ -159,10 +159,10 @@ def test_the_doors_agree_on_recorded_spans_and_their_calls(corpus: Path) -> None
     assert calls > 500
 
 
-def test_spans_that_tell_of_no_model_can_be_passed_over(corpus: Path) -> None:
+def test_spans_that_tell_of_no_model_can_be_passed_over(corpus: Path, gateways: Path) -> None:
     """What is passed over gives no call, what is not is as it always was, and every span is counted."""
     passed_over = 0
-    for path in sorted(corpus.glob("*/*/traces*.pb")):
+    for path in sorted((*corpus.glob("*/*/traces*.pb"), *gateways.glob("*/*/traces*.pb"))):
         body = path.read_bytes()
         spans = spans_from_protobuf(body)
         chosen, others = spans_with_names_from_protobuf(body, NAME_PREFIXES)

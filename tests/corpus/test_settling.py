@@ -37,9 +37,11 @@ def as_text(calls: list[LLMCall]) -> list[str]:
     return sorted(json.dumps(call.to_dict(), sort_keys=True) for call in calls)
 
 
+@pytest.mark.parametrize("recorded", ["corpus", "gateways"])
 @pytest.mark.parametrize("seed", [None, 1])
-def test_settling_is_reading(corpus: Path, seed: int | None) -> None:
+def test_settling_is_reading(recorded: str, seed: int | None, request: pytest.FixtureRequest) -> None:
     """Whatever the order of the requests, the outbox delivers the calls that `read_calls` finds, each once."""
+    corpus: Path = request.getfixturevalue(recorded)
     order = random.Random(seed)
     different = []
     for folder in scenarios(corpus):
@@ -50,3 +52,19 @@ def test_settling_is_reading(corpus: Path, seed: int | None) -> None:
         if settled_calls(requests) != as_text(read_calls(paths)):
             different.append(f"{folder.parent.name}/{folder.name}")
     assert different == []
+
+
+def test_turns_come_from_a_call_that_was_delivered_before(corpus: Path) -> None:
+    """A request that goes on from an answer finds it as long as the outbox still has it."""
+    folder = corpus / "oi-openai-0.1.66" / "r_responses_previous_id"
+    paths = sorted(folder.glob("*.pb"))
+    spans = sorted(decode_files(paths).spans, key=lambda span: span.start_time_unix_nano)
+    settings = Settings.resolve({"settle_s": 0.01, "project_name": "Turns"}, needs_server=False)
+    sink = RecordingSink()
+    pipeline = Pipeline(settings, sink=sink)
+    for span in spans:
+        pipeline.accept_spans([span])
+        assert pipeline.flush(30)
+    assert pipeline.close(30)
+    assert as_text(sink.calls) == as_text(read_calls(paths))
+    assert [len(call.input_messages) for call in sorted(sink.calls, key=lambda c: c.start_time_unix_nano)] == [1, 3]

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import time
+from typing import Any
 
 import pytest
 
+from otel_labelstudio.calls import LLMCall
 from otel_labelstudio.dialects import DIALECTS, Skip, SkipReason, read
-from otel_labelstudio.spans.model import Span, SpanEvent
+from otel_labelstudio.dialects.shared.damages import NOT_UNDERSTOOD
+from otel_labelstudio.spans.model import Scope, Span, SpanEvent
 
 ANSWER = json.dumps([{"role": "assistant", "parts": [{"type": "text", "content": "Hi"}]}])
 CHAT = {"gen_ai.operation.name": "chat", "gen_ai.input.messages": ANSWER, "gen_ai.output.messages": ANSWER}
@@ -58,3 +61,100 @@ def test_spans_that_are_no_calls_cost_next_to_nothing() -> None:
     for _ in range(10_000):
         read(span)
     assert time.process_time() - start < 1
+
+
+def a_chat(answer: object = None, **fields: Any) -> Span:
+    """A chat of the conventions with this as the JSON of its output messages."""
+    attributes = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "m-1", "gen_ai.input.messages": ANSWER}
+    if answer is not None:
+        attributes["gen_ai.output.messages"] = json.dumps(answer)
+    return Span(trace_id="1", span_id="2", attributes=attributes, **fields)
+
+
+def one_text(said: str) -> list[dict[str, Any]]:
+    return [{"role": "assistant", "parts": [{"type": "text", "content": said}]}]
+
+
+@pytest.mark.parametrize("said", ["<groq.Stream object at 0x7f99f0b21050>", "null"])
+def test_what_stands_for_an_answer_is_none(said: str) -> None:
+    """An object's repr, and JSON's null, were written where the instrumentation did not know the answer."""
+    assert read(a_chat(one_text(said))) == Skip(SkipReason.ANSWER_UNREADABLE)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        one_text(json.dumps({"id": "x", "object": "response", "output": [{"type": "message"}]})),
+        one_text(json.dumps({"role": "assistant", "content": "Hi"})),
+        [{"role": "assistant", "parts": [{"type": "hologram", "data": "Hi"}]}],
+    ],
+    ids=["a response", "a message", "a part of a type that nobody knows"],
+)
+def test_an_answer_that_is_not_understood_says_so(answer: object) -> None:
+    """It is never an empty or a raw-JSON prediction without a mark."""
+    reading = read(a_chat(answer))
+    assert not isinstance(reading, Skip)
+    assert reading[0].output_messages[0].parts
+    assert NOT_UNDERSTOOD in reading[0].incomplete
+
+
+@pytest.mark.parametrize("said", ['{"role": "engineer", "name": "Ada"}', '[{"id": 1}]', '{"output": "x"}', "{"])
+def test_json_that_the_model_wrote_is_an_answer(said: str) -> None:
+    """JSON modes answer with objects of all kinds."""
+    reading = read(a_chat(one_text(said)))
+    assert not isinstance(reading, Skip)
+    assert NOT_UNDERSTOOD not in reading[0].incomplete
+
+
+def test_a_failed_call_keeps_what_was_asked() -> None:
+    """For those who review errors: the input, the error's type, and no answer."""
+    skip = read(a_chat(status_code=2, events=(SpanEvent("exception", attributes={"exception.type": "Timeout"}),)))
+    assert isinstance(skip, Skip)
+    assert skip.reason is SkipReason.FAILED
+    assert skip.failed is not None
+    assert skip.failed.error_type == "Timeout"
+    assert [message.role for message in skip.failed.input_messages] == ["assistant"]
+    assert skip.failed.output_messages == ()
+    assert skip.failed.incomplete == ("the call broke off before its answer (Timeout)",)
+    assert "Hi" not in repr(skip)
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"scope": Scope("livekit-agents")}, "transcripts"),
+        ({"scope": Scope("com.anthropic.claude_code.tracing")}, "ENABLE_BETA_TRACING_DETAILED=1"),
+        ({"scope": Scope("org.springframework.boot")}, "spring.ai.chat.observations.log-prompt=true"),
+        ({"scope": Scope("litellm")}, "turn_off_message_logging"),
+        ({"resource": {"telemetry.auto.version": "0.12.0-aws"}}, "AGENT_OBSERVABILITY_ENABLED=false"),
+        ({"dropped_attributes_count": 7}, "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT=10000"),
+    ],
+)
+def test_a_hint_names_what_captures_the_content(fields: dict[str, Any], words: str) -> None:
+    """The producer's own switch, or why its content is not there."""
+    attributes = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "m-1"}
+    skip = read(Span(trace_id="1", span_id="2", attributes=attributes, **fields))
+    assert isinstance(skip, Skip)
+    assert skip.reason is SkipReason.CONTENT_NOT_CAPTURED
+    assert words in skip.hint
+
+
+def test_content_that_nobody_reads_is_not_told_to_be_missing() -> None:
+    """The names of the attributes that seem to hold it are said, and nothing of what they hold."""
+    attributes = {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.request.model": "m-1",
+        "vendor.input": "Hi",
+        "vendor.id": "7",
+    }
+    skip = read(Span(trace_id="1", span_id="2", attributes=attributes))
+    expected = "they have it in attributes that are not understood (vendor.input)"
+    assert skip == Skip(SkipReason.ANSWER_UNREADABLE, expected)
+
+
+def test_every_hint_and_key_is_declared_by_a_dialect() -> None:
+    """Facts are known fields of a call, and a scope's hint is declared once."""
+    fields = set(LLMCall.__dataclass_fields__)
+    assert {fact for dialect in DIALECTS for fact in dialect.KEYS} <= fields
+    scopes = [scope for dialect in DIALECTS for scope in dialect.HINTS if scope]
+    assert len(scopes) == len(set(scopes))

@@ -7,13 +7,15 @@ body, with the message as OpenAI, Bedrock, Gemini or pydantic-ai have it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from otel_labelstudio.calls import JSONObject, Message, Part, TextPart, ToolCallResponsePart
-from otel_labelstudio.providers.messages import joined, message_from
+from otel_labelstudio.providers.messages import joined, message_from, role_of
 from otel_labelstudio.providers.parts import blocks_or_text
+from otel_labelstudio.providers.shapes import is_message
 from otel_labelstudio.providers.tools import tool_definitions_from
 from otel_labelstudio.spans.attributes import bounded, decoded, first, integer
 from otel_labelstudio.spans.model import LogRecord, Span
@@ -28,6 +30,8 @@ _ROLES = {
     "gen_ai.unknown": "assistant",
 }
 _CHOICE = "gen_ai.choice"
+# OpenLLMetry 0.62 for Together: gen_ai.MessageRole.ASSISTANT.message
+_OTHER_ROLE = re.compile(r"gen_ai\.(?:\w+\.)*(\w+)\.message")
 # The attribute of a span event that holds the body (azure-ai-inference)
 _CONTENT = "gen_ai.event.content"
 # The place of a message in the dialogue: pydantic-ai, Semantic Kernel
@@ -51,8 +55,8 @@ class MessageEvent:
 
 
 def event_name(record: LogRecord) -> str:
-    """The record's event name: a field of its own since OTLP 1.5, the attribute ``event.name`` before."""
-    name = record.event_name or record.attributes.get("event.name")
+    """The record's event name: a field of its own since OTLP 1.5, an attribute before (``event_name``: LiteLLM)."""
+    name = record.event_name or record.attributes.get("event.name") or record.attributes.get("event_name")
     return name if isinstance(name, str) else ""
 
 
@@ -73,7 +77,7 @@ def events_of(span: Span, log_records: Iterable[LogRecord] = ()) -> list[Message
 
 
 def is_message_event(name: str) -> bool:
-    return name in _ROLES or name == _CHOICE
+    return name in _ROLES or name == _CHOICE or _OTHER_ROLE.fullmatch(name) is not None
 
 
 def dialogue_of(events: Iterable[MessageEvent]) -> tuple[tuple[Message, ...], tuple[Message, ...]]:
@@ -138,8 +142,15 @@ def _index(record: LogRecord) -> int:
     return next((index for index in found if index is not None), -1)
 
 
+def _role(name: str) -> str:
+    if name in _ROLES:
+        return _ROLES[name]
+    other = _OTHER_ROLE.fullmatch(name)
+    return role_of(other[1]) if other else "user"
+
+
 def _message(name: str, body: Mapping[str, Any]) -> Message | None:
-    default_role = _ROLES.get(name, "user")
+    default_role = _role(name)
     if isinstance(body.get("data"), dict):  # Logfire: what it has no event for, as it came
         return message_from(body["data"], default_role)
     held = _opened(body)
@@ -149,8 +160,7 @@ def _message(name: str, body: Mapping[str, Any]) -> Message | None:
 
 
 def _choice(body: Mapping[str, Any]) -> Message:
-    held = body.get("message")
-    message = blocks_or_text(held) if isinstance(held, str) else held
+    message = _opened_message(body.get("message"))
     if not isinstance(message, dict):
         # Strands writes the blocks of the answer, google-genai 0.3 the content of a Gemini candidate
         message = {"content": message} if message is not None else _opened(body)
@@ -160,15 +170,20 @@ def _choice(body: Mapping[str, Any]) -> Message:
     return message_from({"message": opened, "finish_reason": reason}) or Message("assistant", ())
 
 
+def _opened_message(held: Any) -> Any:
+    """The answer's message, opened where it is JSON text: a list of blocks, or the message itself (Semantic Kernel)."""
+    if not isinstance(held, str) or not held.startswith("{"):
+        return blocks_or_text(held) if isinstance(held, str) else held
+    message = decoded(held).value
+    return message if isinstance(message, dict) and is_message(message) else held
+
+
 def _opened(body: Mapping[str, Any]) -> dict[str, Any]:
     """A copy of the body with JSON texts opened, and Gemini's content ({"parts", "role"}) as a message's own."""
     content = blocks_or_text(body.get("content"))
     if isinstance(content, dict) and "parts" in content:
         return {"role": content.get("role"), "parts": content["parts"]}
-    opened = {**body, "content": _pydantic_blocks(content)}
-    if isinstance(body.get("tool_calls"), str):
-        opened["tool_calls"] = decoded(body["tool_calls"]).value
-    return opened
+    return {**body, "content": _pydantic_blocks(content)}
 
 
 def _pydantic_blocks(content: Any) -> Any:

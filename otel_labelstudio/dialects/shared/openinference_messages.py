@@ -7,7 +7,7 @@ from typing import Any
 
 from otel_labelstudio.calls import Message, TextPart, ToolCallPart, ToolCallResponsePart
 from otel_labelstudio.providers.messages import message_from
-from otel_labelstudio.providers.parts import json_text
+from otel_labelstudio.providers.parts import blocks_or_text, json_text
 from otel_labelstudio.spans.attributes import REDACTED, nested, texts
 
 # Below llm.input_messages.N. and llm.output_messages.N. (specification, messages): message.role, message.content,
@@ -56,7 +56,7 @@ def tells_the_same(flat: Iterable[Message], raw: Iterable[Message], *, is_flat_d
 
 
 def _message(held: Mapping[str, Any], default_role: str) -> Message | None:
-    content, contents = held.get("content"), held.get("contents")
+    content, contents = blocks_or_text(held.get("content")), held.get("contents")  # Mistral: the JSON of blocks
     blocks = list(_blocks(contents))
     if content and not any(block.get("text") == content for block in blocks):
         blocks.insert(0, {"type": "text", "text": content})

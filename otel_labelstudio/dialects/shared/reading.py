@@ -1,120 +1,124 @@
-"""From what a dialect found in a span to calls, or to the reason why there are none: the same for every dialect."""
+"""From what dialects found in a span to calls, or to the reason why there are none: the same for every dialect."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
-from otel_labelstudio.calls import (
-    BlobPart,
-    GenericPart,
-    JSONObject,
-    LLMCall,
-    Message,
-    Part,
-    ReasoningPart,
-    TextPart,
-    ToolCallPart,
-    ToolCallResponsePart,
-)
-from otel_labelstudio.dialects.dialect import Skip, SkipReason
-from otel_labelstudio.dialects.shared.span_facts import facts_of
+from otel_labelstudio.calls import LLMCall, Message, Part, TextPart
+from otel_labelstudio.dialects.dialect import Content, Findings, Skip, SkipReason
+from otel_labelstudio.dialects.shared.captured import has_answer, is_captured, is_empty
+from otel_labelstudio.dialects.shared.damages import damages, is_no_answer
+from otel_labelstudio.dialects.shared.merging import combined
+from otel_labelstudio.dialects.shared.operations import is_inference, names_a_model
+from otel_labelstudio.dialects.shared.span_facts import FactKeys, facts_of
 from otel_labelstudio.dialects.shared.span_outcome import error_type_of, finish_reason_of, finish_reasons_of, usage_of
-from otel_labelstudio.spans.attributes import REDACTED, bounded
+from otel_labelstudio.dialects.shared.unread_content import unread_content
+from otel_labelstudio.earlier_turns import marked
+from otel_labelstudio.spans.attributes import bounded
 from otel_labelstudio.spans.model import Span
 
-# Operations that ask a model to answer, by their names in telemetry: the conventions'; OpenLLMetry's LangChain
-# instrumentation 0.53 and 0.54; azure-ai-projects 2 and others after OpenAI's APIs
-_OPERATIONS = {
-    "chat": "chat",
-    "text_completion": "text_completion",
-    "generate_content": "generate_content",
-    "llm_request": "chat",
-    "responses": "chat",
-    "chat_completion": "chat",
-    "completion": "text_completion",
+# The facts of which the conventions' attributes know better than a raw request or response
+_ON_SPAN = {
+    "request_model": "gen_ai.request.model",
+    "response_model": "gen_ai.response.model",
+    "response_id": "gen_ai.response.id",
 }
-INFERENCE_OPERATIONS = frozenset(_OPERATIONS)
-
-# Lengths that people set as a limit; a text of just such a length that no text of its span exceeds was probably cut
-_LIKELY_LIMITS = frozenset(
-    (
-        *(2**power for power in range(6, 18)),
-        *(100, 200, 250, 500, 1_000, 2_000, 2_500, 4_000, 5_000, 8_000),
-        *(10_000, 12_000, 16_000, 20_000, 25_000, 32_000, 50_000, 64_000, 100_000),
-    )
-)
-
-
-# Properties that say what a part is, and nothing of what is in it
-_LABELS = frozenset(
-    ("id", "name", "media_type", "mime_type", "modality", "format", "detail", "index", "status", "kind")
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Content:
-    """A call's content as a dialect found it; ``incomplete`` says what is missing, for people."""
-
-    input_messages: tuple[Message, ...] = ()
-    output_messages: tuple[Message, ...] = ()
-    system_instructions: tuple[Part, ...] = ()
-    tool_definitions: tuple[JSONObject, ...] = ()
-    incomplete: tuple[str, ...] = ()
-
-    def is_captured(self) -> bool:
-        """Whether anything of the dialogue is there; names and ids without their content are not."""
-        messages = (*self.input_messages, *self.output_messages)
-        return any(map(_says_something, (*self.system_instructions, *_parts(messages))))
 
 
 def calls_or_skip(
-    span: Span, dialect: str, operation: str, content: Content, *, hint: str = "", **facts: Any
+    span: Span, findings: Findings, keys: FactKeys, hint: Callable[[], str]
 ) -> tuple[LLMCall, ...] | Skip:
-    """The call that the span tells of, or why it gives none.
+    """The call that the findings tell of, or why there is none.
 
-    ``facts`` are fields of `LLMCall` that the dialect knows better than `facts_of`; None among them is no knowledge.
     ``hint`` says how to have the content captured where it is not. A legacy completion of several prompts gives one
     call a prompt, with the prompt's own choices.
     """
-    content = _tidied(content)
-    if not content.is_captured():
-        failed = error_type_of(span) is not None
-        return Skip(SkipReason.FAILED) if failed else Skip(SkipReason.CONTENT_NOT_CAPTURED, hint)
-    if not any(map(_is_answer, _parts(content.output_messages))):
-        failed = error_type_of(span) is not None
-        return Skip(SkipReason.FAILED if failed else SkipReason.ANSWER_UNREADABLE)
-    fields = facts_of(span) | {name: value for name, value in facts.items() if value is not None}
-    if "usage" not in fields:
-        fields["usage"] = usage_of(span.attributes)
-    # What a dialect took from attributes as it stood may hold a double that JSON cannot write
-    fields |= {name: bounded(fields[name]) for name in ("metadata", "request_parameters")}
-    call = LLMCall(
-        dialect=dialect,
-        operation=_OPERATIONS.get(operation, operation),
+    content = _tidied(findings.content)
+    if not is_inference(findings.operation) and not names_a_model(span):
+        return Skip(SkipReason.NOT_INFERENCE)
+    if not is_captured(content) or not has_answer(content):
+        return _skip(span, content, findings, hint, keys)
+    return _by_prompt(marked(_call(span, content, findings, keys)))
+
+
+def _call(span: Span, content: Content, findings: Findings, keys: FactKeys) -> LLMCall:
+    return LLMCall(
+        dialect=findings.dialect,
+        operation=findings.operation,
         input_messages=content.input_messages,
         output_messages=_with_finish_reasons(content.output_messages, finish_reasons_of(span.attributes)),
         system_instructions=content.system_instructions,
         tool_definitions=content.tool_definitions,
-        incomplete=tuple(dict.fromkeys((*content.incomplete, *_damages(span, content)))),
-        **fields,
+        incomplete=tuple(dict.fromkeys((*content.incomplete, *damages(span, content)))),
+        **_facts(span, findings.facts, keys),
     )
-    return _by_prompt(call)
+
+
+def _skip(span: Span, content: Content, findings: Findings, hint: Callable[[], str], keys: FactKeys) -> Skip:
+    if not is_inference(findings.operation) and not is_captured(content):
+        return Skip(SkipReason.NOT_INFERENCE)
+    if error_type_of(span) is not None:
+        is_told = is_captured(content)
+        return Skip(SkipReason.FAILED, failed=_call(span, content, findings, keys) if is_told else None)
+    if is_captured(content) and not findings.is_answer_hidden:
+        return Skip(SkipReason.ANSWER_UNREADABLE)
+    if not findings.is_answer_hidden and (names := unread_content(span)):
+        return Skip(SkipReason.ANSWER_UNREADABLE, f"they have it in attributes that are not understood ({names})")
+    return Skip(SkipReason.CONTENT_NOT_CAPTURED, hint())
+
+
+def _facts(span: Span, found: Mapping[str, Any], keys: FactKeys) -> dict[str, Any]:
+    attributes = span.attributes
+    fields = facts_of(span, keys)
+    attached = fields["metadata"]
+    for name, value in found.items():
+        is_on_span = name in _ON_SPAN and attributes.get(_ON_SPAN[name])
+        if value is not None and not is_on_span:
+            fields[name] = value
+    # What a dialect took from attributes as it stood may hold a double that JSON cannot write
+    if found.get("metadata"):
+        fields["metadata"] = bounded({**attached, **found["metadata"]})
+    if found.get("request_parameters"):
+        fields["request_parameters"] = bounded(found["request_parameters"])
+    usage = usage_of(attributes)
+    fields["usage"] = combined((found["usage"], usage)) if found.get("usage") else usage
+    return fields
 
 
 def _tidied(content: Content) -> Content:
     """Without what redaction left, without a second mention of the system prompt, and with the roles there must be."""
     system = _filled(content.system_instructions)
     inputs = [cleaned for message in content.input_messages if (cleaned := _cleaned(message, message.role)).parts]
-    outputs = [_cleaned(message, "assistant") for message in content.output_messages]
+    outputs = tuple([_answer(message) for message in content.output_messages])
+    emptied = _emptied(content.input_messages) if 0 < len(inputs) < len(content.input_messages) else ()
     return Content(
         _without_repeated_system(tuple(inputs), system),
-        tuple(outputs),
+        _without_leftovers(outputs),
         system,
         content.tool_definitions,
-        content.incomplete,
+        (*content.incomplete, *emptied),
     )
+
+
+def _emptied(messages: Iterable[Message]) -> Iterator[str]:
+    """Messages of which only the role is left; an empty answer is often one of tool calls that was written so."""
+    if any(not message.parts and message.role != "assistant" for message in messages):
+        yield "messages of the input are without their content"
+
+
+def _answer(message: Message) -> Message:
+    message = _cleaned(message, "assistant")
+    if len(message.parts) == 1 and isinstance(message.parts[0], TextPart) and is_no_answer(message.parts[0].content):
+        return replace(message, parts=())
+    return message
+
+
+def _without_leftovers(answers: tuple[Message, ...]) -> tuple[Message, ...]:
+    """Without what is left of a stream beside its answer: a choice that neither says anything nor ended."""
+    kept = tuple([message for message in answers if message.parts or message.finish_reason])
+    return kept if len(kept) < len(answers) and any(message.parts for message in kept) else answers
 
 
 def _cleaned(message: Message, role: str) -> Message:
@@ -125,7 +129,7 @@ def _cleaned(message: Message, role: str) -> Message:
 
 
 def _filled(parts: tuple[Part, ...]) -> tuple[Part, ...]:
-    return tuple([part for part in parts if not _is_empty(part)]) if any(map(_is_empty, parts)) else parts
+    return tuple([part for part in parts if not is_empty(part)]) if any(map(is_empty, parts)) else parts
 
 
 def _without_repeated_system(messages: tuple[Message, ...], system: tuple[Part, ...]) -> tuple[Message, ...]:
@@ -156,7 +160,7 @@ def _with_finish_reasons(messages: tuple[Message, ...], reasons: tuple[str, ...]
 
 
 def _with_finish_reason(message: Message, reason: str | None) -> Message:
-    return message if message.finish_reason == reason else replace(message, finish_reason=reason)
+    return message if message.finish_reason == reason else Message(message.role, message.parts, message.name, reason)
 
 
 def _by_prompt(call: LLMCall) -> tuple[LLMCall, ...]:
@@ -175,67 +179,3 @@ def _by_prompt(call: LLMCall) -> tuple[LLMCall, ...]:
         )
         for index, prompt in enumerate(prompts)
     )
-
-
-def _damages(span: Span, content: Content) -> Iterable[str]:
-    error = error_type_of(span)
-    if error:
-        yield f"the call broke off after part of its answer ({error})"
-    if not content.input_messages and not content.system_instructions:
-        yield "the input is missing"
-    if span.dropped_attributes_count > 0:
-        yield f"{span.dropped_attributes_count} attributes of the span were dropped at its limit on attributes"
-    limit = _probable_limit(span, content)
-    if limit:
-        yield f"texts of {limit} characters were probably cut at a limit on the length of attributes"
-
-
-def _probable_limit(span: Span, content: Content) -> int | None:
-    """The length of the content's longest texts, where it looks like a limit and the span has no longer text."""
-    longest = max([len(text) for text in _texts(content)], default=0)
-    if longest not in _LIKELY_LIMITS:
-        return None
-    values = [*span.attributes.values(), *(value for event in span.events for value in event.attributes.values())]
-    return None if any(isinstance(value, str) and len(value) > longest for value in values) else longest
-
-
-def _texts(content: Content) -> Iterable[str]:
-    for part in (*content.system_instructions, *_parts((*content.input_messages, *content.output_messages))):
-        if isinstance(part, (TextPart, ReasoningPart)):
-            yield part.content
-        elif isinstance(part, ToolCallResponsePart) and isinstance(part.response, str):
-            yield part.response
-
-
-def _parts(messages: Iterable[Message]) -> list[Part]:
-    return [part for message in messages for part in message.parts]
-
-
-def _is_empty(part: Part) -> bool:
-    if isinstance(part, TextPart):
-        return part.content in ("", REDACTED)
-    return isinstance(part, ReasoningPart) and part.content in ("", REDACTED) and not part.extra
-
-
-def _is_answer(part: Part) -> bool:
-    return isinstance(part, ToolCallPart) or _says_something(part)
-
-
-def _says_something(part: Part) -> bool:
-    """Whether the part has content; instrumentations that must not capture any may still write a part's type."""
-    match part:
-        case TextPart():
-            return not _is_empty(part)
-        case ReasoningPart():
-            return bool(part.content)
-        case ToolCallPart():
-            return part.arguments not in (None, "", {}, REDACTED)
-        case ToolCallResponsePart():
-            return part.response not in (None, "", REDACTED)
-        case BlobPart():
-            return bool(part.content)
-        case GenericPart():
-            held = (value for name, value in part.extra.items() if name not in _LABELS)
-            return any(value not in (None, "", [], {}, REDACTED) for value in held)
-        case _:
-            return True

@@ -6,7 +6,7 @@ session id or what the application attached, so that they are read in one place,
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from otel_labelstudio.calls import JSONObject
@@ -41,53 +41,6 @@ _OTHER_PARAMETERS = Fields(
     }
 )
 
-# GenAI conventions 1.37 and later; 1.26 to 1.36
-_PROVIDER = ("gen_ai.provider.name", "gen_ai.system")
-_RESPONSE_ID = ("gen_ai.response.id",)
-# The conventions (1.34; the general ones); LangGraph's thread, then the application's own words, under OpenLLMetry;
-# the same under LangSmith; Langfuse; the Vercel AI SDK; Google ADK
-_CONVERSATION = (
-    "gen_ai.conversation.id",
-    "session.id",
-    f"{_ATTACHED}thread_id",
-    f"{_ATTACHED}session_id",
-    f"{_ATTACHED}conversation_id",
-    f"{_ATTACHED}chat_id",
-    "langsmith.metadata.thread_id",
-    "langsmith.metadata.session_id",
-    "langsmith.metadata.conversation_id",
-    "langfuse.session.id",
-    "ai.telemetry.metadata.sessionId",
-    "ai.telemetry.metadata.conversationId",
-    "ai.telemetry.metadata.threadId",
-    "gcp.vertex.agent.session_id",
-)
-_USER = (
-    "user.id",
-    "enduser.id",
-    f"{_ATTACHED}user_id",
-    f"{_ATTACHED}userId",
-    "langfuse.user.id",
-    "langsmith.metadata.user_id",
-    "ai.telemetry.metadata.userId",
-    "gen_ai.request.user",
-    "llm.user",
-)
-# OpenInference; LangSmith; Langfuse; Logfire; OpenLLMetry with LangChain's tags in its association properties
-_TAGS = ("tag.tags", "langsmith.span.tags", "langfuse.trace.tags", "logfire.tags", f"{_ATTACHED}tags")
-# What LangChain calls a run: attached by the application; LangSmith
-_RUN_ID = (f"{_ATTACHED}run_id", "langsmith.span.id")
-_FACTS = Fields(
-    {
-        "provider": _PROVIDER,
-        "response_id": _RESPONSE_ID,
-        "conversation_id": _CONVERSATION,
-        "user_id": _USER,
-        "tags": _TAGS,
-        "run_id": _RUN_ID,
-    }
-)
-
 # Who called, and with which stored prompt (the conventions since 1.31, semantic-conventions-genai)
 _WORTH_KEEPING = (
     "gen_ai.agent.name",
@@ -102,11 +55,25 @@ _METADATA_PREFIXES = (_ATTACHED, _PROMPT_VARIABLES, *_WORTH_KEEPING)
 _OPEN_ENDED = (*_PARAMETER_PREFIXES, *_METADATA_PREFIXES)
 
 
-def facts_of(span: Span) -> dict[str, Any]:
+class FactKeys:
+    """The keys of common facts that the dialects declare (``KEYS``), of each fact the preferred ones first."""
+
+    def __init__(self, declared: Iterable[Mapping[str, tuple[str, ...]]]) -> None:
+        keys: dict[str, tuple[str, ...]] = {}
+        for of_dialect in declared:
+            for fact, its_keys in of_dialect.items():
+                keys[fact] = tuple(dict.fromkeys((*keys.get(fact, ()), *its_keys)))
+        self._fields = Fields(keys)
+
+    def values(self, attributes: Mapping[str, Any]) -> dict[str, Any]:
+        return self._fields.values(attributes)
+
+
+def facts_of(span: Span, keys: FactKeys) -> dict[str, Any]:
     """Keyword arguments of `LLMCall`, without content, usage, operation, dialect and what no span says."""
     attributes = span.attributes
-    named = _FACTS.values(attributes)
-    # One pass over the span's attributes, of which few are of these two
+    named = keys.values(attributes)
+    # One pass over the span's attributes, of which few are of these
     open_ended = {key: value for key, value in attributes.items() if key.startswith(_OPEN_ENDED)}
     return {
         "trace_id": span.trace_id,
@@ -116,7 +83,7 @@ def facts_of(span: Span) -> dict[str, Any]:
         "end_time_unix_nano": span.end_time_unix_nano,
         "scope": span.scope.name,
         "provider": _provider(attributes, named.get("provider")),
-        "request_model": _model(attributes, _REQUEST_MODEL),
+        "request_model": _model(attributes, _REQUEST_MODEL) or text(named.get("request_model")),
         "response_model": _model(attributes, _RESPONSE_MODEL),
         "response_id": text(named.get("response_id")),
         "request_parameters": _parameters(open_ended, _OTHER_PARAMETERS.values(attributes)),
@@ -148,6 +115,8 @@ def _model(attributes: Mapping[str, Any], keys: tuple[str, ...]) -> str | None:
 
 
 def _parameters(attributes: Mapping[str, Any], others: Mapping[str, Any]) -> JSONObject:
+    if not attributes and not others:
+        return {}
     found = dict(others)
     for prefix in reversed(_PARAMETER_PREFIXES):
         found |= below(attributes, prefix)
@@ -161,6 +130,8 @@ def _parameters(attributes: Mapping[str, Any], others: Mapping[str, Any]) -> JSO
 def _parameter(name: str, value: Any) -> Any:
     found = number(value)
     if isinstance(value, str):
+        if name == "stream" and value in ("True", "False"):  # LiteLLM: Python's text
+            return value == "True"
         return found if name in _NUMBERS and found is not None else value
     return bounded(value) if found is None else found
 

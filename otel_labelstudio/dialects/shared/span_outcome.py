@@ -1,4 +1,4 @@
-"""What became of a call: which operation it was, what it used, why it ended, which error ended it."""
+"""What became of a call: what it used, why it ended, which error ended it."""
 
 from __future__ import annotations
 
@@ -46,11 +46,12 @@ _USAGE = Fields(
 # Logfire adds Anthropic's cached tokens to the input's, and keeps the provider's own counts here
 _REPORTED_USAGE = "gen_ai.usage.raw"
 
-# The conventions; Semantic Kernel; OpenLLMetry 0.40
+# The conventions; Semantic Kernel; OpenLLMetry 0.40; OpenInference and VoltAgent
 _FINISH_REASON_KEYS = (
     "gen_ai.response.finish_reasons",
     "gen_ai.response.finish_reason",
     "gen_ai.response.stop_reason",
+    "llm.finish_reason",
 )
 # OpenAI, Anthropic, Gemini, Bedrock, Cohere and the frameworks around them
 _FINISH_REASONS = {
@@ -62,27 +63,6 @@ _FINISH_REASONS = {
     **dict.fromkeys(("failed", "malformed_function_call"), "error"),
     **dict.fromkeys(("unknown", "none", "null", "finish_reason_unspecified"), ""),
 }
-
-# Operations that the conventions know; the span's name starts with one
-_OPERATION = "gen_ai.operation.name"
-_OPERATIONS = frozenset(
-    (
-        *("chat", "text_completion", "generate_content", "embeddings", "retrieval", "execute_tool"),
-        *("create_agent", "invoke_agent", "invoke_workflow", "fetch_response", "plan"),
-    )
-)
-_TOOL_CALL = ("gen_ai.tool.call.id", "gen_ai.tool.call.arguments", "gen_ai.tool.call.result")
-
-
-def operation_of(span: Span) -> str:
-    """The operation in the conventions' words, guessed where a limit dropped it or the producer names none."""
-    named = text(span.attributes.get(_OPERATION))
-    if named:
-        return named.lower()
-    if not span.attributes.keys().isdisjoint(_TOOL_CALL):
-        return "execute_tool"
-    word = span.name.split(" ", 1)[0]
-    return word if word in _OPERATIONS else "chat"
 
 
 def usage_of(attributes: Mapping[str, Any]) -> Usage:
