@@ -2,7 +2,7 @@
 
 Destinations to which calls were delivered before go first; a new one, for which a project may have to be found or
 created, takes a second or so, and goes alone after them. So a sender that names a new project with each call holds up
-nobody else's.
+nobody else's. Nor does a destination that never answers (`lanes`).
 """
 
 from __future__ import annotations
@@ -10,8 +10,10 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from contextlib import closing
+from functools import partial
 
 from otel_labelstudio.background import where_raised
+from otel_labelstudio.delivery.lanes import Lanes
 from otel_labelstudio.delivery.results import (
     Dead,
     Delivered,
@@ -44,9 +46,14 @@ _logger = logger(__name__)
 
 _MAX_IMPORT_BYTES = 32 * 2**20
 _FOREVER = float("inf")
+# How often what is under way in a lane is looked at, and how long it is waited for in the end
+_LOOK_EVERY_S, _CLOSING_S = 0.25, 1.0
 # New projects are counted over half a day, and those in use over a whole one: where each service has a project a day,
 # the change of the day creates as many as were in use the day before
 _CREATED_WITHIN_S, _USED_WITHIN_S = 12 * 3600.0, 25 * 3600.0
+
+
+_MOST_REMEMBERED = 1000
 
 
 class Deliveries:
@@ -64,6 +71,7 @@ class Deliveries:
     ) -> None:
         self._outbox, self._queue, self._sink, self._telemetry = outbox, outbox.queue, sink, telemetry
         self._schedule = Schedule(batch_size)
+        self._lanes = Lanes()
         self._max_new_projects = max_new_projects
         self._known: set[str] = set()
         self._is_last_try = False
@@ -84,6 +92,8 @@ class Deliveries:
         waits = [self._serve(destination) for destination in (known if new is None else [*known, new])]
         if len(waiting) > 1 and new is not None:
             waits.append(0.0)
+        if self._lanes.under_way():
+            waits.append(_LOOK_EVERY_S)
         return min([*waits, self._until_due(waiting), self._queue_wait_s()], default=_FOREVER)
 
     def next_in_s(self) -> float:
@@ -99,9 +109,14 @@ class Deliveries:
         self._sink.hurry(deadline)
         self._schedule.hurry()
 
-    def close(self) -> None:
-        """Let go of connections."""
+    def under_way(self) -> list[str]:
+        """The destinations whose batch takes long, and is not waited for."""
+        return self._lanes.under_way()
+
+    def close(self) -> bool:
+        """Let go of connections; whether nothing is under way any more."""
         self._sink.close()
+        return self._lanes.close(_CLOSING_S)
 
     def _queue_wait_s(self) -> float:
         return self._queue.next_in_s()
@@ -121,13 +136,18 @@ class Deliveries:
         wait_s = self._schedule.due_at(destination) - time.monotonic()
         if wait_s > 0:
             return wait_s
+        if self._lanes.is_taken(destination):
+            return _LOOK_EVERY_S
         entries = self._queue.take(destination, limit=self._schedule.limit(destination), max_bytes=_MAX_IMPORT_BYTES)
         if entries:
-            try:
-                self._deliver(destination, entries)
-            finally:
-                self._queue.put_back(entries)
+            self._lanes.run(destination, partial(self._deliver_taken, destination, entries))
         return 0.0
+
+    def _deliver_taken(self, destination: str, entries: Sequence[OutboxEntry]) -> None:
+        try:
+            self._deliver(destination, entries)
+        finally:
+            self._queue.put_back(entries)
 
     def _deliver(self, destination: str, entries: Sequence[OutboxEntry]) -> None:
         # What waits in a file has a later time: the next start
@@ -211,6 +231,8 @@ class Deliveries:
     def _do_others_pass(self, destination: str, entry: OutboxEntry, error: DeliveryError) -> bool:
         """Whether others were delivered since the call was set aside last, or the server says that it takes calls."""
         before = self._batches_at_failure.get(entry.seq, self._batches)
+        if len(self._batches_at_failure) > _MOST_REMEMBERED:
+            self._batches_at_failure.clear()
         self._batches_at_failure[entry.seq] = self._batches
         if self._batches > before:
             return True

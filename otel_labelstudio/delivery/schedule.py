@@ -9,6 +9,7 @@ All times are of `time.monotonic`, in seconds, so that a clock that is set back 
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field
 
 from otel_labelstudio.delivery.retry import Backoff
@@ -32,11 +33,12 @@ class _Trouble:
 
 
 class Schedule:
-    """For all destinations of one worker. ``batch_size`` is how many calls go at once where nothing is wrong."""
+    """For all destinations of one worker. Thread-safe. ``batch_size`` calls go at once where nothing is wrong."""
 
     def __init__(self, batch_size: int) -> None:
         self._batch_size = batch_size
         self._troubles: dict[str, _Trouble] = {}
+        self._changing = threading.Lock()
 
     def is_due(self, destination: str, now: float) -> bool:
         """Whether a destination can be tried."""
@@ -55,37 +57,42 @@ class Schedule:
     def failed(self, destination: str, now: float, *, why: str, asked_s: float = 0.0, is_paused: bool = False) -> bool:
         """A destination failed. ``asked_s`` is for how long the server asked to be left alone; ``is_paused`` says that
         only a person can mend the cause. Whether this is news."""
-        trouble = self._troubles.setdefault(destination, _Trouble(self._batch_size))
-        trouble.retry_at = now + trouble.backoff.next_wait_s(asked_s)
-        trouble.allowed_at = now + asked_s
-        trouble.is_paused = is_paused
-        is_news = trouble.said != why if is_paused else not trouble.said
-        if is_news:
-            trouble.said = why
-        return is_news
+        with self._changing:
+            trouble = self._troubles.setdefault(destination, _Trouble(self._batch_size))
+            trouble.retry_at = now + trouble.backoff.next_wait_s(asked_s)
+            trouble.allowed_at = now + asked_s
+            trouble.is_paused = is_paused
+            is_news = trouble.said != why if is_paused else not trouble.said
+            if is_news:
+                trouble.said = why
+            return is_news
 
     def narrow(self, destination: str, tried: int) -> bool:
         """Half as many next time; whether the one call that was tried is to be set aside."""
-        trouble = self._troubles.setdefault(destination, _Trouble(self._batch_size))
-        trouble.limit = max(1, tried // 2)
-        trouble.failed_alone = trouble.failed_alone + 1 if tried == 1 else 0
-        if trouble.failed_alone < _SET_ASIDE_AFTER:
-            return False
-        trouble.failed_alone = 0
-        return True
+        with self._changing:
+            trouble = self._troubles.setdefault(destination, _Trouble(self._batch_size))
+            trouble.limit = max(1, tried // 2)
+            trouble.failed_alone = trouble.failed_alone + 1 if tried == 1 else 0
+            if trouble.failed_alone < _SET_ASIDE_AFTER:
+                return False
+            trouble.failed_alone = 0
+            return True
 
     def succeeded(self, destination: str) -> bool:
         """A destination took calls; whether that is news."""
-        trouble = self._troubles.pop(destination, None)
-        if trouble is None:
-            return False
-        if trouble.limit < self._batch_size:
-            self._troubles[destination] = _Trouble(min(2 * trouble.limit, self._batch_size))
-        return bool(trouble.said)
+        with self._changing:
+            trouble = self._troubles.pop(destination, None)
+            if trouble is None:
+                return False
+            if trouble.limit < self._batch_size:
+                self._troubles[destination] = _Trouble(min(2 * trouble.limit, self._batch_size))
+            return bool(trouble.said)
 
     def hurry(self) -> None:
         """There is no later time: what failed is tried at once, but for what the server has put off."""
-        for trouble in list(self._troubles.values()):
+        with self._changing:
+            troubles = list(self._troubles.values())
+        for trouble in troubles:
             trouble.retry_at = trouble.allowed_at
             trouble.backoff.reset()
 

@@ -112,8 +112,9 @@ class Worker:
             return False
 
     def _let_go(self) -> None:
-        self._deliveries.close()
-        self._election.resign()
+        # What is under way still could disturb who delivers next: then the lock goes with the process
+        if self._deliveries.close():
+            self._election.resign()
 
     def _step(self) -> float:
         with self._round_ended:
@@ -132,7 +133,7 @@ class Worker:
         if not self._working.acquire(blocking=False):
             return False  # what is in flight may succeed
         try:
-            if self._outbox.settling.next_at() < FOREVER:
+            if self._deliveries.under_way() or self._outbox.settling.next_at() < FOREVER:
                 return False
             return self._deliveries.next_in_s() > deadline - time.monotonic()
         except OutboxError:
@@ -164,7 +165,7 @@ class Worker:
         """Whether this process delivers; the first time, it takes over what another may have left."""
         self._is_another_elected = not self._election.is_won()
         if not self._is_another_elected and not self._is_elected:
-            self._outbox.queue.recover()
+            self._outbox.queue.recover(but_for=self._deliveries.under_way())
             self._is_elected = True
         return self._is_elected and not self._is_another_elected
 

@@ -69,10 +69,14 @@ class DeliveryQueue:
             self._clock() + after_s if after_s else 0.0,
         )
 
-    def recover(self) -> None:
-        """Take over from a process that died: what it had in flight is pending again."""
+    def recover(self, but_for: Iterable[str] = ()) -> None:
+        """Take over from a process that died: what it had in flight is pending again, but for some destinations."""
         with self._database.transaction() as db:
-            db.execute("UPDATE readings SET state = 'pending' WHERE state = 'in_flight'")
+            named = db.execute("SELECT DISTINCT destination FROM readings WHERE state = 'in_flight'").fetchall()
+            db.executemany(
+                "UPDATE readings SET state = 'pending' WHERE state = 'in_flight' AND destination = ?",
+                [(destination,) for (destination,) in named if destination not in set(but_for)],
+            )
 
     def mark_sent(self, entries: Iterable[OutboxEntry], import_id: str, after_task_id: int) -> None:
         """A request with these calls is made next. Until more is known they may be tasks with ids above that."""

@@ -7,6 +7,7 @@ up: hence the distinction between what was refused and what may have happened. W
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -37,13 +38,23 @@ class _TooMuchAtOnceError(RetryableDeliveryError):
     """A search for so many values is too large, in its address or in its answer."""
 
 
+class _ThreadsOwn(threading.local):
+    """What each thread has for itself: its requests do not wait for those of another, which may hang."""
+
+    api: Api | None = None
+
+
 class LabelStudioServer:
-    """Calls to one server, one at a time. Every failure is a `DeliveryError`; its message holds no task and no key."""
+    """Calls to one server; thread-safe, each thread having connections of its own. Every failure is a `DeliveryError`,
+    whose message holds no task and no key."""
 
     def __init__(self, url: str, api_key: str, timeout_s: float, import_timeout_s: float) -> None:
         self.url = url
-        self._import_timeout_s = import_timeout_s
-        self._api = Api(url, api_key, timeout_s)
+        self._api_key = api_key
+        self._timeout_s, self._import_timeout_s = timeout_s, import_timeout_s
+        self._deadline = float("inf")
+        self._own = _ThreadsOwn()
+        self._apis: list[Api] = []
 
     @property
     def address(self) -> dict[str, str | int]:
@@ -59,11 +70,22 @@ class LabelStudioServer:
 
     def hurry(self, deadline: float) -> None:
         """Have no request wait for an answer beyond this time (of `time.monotonic`)."""
-        self._api.hurry(deadline)
+        self._deadline = deadline
+        for api in list(self._apis):
+            api.hurry(deadline)
 
     def close(self) -> None:
-        """Close the connection; the next request opens one again."""
-        self._api.close()
+        """Close the connections; the next request opens one again."""
+        for api in list(self._apis):
+            api.close()
+
+    @property
+    def _api(self) -> Api:
+        if self._own.api is None:
+            self._own.api = Api(self.url, self._api_key, self._timeout_s)
+            self._own.api.hurry(self._deadline)
+            self._apis.append(self._own.api)
+        return self._own.api
 
     def version(self) -> str:
         """The server's version; needs no valid key."""

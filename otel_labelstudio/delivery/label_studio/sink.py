@@ -14,7 +14,7 @@ Label Studio has no idempotency key, and may commit an import long after the cli
 is unknown is never repeated blindly (step 2), and its calls are looked up once more, later, when the server has
 certainly given up (`recheck`). A look-up that fails keeps back only the calls that it is about.
 
-Only one import runs at a time for one server: with SQLite, any other write at the same time costs predictions.
+Only one import runs at a time for one server (`turns`), but for one that hangs.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from otel_labelstudio.delivery.label_studio.projects import ProjectRules, Projec
 from otel_labelstudio.delivery.label_studio.recheck import Rechecked, recheck
 from otel_labelstudio.delivery.label_studio.records import Imported
 from otel_labelstudio.delivery.label_studio.server import LabelStudioServer
+from otel_labelstudio.delivery.label_studio.turns import Turns
 from otel_labelstudio.delivery.progress import FirstDeliveries
 from otel_labelstudio.delivery.results import (
     Dead,
@@ -64,9 +65,9 @@ _LOOKUP_CHUNK = 100
 # When calls are looked up again whose look-up failed, while others went through
 _LOOKUP_RETRY_S = 10.0
 
-_server_locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+_turns: defaultdict[str, Turns] = defaultdict(Turns)
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_server_locks.clear)  # one may be held by a thread that the child does not have
+    os.register_at_fork(after_in_child=_turns.clear)  # one may be had by a thread that the child does not have
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,17 +131,13 @@ class LabelStudioSink:
 
     @contextmanager
     def _alone(self, destination: str) -> Iterator[None]:
-        lock = _server_locks[self.server.url]
-        wait_s = max(0.0, self._deadline - time.monotonic())
-        if not lock.acquire(timeout=min(wait_s, threading.TIMEOUT_MAX)):
-            raise RetryableDeliveryError(f"{self.server.url} is busy with another import of this process")
-        try:
-            yield
-        except PausedDeliveryError:
-            self.projects.forget(destination)
-            raise
-        finally:
-            lock.release()
+        wait_s = min(max(0.0, self._deadline - time.monotonic()), threading.TIMEOUT_MAX)
+        with _turns[self.server.url].turn(wait_s):
+            try:
+                yield
+            except PausedDeliveryError:
+                self.projects.forget(destination)
+                raise
 
 
 class _Batch:
