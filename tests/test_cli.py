@@ -271,7 +271,7 @@ def test_check_fails_where_no_server_is(command: Command, faulty: FaultyServer) 
     ("fault", "said"),
     [
         (answers(200, HTML), "something else than Label Studio's API"),
-        (answers(200, {"hello": "world"}), "something else than Label Studio's API"),
+        (answers(200, {"hello": "world"}), "does not answer as Label Studio does"),
         (answers(302, HTML, Location="https://sso.example.com/"), "redirects to https://sso.example.com/"),
         (reset, "no usable answer"),
         (answers(500), "HTTP status 500"),

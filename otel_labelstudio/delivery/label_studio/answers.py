@@ -29,6 +29,8 @@ from otel_labelstudio.errors import (
 # A server that names a longer time is asked again all the same
 _LONGEST_RETRY_AFTER_S = 3600.0
 _LONGEST_DETAIL = 200
+# What JSON that is not Label Studio's does to the code that reads it
+_UNREADABLE = (LookupError, TypeError, ValueError, AttributeError, RecursionError)
 _ENVELOPE = frozenset({"id", "status_code", "version", "detail"})
 KEY_HINT = (
     "check the API key (api_key, LABEL_STUDIO_API_KEY); a legacy token must be allowed under Organization > API Tokens "
@@ -144,10 +146,11 @@ def failure(operation: Operation, error: Exception, url: str, patience_s: float)
         wait_s = patience_s  # it may still be at it: given as long again before it is asked what it has stored
     elif isinstance(error, TooMuchReceivedError):
         message = f"{url} answered {operation.what} with more than {MAX_RECEIVED_BYTES // 2**20} MiB"
-    elif isinstance(error, RequestError):
-        message = f"no usable answer from {url} about {operation.what} ({error})"
-    else:  # the answer lacks something, or it is of another type
-        message = f"{url} answered {operation.what} with something else than Label Studio's API does"
+    elif isinstance(error, _UNREADABLE):
+        message = f"{url} does not answer as Label Studio does when it is asked about {operation.what}"
+    else:
+        name = str(error) if isinstance(error, RequestError) else type(error).__name__
+        message = f"no usable answer from {url} about {operation.what} ({name})"
     return UnknownOutcomeError(message, wait_s) if operation.is_import else RetryableDeliveryError(message)
 
 

@@ -11,7 +11,7 @@ tokens, what a proxy says before. Answers are not compressed, since a small one 
 
 from __future__ import annotations
 
-import encodings.idna  # noqa: F401 - else looked up at the first connection: a process that forks meanwhile lacks it
+import encodings.idna  # noqa: F401 - else the first look at a name imports it, in the middle of which a process may fork
 import json
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, cast
@@ -86,7 +86,7 @@ class Connection:
                 headers={**self._keys.get_headers(), **(_JSON if body is not None else {})},
                 content=None if body is None else json.dumps(body).encode(),
             )
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.InvalidURL, UnicodeError) as error:
             raise NotReachedError(type(error).__name__) from None
         except httpx.ProxyError as error:  # of the environment's HTTPS_PROXY: it was not asked to pass anything yet
             raise NotReachedError(f"the proxy refuses to connect: {printable(str(error))}") from None
@@ -169,7 +169,7 @@ def _wait_s(allowance: Allowance, timeout: float | None, error: type[httpcore.Ti
 
 def _refuse_compressed(response: httpx.Response) -> None:
     """Before its body is read: nobody asked for it."""
-    if response.headers.get("content-encoding", "identity") != "identity":
+    if response.headers.get("content-encoding", "identity").lower() != "identity":
         raise httpx.DecodingError("a compressed answer")
 
 

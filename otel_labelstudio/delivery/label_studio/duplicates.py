@@ -4,14 +4,15 @@ A request whose outcome is unknown may be carried out after it was given up, and
 an id of its own, which stands in the meta of its tasks (`records.IMPORT_ID`), and holds a call once. So:
 
 - Two tasks with different import ids, both of requests that we sent for this call, are duplicates of each other.
-- A second task with the same import id was not stored by us: somebody copied it. Nor was one without an import id.
+- A second task with the same import id was not stored by us: somebody copied it. Nor was one without an import id, or
+  one that came as a file.
 - The oldest of ours stays. A younger one may go if its content is the same, it has no annotation, skipped or not, no
   draft of any user and no comment, and nobody has ever written to it.
 
-Somebody may copy a task and delete the original; then the copy is the only one of its import. Uploaded as a file, it
-tells so. From an export it comes without the prediction that we send with every task. Label Studio on SQLite loses
-predictions too, but of all tasks of an import: one that lacks its own must have a neighbour that came with it. What is
-left is a copy with its prediction, posted as JSON, whose original is gone: that one is taken for the original.
+Somebody may copy a task and delete the original; then the copy is the only one of its import. From an export it comes
+without the prediction that we send with every task. Label Studio on SQLite loses predictions too, but of all tasks of
+an import: one that lacks its own must have a neighbour that came with it. What is left is a copy with its prediction,
+posted as JSON, whose original is gone: that one is taken for the original.
 """
 
 from __future__ import annotations
@@ -58,8 +59,8 @@ def ours_of(call: SentCall, tasks: Sequence[TaskDetails]) -> list[TaskDetails]:
 
 def why_kept(older: TaskDetails, younger: TaskDetails) -> KeptReason | None:
     """Why the younger one of two tasks of ours must be kept; None if it is a duplicate that nobody has touched."""
-    # Our requests are JSON; and of two tasks of ours one has been counted, and its prediction added where it was lost
-    if younger.is_from_file or not (younger.predictions or older.predictions):
+    # Of two tasks of ours one has been counted, and its prediction added where it was lost
+    if not (younger.predictions or older.predictions):
         return KeptReason.NOT_OURS
     if younger.data != older.data or _call_meta(younger) != _call_meta(older):
         return KeptReason.DIFFERENT

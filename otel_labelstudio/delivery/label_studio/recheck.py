@@ -149,8 +149,6 @@ class _CallRecheck:
 
     def _delete_unless_kept(self, older: TaskDetails, younger: TaskDetails) -> None:
         reason = why_kept(older, younger) or self._unwanted
-        if reason is None and not younger.predictions and not self._has_neighbour(younger):
-            reason = KeptReason.NOT_OURS
         if reason is None:
             self._give_predictions(older, younger)
             reason = self._why_kept_now(older, younger)
@@ -180,14 +178,13 @@ class _CallRecheck:
 
     def _why_kept_now(self, older: TaskDetails, younger: TaskDetails) -> KeptReason | None:
         """By a last look at both; the one that may go is looked at last."""
-        older_now, younger_now = self._look(older.id), self._look(younger.id)
-        if older_now is None or older_now.import_id != older.import_id:
-            return KeptReason.CHANGED_MEANWHILE
-        if younger_now is None or younger_now.import_id != younger.import_id:
+        is_certain = bool(younger.predictions) or self._has_neighbour(younger)
+        older_now, younger_now = self._look_again(older), self._look_again(younger)
+        if older_now is None or younger_now is None:
             return KeptReason.CHANGED_MEANWHILE
         if not older_now.predictions:
             return KeptReason.DIFFERENT
-        return why_kept(older_now, younger_now)
+        return why_kept(older_now, younger_now) if is_certain else KeptReason.NOT_OURS
 
     def _delete_task(self, task_id: int) -> None:
         try:
@@ -199,8 +196,8 @@ class _CallRecheck:
 
     def _delete_equal_predictions(self, task: TaskDetails) -> None:
         for _ in range(_LOOKED_AT):
-            now = self._look(task.id)
-            equal = equal_predictions(now) if now and now.import_id == task.import_id else []
+            now = self._look_again(task)
+            equal = equal_predictions(now) if now else []
             if now is None or not equal:
                 return
             reason = KeptReason.TOUCHED if now.has_work else self._unwanted
@@ -217,6 +214,10 @@ class _CallRecheck:
         task = self._server.task(task_id)
         is_same = task and task.project_id == self._project_id and task.data.get(CALL_ID) == self._call.call_id
         return task if is_same else None
+
+    def _look_again(self, task: TaskDetails) -> TaskDetails | None:
+        now = self._look(task.id)
+        return now if now and task.is_same_as(now) else None
 
     @contextmanager
     def _keeping_on_failure(self, task_id: int) -> Iterator[None]:

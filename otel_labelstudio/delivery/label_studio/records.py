@@ -87,10 +87,17 @@ class TaskDetails:
 
     @property
     def import_id(self) -> str | None:
-        """The import request of ours that it came by; None for a task of somebody else, or of an earlier version."""
-        ours = self.meta.get(META_KEY)
+        """The import request of ours that it came by; None for a task of somebody else, or of an earlier version.
+
+        One that came as a file is somebody's copy: our requests are JSON.
+        """
+        ours = None if self.is_from_file else self.meta.get(META_KEY)
         import_id = ours.get(IMPORT_ID) if isinstance(ours, Mapping) else None
         return import_id if isinstance(import_id, str) else None
+
+    def is_same_as(self, later: TaskDetails) -> bool:
+        """Whether a later look found this task: Label Studio on SQLite gives the id of a deleted one again."""
+        return (self.id, self.import_id, self.created_at) == (later.id, later.import_id, later.created_at)
 
     @property
     def has_work(self) -> bool:

@@ -195,11 +195,6 @@ class LabelStudioServer:
 
         return self._api.call(Operation(f"task {task_id}"), read)
 
-    def predictions(self, task_id: int) -> dict[int, str]:
-        """The predictions of a task by id: what each says."""
-        task = self.task(task_id)
-        return {prediction.id: prediction.content for prediction in (task.predictions if task else ())}
-
     def delete_prediction(self, prediction_id: int) -> None:
         """Remove one prediction from its task, if it is still there."""
         self._delete(f"prediction {prediction_id}", f"predictions/{prediction_id}/")

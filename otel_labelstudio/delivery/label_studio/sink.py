@@ -291,8 +291,10 @@ class _Batch:
     def _add_predictions(self, tasks: Sequence[tuple[OutboxEntry, int]]) -> Iterator[Result]:
         # The outcome may become unknown as with tasks: an answer may be lost, and the predictions stored after all
         yield Recheck([entry for entry, _ in tasks], self._sink.waits.recheck_wait_s)
-        self._server.import_predictions(self._target.project.id, list(self._predictions(tasks)))
-        self._sink.telemetry.count("predictions.repaired", len(tasks))
+        # As the interface is now: predictions that do not fit it are left out by the server without a word
+        self._target = self._projects.target(self._destination, fresh=True)
+        added = self._server.import_predictions(self._target.project.id, list(self._predictions(tasks)))
+        self._sink.telemetry.count("predictions.repaired", added)
 
     def _without_prediction(self, stored: Sequence[tuple[OutboxEntry, int]]) -> list[tuple[OutboxEntry, int]]:
         missing = []

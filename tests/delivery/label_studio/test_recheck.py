@@ -174,6 +174,16 @@ def test_an_uploaded_copy_of_a_duplicate_stays_though_its_original_is_gone(twice
     assert twice.task_ids() == [older, copy]
 
 
+def test_ours_stays_beside_an_uploaded_copy_of_what_is_gone(twice: Twice) -> None:
+    """The older one is somebody's: the younger one is the only one of ours."""
+    (older,) = twice.store(task_of("a", OLDER))
+    (copy,) = twice.person.upload_copies(older)
+    twice.person.delete(older)
+    (younger,) = twice.store(task_of("a", YOUNGER))
+    assert twice.recheck("a") == [Rechecked("a", 2, kept=(Kept(copy, KeptReason.NOT_OURS),))]
+    assert twice.task_ids() == [copy, younger]
+
+
 def test_tasks_of_earlier_versions_stay(twice: Twice) -> None:
     """They do not tell by which request they came: nothing is certain."""
     older, younger = twice.store(task_of("a", None))[0], twice.store(task_of("a", None))[0]
@@ -255,13 +265,14 @@ def test_one_is_moved_before_the_last_look(behind: Twice, faulty: FaultyServer, 
 
 
 def test_the_id_of_the_duplicate_is_given_to_another_task(behind: Twice, faulty: FaultyServer) -> None:
-    """Label Studio on SQLite does so when the newest task is deleted: it is not deleted again."""
+    """Label Studio on SQLite does so when the newest task is deleted: a copy of just that task, too, is another."""
     older, younger = behind.store_twice("a")
     given: list[int] = []
 
     def replace() -> None:
+        (task,) = [task for task in behind.labeling.tasks(behind.project_id) if task["id"] == younger]
         behind.person.delete(younger)
-        given.append(behind.person.copy(older))
+        given.extend(behind.store({"data": task["data"], "meta": task["meta"], "predictions": task["predictions"]}))
 
     meanwhile(faulty, _LAST_LOOK_AT_YOUNGER, replace)
     (done,) = behind.recheck("a")
@@ -307,7 +318,7 @@ def test_a_look_that_does_not_tell_all_keeps_both(behind: Twice, faulty: FaultyS
         faulty.plan(without(name), "tasks")
         (done,) = behind.recheck("a")
         assert (name, done.kept) == (name, (Kept(younger, KeptReason.NOT_LOOKED_AT),))
-        assert "no usable answer" in done.error
+        assert "does not answer as Label Studio does" in done.error
     assert behind.task_ids() == [older, younger]
 
 

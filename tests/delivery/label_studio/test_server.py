@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -158,3 +160,19 @@ def test_neither_key_nor_task_stands_in_its_repr(server: LabelStudioServer, proj
     (task_id,) = server.import_tasks(project_id, [task("CANARY", "CANARY", note="CANARY")]).task_ids
     assert "CANARY" not in repr(server.task(task_id))
     assert repr(server) == f"LabelStudioServer({server.url!r})"
+
+
+def test_nothing_is_imported_while_a_request_is_under_way(label_studio: EmbeddedLabelStudio) -> None:
+    """A process that forks in the middle of an import could never import that in the child."""
+    script = """
+import sys
+from otel_labelstudio.delivery.label_studio.server import LabelStudioServer
+
+server = LabelStudioServer(sys.argv[1], sys.argv[2], 60, 60)
+server._api._connected()
+before = set(sys.modules)
+server.version(), server.user(), server.project_ids("calls"), server.task(10**6)
+print(sorted(set(sys.modules) - before))
+"""
+    command = [sys.executable, "-c", script, label_studio.url, label_studio.personal_access_token()]
+    assert subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip() == "[]"
