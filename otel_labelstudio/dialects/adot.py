@@ -23,7 +23,7 @@ from otel_labelstudio.providers.messages import message_from, messages_from, out
 from otel_labelstudio.providers.parts import blocks_or_text
 from otel_labelstudio.providers.request import Request, request_from
 from otel_labelstudio.providers.response import Response, response_from
-from otel_labelstudio.spans.attributes import decoded, nested
+from otel_labelstudio.spans.attributes import Decoded, decoded, nested
 from otel_labelstudio.spans.model import LogRecord, Span
 
 NAME = "adot"
@@ -36,6 +36,9 @@ _INPUT, _OUTPUT, _MESSAGES = "input", "output", "messages"
 # What it leaves on the span: the flat keys of messages but for their texts
 _FLAT = ("gen_ai.prompt.", "llm.input_messages.")
 _TEXTS = ("content", "contents")
+# What stands around a content: {"content": {"content": "[{\"text\": ..}]"}}, {"message": .., "finish_reason": ..}
+_WRAPPING = frozenset(("content", "message", "finish_reason"))
+_MAX_DEPTH = 3
 _NUMBER = re.compile(r"(?:gen_ai\.prompt|llm\.input_messages)\.(\d+)\.")
 
 
@@ -62,9 +65,19 @@ def _messages(body: Mapping[str, Any], side: str) -> Iterator[Mapping[str, Any]]
     )
 
 
+def _content(message: Mapping[str, Any]) -> Decoded:
+    """A message's content, out of the objects that Strands and others write around it."""
+    held = decoded(message.get("content"))
+    for _ in range(_MAX_DEPTH):
+        if not isinstance(held.value, dict) or not held.value.keys() <= _WRAPPING:
+            break
+        held = decoded(held.value.get("message", held.value.get("content")))
+    return held
+
+
 def _request(span: Span, messages: Sequence[Mapping[str, Any]]) -> Request:
     for message in messages:
-        whole = decoded(message.get("content"))
+        whole = _content(message)
         if isinstance(whole.value, dict) and (request := request_from(whole.value)).messages:
             return replace(request, is_cut=whole.is_cut)
     dialogue = _put_back(span, messages) or _opened(messages, "user")
@@ -81,7 +94,7 @@ def _dropped(span: Span) -> Iterator[str]:
 
 def _response(messages: Sequence[Mapping[str, Any]]) -> Response:
     for message in messages:
-        whole = decoded(message.get("content"))
+        whole = _content(message)
         if isinstance(whole.value, dict) and (response := response_from(whole.value)).outputs:
             return replace(response, is_cut=whole.is_cut)
     return Response(tuple(_opened(messages, "assistant")))
@@ -125,9 +138,10 @@ def _plain_calls(message: Mapping[str, Any]) -> dict[str, Any]:
 
 def _opened(messages: Sequence[Mapping[str, Any]], default_role: str) -> Iterator[Message]:
     for message in messages:
-        inner = decoded(message.get("content")).value
+        inner = _content(message).value
         if isinstance(inner, list) and inner and all(isinstance(item, dict) and "role" in item for item in inner):
             yield from output_messages_from(inner) if default_role == "assistant" else messages_from(inner)
         else:
             role = message.get("role") if message.get("role") != "unknown" else default_role
-            yield from messages_from({**message, "role": role, "content": blocks_or_text(message.get("content"))})
+            held = inner if isinstance(inner, (dict, list)) else blocks_or_text(inner)
+            yield from messages_from({**message, "role": role, "content": held})
