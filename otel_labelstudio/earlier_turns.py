@@ -96,14 +96,14 @@ def with_turns_of_each_other(
 
 def _key(call: LLMCall, continuation: Continuation) -> tuple[str, ...]:
     if continuation.span_id:
-        return "span", call.trace_id, continuation.span_id
+        return "span", continuation.span_id
     if continuation.response_id:
         return "response", continuation.response_id, call.scope
     return "conversation", call.conversation_id or "", call.scope
 
 
 def _keys(call: LLMCall) -> Iterator[tuple[str, ...]]:
-    yield "span", call.trace_id, call.span_id
+    yield "span", call.span_id
     if call.response_id:
         yield "response", call.response_id, call.scope
     if call.conversation_id:

@@ -36,6 +36,9 @@ _INPUT, _OUTPUT, _MESSAGES = "input", "output", "messages"
 # What it leaves on the span: the flat keys of messages but for their texts
 _FLAT = ("gen_ai.prompt.", "llm.input_messages.")
 _TEXTS = ("content", "contents")
+# What stands around a content: {"content": {"content": "[{\"text\": ..}]"}}, {"message": .., "finish_reason": ..}
+_WRAPPING = frozenset(("content", "message", "finish_reason"))
+_MAX_DEPTH = 3
 _NUMBER = re.compile(r"(?:gen_ai\.prompt|llm\.input_messages)\.(\d+)\.")
 
 
@@ -54,17 +57,25 @@ def read(span: Span, log_records: Sequence[LogRecord] = ()) -> Findings | Skip:
     return findings_of_exchange(NAME, _request(span, asked), _response(answered), incomplete=_dropped(span))
 
 
-def _messages(body: Mapping[str, Any], side: str) -> Iterator[Mapping[str, Any]]:
+def _messages(body: Mapping[str, Any], side: str) -> list[Mapping[str, Any]]:
     held = body.get(side)
     messages = held.get(_MESSAGES) if isinstance(held, dict) else None
-    yield from (
-        (message for message in messages or () if isinstance(message, dict)) if isinstance(messages, list) else ()
-    )
+    return [message for message in messages if isinstance(message, dict)] if isinstance(messages, list) else []
+
+
+def _content(message: Mapping[str, Any]) -> Any:
+    """A message's content as it was written, out of the objects that Strands and others write around it."""
+    held = message.get("content")
+    for _ in range(_MAX_DEPTH):
+        if not isinstance(held, dict) or not held.keys() <= _WRAPPING:
+            break
+        held = held.get("message", held.get("content"))
+    return held
 
 
 def _request(span: Span, messages: Sequence[Mapping[str, Any]]) -> Request:
     for message in messages:
-        whole = decoded(message.get("content"))
+        whole = decoded(_content(message))
         if isinstance(whole.value, dict) and (request := request_from(whole.value)).messages:
             return replace(request, is_cut=whole.is_cut)
     dialogue = _put_back(span, messages) or _opened(messages, "user")
@@ -81,7 +92,7 @@ def _dropped(span: Span) -> Iterator[str]:
 
 def _response(messages: Sequence[Mapping[str, Any]]) -> Response:
     for message in messages:
-        whole = decoded(message.get("content"))
+        whole = decoded(_content(message))
         if isinstance(whole.value, dict) and (response := response_from(whole.value)).outputs:
             return replace(response, is_cut=whole.is_cut)
     return Response(tuple(_opened(messages, "assistant")))
@@ -101,7 +112,7 @@ def _put_back(span: Span, messages: Sequence[Mapping[str, Any]]) -> list[Message
     if not held or len(lost) != len(messages):
         return []
     for message, text in zip(lost, messages, strict=True):
-        message["content"] = blocks_or_text(text.get("content"))
+        message["content"] = blocks_or_text(_content(text))
     found = (message_from(message) for message in held)
     return [message for message in found if message is not None]
 
@@ -125,9 +136,10 @@ def _plain_calls(message: Mapping[str, Any]) -> dict[str, Any]:
 
 def _opened(messages: Sequence[Mapping[str, Any]], default_role: str) -> Iterator[Message]:
     for message in messages:
-        inner = decoded(message.get("content")).value
+        content = _content(message)
+        inner = decoded(content).value
         if isinstance(inner, list) and inner and all(isinstance(item, dict) and "role" in item for item in inner):
             yield from output_messages_from(inner) if default_role == "assistant" else messages_from(inner)
         else:
             role = message.get("role") if message.get("role") != "unknown" else default_role
-            yield from messages_from({**message, "role": role, "content": blocks_or_text(message.get("content"))})
+            yield from messages_from({**message, "role": role, "content": blocks_or_text(content)})

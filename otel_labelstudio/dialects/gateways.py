@@ -12,7 +12,7 @@ from otel_labelstudio.dialects.shared.exchange import findings_of_exchange
 from otel_labelstudio.dialects.shared.operations import is_no_inference, operation_of
 from otel_labelstudio.providers.request import request_from
 from otel_labelstudio.providers.response import response_from
-from otel_labelstudio.spans.attributes import first
+from otel_labelstudio.spans.attributes import decoded, first
 from otel_labelstudio.spans.model import LogRecord, Span
 
 NAME = "gateways"
@@ -25,6 +25,8 @@ HINTS: Mapping[str, str] = {}
 # where people write them by hand
 _PROMPTS = ("gen_ai.prompt_json", "gen_ai.request.messages", "gen_ai.prompt.messages")
 _COMPLETIONS = ("gen_ai.completion_json", "gen_ai.response.messages", "gen_ai.completion.messages")
+# An answer that is an object around its text
+_TEXTS = frozenset(("text", "content"))
 
 
 def recognises(span: Span) -> bool:
@@ -34,5 +36,7 @@ def recognises(span: Span) -> bool:
 def read(span: Span, log_records: Sequence[LogRecord] = ()) -> Findings | Skip:  # noqa: ARG001
     if is_no_inference(operation_of(span)):
         return Skip(SkipReason.NOT_INFERENCE)
-    request, response = first(span.attributes, _PROMPTS), first(span.attributes, _COMPLETIONS)
+    request, answer = first(span.attributes, _PROMPTS), decoded(first(span.attributes, _COMPLETIONS))
+    is_text = isinstance(answer.value, dict) and answer.value.keys() <= _TEXTS
+    response = next(iter(answer.value.values()), None) if is_text else first(span.attributes, _COMPLETIONS)
     return findings_of_exchange(NAME, request_from(request), response_from(response))

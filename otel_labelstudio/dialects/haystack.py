@@ -22,11 +22,12 @@ from otel_labelstudio.spans.attributes import decoded, has_any_below, text
 from otel_labelstudio.spans.model import LogRecord, Span
 
 NAME = "haystack"
-PREFIXES: tuple[str, ...] = ("haystack.component.", "haystack.pipeline.", "haystack.agent.")
+PREFIXES: tuple[str, ...] = ("haystack.",)
 KEYS: Mapping[str, tuple[str, ...]] = {}
 HINTS: Mapping[str, str] = {"": f"set HAYSTACK_CONTENT_TRACING_ENABLED=true {APPLICATION}"}
 
 # haystack-ai 2.31.0: the tags of the operations haystack.component.run and haystack.pipeline.run
+_OPERATIONS = ("haystack.component.", "haystack.pipeline.", "haystack.agent.")
 _COMPONENT_TYPE = "haystack.component.type"
 _INPUT, _OUTPUT = "haystack.component.input", "haystack.component.output"
 
@@ -35,7 +36,7 @@ _OTHERS = ("ImageGenerator", "AudioGenerator", "SpeechGenerator")
 
 
 def recognises(span: Span) -> bool:
-    return has_any_below(span.attributes, *PREFIXES)
+    return has_any_below(span.attributes, *_OPERATIONS)
 
 
 def read(span: Span, log_records: Sequence[LogRecord] = ()) -> Findings | Skip:  # noqa: ARG001

@@ -129,7 +129,7 @@ def _message(held: Mapping[str, Any], default_role: str, *, is_encoded: bool = F
 
 
 def _choices(completions: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """LiteLLM counts the tool calls of an answer where others count the choices."""
+    """The choices; LiteLLM counts the tool calls of an answer where others count these."""
     choices: list[Mapping[str, Any]] = []
     calls: list[Any] = []
     for held in reversed(completions):

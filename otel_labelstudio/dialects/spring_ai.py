@@ -20,7 +20,7 @@ from otel_labelstudio.spans.attributes import decoded
 from otel_labelstudio.spans.model import LogRecord, Span
 
 NAME = "spring_ai"
-PREFIXES: tuple[str, ...] = ("spring.ai.", "gen_ai.")
+PREFIXES: tuple[str, ...] = ("gen_ai.",)
 KEYS: Mapping[str, tuple[str, ...]] = {"conversation_id": ("spring.ai.chat.client.conversation.id",)}
 HINTS: Mapping[str, str] = {
     "org.springframework": "set spring.ai.chat.observations.log-prompt=true and log-completion=true"

@@ -15,7 +15,8 @@ from otel_labelstudio.spans.model import LogRecord, Scope, Span, SpanEvent
 from tests.cases.telling import differences, told
 
 TRACE = "a" * 32
-CHAT = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "m-1"}
+MODEL = {"gen_ai.request.model": "m-1"}
+CHAT = {"gen_ai.operation.name": "chat", **MODEL}
 
 
 def span(attributes: Mapping[str, Any], *events: tuple[str, Mapping[str, Any]], at: int = 0, **fields: Any) -> Span:
@@ -407,6 +408,44 @@ SIBLINGS: dict[str, tuple[list[Span | LogRecord], list[dict[str, Any]]]] = {
             ),
         ],
         [{"in": ASKED, "out": ANSWERED, "model": "m-1"}],
+    ),
+    "ADOT beside an agent's framework, with objects around the texts": (
+        [
+            span({**CHAT, "gen_ai.system": "own"}),
+            record(
+                "own",
+                {
+                    "input": {
+                        "messages": [
+                            {"role": "user", "content": {"content": text([{"text": "Which colour is moss?"}])}}
+                        ]
+                    },
+                    "output": {
+                        "messages": [
+                            {
+                                "role": "assistant",
+                                "content": {"message": text([{"text": "Green."}]), "finish_reason": "stop"},
+                            }
+                        ]
+                    },
+                },
+                trace_id=TRACE,
+                span_id=f"{1:016x}",
+            ),
+        ],
+        [{"in": ASKED, "out": ANSWERED}],
+    ),
+    "a gateway's answer as an object around its text": (
+        [
+            span(
+                {
+                    **MODEL,
+                    "gen_ai.prompt_json": text([{"role": "user", "content": "Which colour is moss?"}]),
+                    "gen_ai.completion_json": text({"text": "Green."}),
+                }
+            )
+        ],
+        [{"in": ASKED, "out": ANSWERED}],
     ),
     "VoltAgent, the answer on the agent's span": (
         [

@@ -74,13 +74,13 @@ def _probable_limit(span: Span, content: Content) -> int | None:
     longest = max([len(text) for text in _texts(content)], default=0)
     if longest not in _LIKELY_LIMITS:
         return None
-    lengths = [len(value) for value in _values(span) if isinstance(value, str)]
-    if any(length > longest for length in lengths):
+    values = {value for value in _values(span) if isinstance(value, str) and len(value) >= longest}
+    if any(len(value) > longest for value in values):
         return None
     breaks_off = longest >= _SHORTEST_LIMIT and any(
         text[-1].isalnum() for text in _texts(content) if len(text) == longest
     )
-    return longest if breaks_off or lengths.count(longest) > 1 else None
+    return longest if breaks_off or len(values) > 1 else None
 
 
 def _values(span: Span) -> Iterable[Any]:

@@ -17,6 +17,7 @@ CHAT, TEXT_COMPLETION = "chat", "text_completion"
 _MODELS = ("gen_ai.request.model", "gen_ai.response.model")
 _TOOL_CALL = ("gen_ai.tool.call.id", "gen_ai.tool.call.arguments", "gen_ai.tool.call.result")
 
+_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
 _CONVENTIONS = (CHAT, TEXT_COMPLETION, "generate_content")
 # Operations that ask a model to answer, by their names in telemetry
 _INFERENCES = {
@@ -52,18 +53,17 @@ def operation_of(span: Span) -> str:
         return known_operation(named, span)
     if not span.attributes.keys().isdisjoint(_TOOL_CALL):
         return "execute_tool"
-    word = span.name.split(" ", 1)[0].lower()
+    word = span.name.split(" ", 1)[0]
     if word in _CONVENTIONS or (_is_other(word) and not any(key in span.attributes for key in _MODELS)):
         return word
     return CHAT
 
 
 def known_operation(name: str, span: Span) -> str:
-    """The conventions' word for an operation; the name in small letters where they have none."""
-    name = name.lower()
-    if name == "completion" and span.scope.name == _LITELLM:
+    """The conventions' word for an operation; the name as it is where they have none."""
+    if name.lower() == "completion" and span.scope.name == _LITELLM:
         return CHAT
-    return _INFERENCES.get(name, name)
+    return _INFERENCES.get(name.lower(), name)
 
 
 def is_inference(operation: str) -> bool:
@@ -81,5 +81,5 @@ def names_a_model(span: Span) -> bool:
 
 
 def _is_other(name: str) -> bool:
-    words = re.findall(r"[a-z]+", name)
+    words = [word.lower() for word in _WORD.findall(name)]
     return any(word in _OTHERS or word.removeprefix("a") in _OTHERS for word in words)
