@@ -76,8 +76,12 @@ def test_work_that_hangs_holds_up_nothing_else(lanes: Lanes, released: threading
 
 def test_no_more_lanes_than_there_are(lanes: Lanes, released: threading.Event) -> None:
     """Where all are taken, nothing else is begun."""
-    for name in ("a", "b"):
-        lanes.run(name, lambda: bool(released.wait()) and None)
+
+    def hang() -> None:
+        released.wait()
+
+    lanes.run("a", hang)
+    lanes.run("b", hang)
     assert lanes.is_taken("c")
     released.set()
     until(lambda: not lanes.is_taken("c"))
