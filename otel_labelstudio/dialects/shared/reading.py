@@ -95,7 +95,7 @@ def _tidied(content: Content) -> Content:
     emptied = _emptied(content.input_messages) if 0 < len(inputs) < len(content.input_messages) else ()
     return Content(
         _without_repeated_system(tuple(inputs), system),
-        _without_leftovers(outputs),
+        outputs,
         system,
         content.tool_definitions,
         (*content.incomplete, *emptied),
@@ -113,12 +113,6 @@ def _answer(message: Message) -> Message:
     if len(message.parts) == 1 and isinstance(message.parts[0], TextPart) and is_no_answer(message.parts[0].content):
         return replace(message, parts=())
     return message
-
-
-def _without_leftovers(answers: tuple[Message, ...]) -> tuple[Message, ...]:
-    """Without what is left of a stream beside its answer: a choice that neither says anything nor ended."""
-    kept = tuple([message for message in answers if message.parts or message.finish_reason])
-    return kept if len(kept) < len(answers) and any(message.parts for message in kept) else answers
 
 
 def _cleaned(message: Message, role: str) -> Message:
