@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from otel_labelstudio.bounds import MAX_COUNT, MAX_ID_LENGTH
 from otel_labelstudio.calls import LLMCall
-from otel_labelstudio.dialects.shared.spanless import INCOMPLETE_WITHOUT_SPAN
+from otel_labelstudio.dialects.shared.records_without_span import INCOMPLETE_WITHOUT_SPAN
 from otel_labelstudio.telemetry import Telemetry
 
 CallFilter: TypeAlias = "Callable[[LLMCall], LLMCall | None]"

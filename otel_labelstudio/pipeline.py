@@ -7,7 +7,7 @@
 decode        ``spans/``     a door makes `Span` and `LogRecord` of what it receives
 read          ``dialects/``  a dialect makes `LLMCall` of a span, or says why it gives none
 redact        ``selection.py``  the user's filter and the bound on media; the destination is fixed here too
-outbox        ``outbox/``    accepted means: here
+outbox        ``outbox/``    accepted means: here (``acceptance.py``)
 settle        ``settle/``    the readings of one call become one; content in log records finds its span
 build         ``tasks/``     a call and the project's labeling configuration give a task
 deliver       ``delivery/``  the worker brings what is pending to the sink
@@ -20,12 +20,10 @@ from __future__ import annotations
 
 import time
 import weakref
-from collections import deque
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import TypeVar
 
-from otel_labelstudio import dialects, forking
+from otel_labelstudio import forking
+from otel_labelstudio.acceptance import Acceptance, Accepted, Position
 from otel_labelstudio.calls import LLMCall
 from otel_labelstudio.config import Settings
 from otel_labelstudio.delivery.deliveries import Deliveries
@@ -39,47 +37,18 @@ from otel_labelstudio.delivery.sink import Sink
 from otel_labelstudio.delivery.state import DeliveryState
 from otel_labelstudio.delivery.worker import Worker
 from otel_labelstudio.destinations.destination import Destination
-from otel_labelstudio.dialects.relatives import has_relatives
-from otel_labelstudio.dialects.shared.spanless import is_content_event
-from otel_labelstudio.errors import OutboxError, OutboxFullError
+from otel_labelstudio.errors import OutboxError
 from otel_labelstudio.outbox import Outbox
-from otel_labelstudio.outbox.entry import DeadLetter, Put
+from otel_labelstudio.outbox.entry import DeadLetter
 from otel_labelstudio.printable import logger
 from otel_labelstudio.routing import Route, Router, rules_of
-from otel_labelstudio.selection import Addressed, Selection
+from otel_labelstudio.selection import Selection
 from otel_labelstudio.settle.due import Settler
-from otel_labelstudio.settle.held import fate, waits_for_log_records
 from otel_labelstudio.skips import Skips
 from otel_labelstudio.spans.model import LogRecord, Span, SpanIds
 from otel_labelstudio.telemetry import Telemetry
 
 _logger = logger(__name__)
-
-_T = TypeVar("_T")
-_R = TypeVar("_R")
-
-_STRANGERS = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class Position:
-    """A place in a source of telemetry that can be read again: the ``number`` of what was read there, which grows, and
-    when it was received (seconds since 1970). Noted with what came of it, in one transaction."""
-
-    source: str
-    number: int
-    received_at: float
-
-
-@dataclass(slots=True)
-class _Arrived:
-    """What came together: readings with their destinations, telemetry that waits to be read, what was skipped, and what
-    became of spans of LLM calls."""
-
-    readings: list[Addressed] = field(default_factory=list)
-    waiting: list[Span | LogRecord] = field(default_factory=list)
-    skips: list[dialects.Skip] = field(default_factory=list)
-    seen: list[tuple[SpanIds, str]] = field(default_factory=list)
 
 
 class Pipeline:
@@ -109,8 +78,7 @@ class Pipeline:
         self._clock = clock
         self.telemetry = Telemetry()
         self._doors = 1
-        # Without a door for log records, a span without content waits for none
-        self.joins_log_records = False
+        self._joins_log_records = False
         self._build_stages()
         forking.register(self)
 
@@ -127,41 +95,35 @@ class Pipeline:
             pipeline.take_up_what_was_left()
             return pipeline
 
+    @property
+    def joins_log_records(self) -> bool:
+        """Whether there is a door for log records: without one, a span without content waits for none."""
+        return self._joins_log_records
+
+    @joins_log_records.setter
+    def joins_log_records(self, is_so: bool) -> None:
+        self._joins_log_records = self._acceptance.joins_log_records = is_so
+
     def accept_spans(
-        self, spans: Iterable[Span], *, strangers: Collection[SpanIds] = (), position: Position | None = None
+        self, spans: Iterable[Span], *, other_spans: Collection[SpanIds] = (), position: Position | None = None
     ) -> bool:
         """Read the spans and put their calls into the outbox; False when some did not fit.
 
-        ``strangers`` are the ids of further spans, which have been seen to tell of no model; ``position`` is where all
-        of them were read.
+        ``other_spans`` are the ids of further spans, which have been seen to tell of no model; ``position`` is where
+        all of them were read.
         """
-        accepted_at = position.received_at if position else self._clock()
-        arrived = _Arrived()
-        received = 0
-        for span in spans:
-            received += 1
-            self._receive(span, accepted_at, arrived)
-        is_whole = self._store(arrived, position=position)
-        self.telemetry.count("spans.received", received)
-        self._pass_over(strangers)
-        for skip in arrived.skips:
-            self._skips.count(skip)
-        return is_whole
+        return self._told(self._acceptance.accept_spans(spans, other_spans=other_spans, position=position))
 
     def accept_log_records(self, log_records: Iterable[LogRecord], *, position: Position | None = None) -> bool:
         """Hold the records with content of LLM calls until their spans are there; False when some did not fit."""
-        content = [record for record in log_records if is_content_event(record)]
-        is_whole = self._store(_Arrived(waiting=list(content)), position=position)
-        self.telemetry.count("log_records.received", len(content))
-        return is_whole
+        return self._told(self._acceptance.accept_log_records(log_records, position=position))
 
     def accept_calls(self, calls: Iterable[LLMCall], *, may_be_stored: bool = False) -> bool:
         """Put calls that were read elsewhere into the outbox; False when some did not fit.
 
         ``may_be_stored`` has each looked up before it is imported, for calls that an earlier run may have delivered.
         """
-        readings = self._selection.addressed(calls, self._clock())
-        return self._store(_Arrived(readings), may_be_stored=may_be_stored)
+        return self._told(self._acceptance.accept_calls(calls, may_be_stored=may_be_stored))
 
     def take_up_what_was_left(self) -> None:
         """An earlier run's calls, and its rechecks, do not wait for this one's first call."""
@@ -173,7 +135,7 @@ class Pipeline:
 
     def read_to(self, source: str) -> int:
         """The number of the last position of a source from which something was stored; 0 if nothing was."""
-        return int(self._outbox.notes.read(_read_to(source)) or 0)
+        return self._acceptance.read_to(source)
 
     def flush(self, timeout_s: float) -> bool:
         """Settle and deliver what waits; whether all of it was delivered within the time."""
@@ -203,13 +165,14 @@ class Pipeline:
         """The calls that were refused for good."""
         return self._outbox.dead_letters.all()
 
+    def _told(self, accepted: Accepted) -> bool:
+        if accepted.is_news:
+            self._worker.notify()
+        return accepted.is_whole
+
     def _build_stages(self) -> None:
         settings = self.settings
-        self._was_full = False
-        self._is_outbox_broken = False
         self._warnings: set[str] = set()
-        # Spans of the application's own, in whose context an instrumentation may have written a call's log records
-        self._strangers: deque[SpanIds] = deque(maxlen=_STRANGERS)
         self._skips = Skips(self.telemetry, self._warn_once)
         self._selection = Selection(settings, self._router, self.telemetry, self._warn_once)
         self._outbox = Outbox(
@@ -219,6 +182,17 @@ class Pipeline:
             clock=self._clock,
         )
         self.telemetry.watch(self._outbox)
+        self._acceptance = Acceptance(
+            self._outbox,
+            self._selection,
+            self._skips,
+            self.telemetry,
+            self._warn_once,
+            settle_s=settings.settle_s,
+            is_all_or_nothing=self._is_all_or_nothing,
+            clock=self._clock,
+        )
+        self._acceptance.joins_log_records = self._joins_log_records
         sink = self._given_sink or self._label_studio()
         deliveries = self._deliveries = Deliveries(
             self._outbox,
@@ -243,7 +217,7 @@ class Pipeline:
             self._selection,
             self.telemetry,
             self._skips,
-            self._strangers,
+            self._acceptance.other_spans,
             settle_s=self.settings.settle_s,
             clock=self._clock,
         )
@@ -259,90 +233,6 @@ class Pipeline:
             self._router.rules,
             deletes_duplicates=settings.delete_duplicates,
         )
-
-    def _receive(self, span: Span, accepted_at: float, arrived: _Arrived) -> None:
-        reading = self._read(span)
-        if has_relatives(span) or (self.joins_log_records and waits_for_log_records(reading)):
-            arrived.waiting.append(span)
-            return
-        if isinstance(reading, dialects.Skip):
-            arrived.skips.append(reading)
-        else:
-            arrived.readings += self._selection.addressed(reading, accepted_at, span)
-        if not self.joins_log_records:
-            return
-        if isinstance(reading, dialects.Skip) and reading.reason is dialects.SkipReason.NOT_GENAI:
-            self._strangers.append((span.trace_id, span.span_id))
-        else:
-            arrived.seen.append(((span.trace_id, span.span_id), fate(reading).value))
-
-    def _read(self, span: Span) -> tuple[LLMCall, ...] | dialects.Skip:
-        try:
-            return dialects.read(span)
-        except Exception as error:  # one span that cannot be read must not cost the others of its batch
-            self._warn_once(f"A span could not be read ({type(error).__name__}). Further ones are only counted.")
-            return dialects.Skip(dialects.SkipReason.FAULT)
-
-    def _pass_over(self, strangers: Collection[SpanIds]) -> None:
-        self.telemetry.count("spans.received", len(strangers))
-        self.telemetry.count("spans.skipped", len(strangers), reason=dialects.SkipReason.NOT_GENAI.value)
-        if self.joins_log_records:
-            self._strangers.extend(strangers)
-
-    def _store(self, arrived: _Arrived, *, may_be_stored: bool = False, position: Position | None = None) -> bool:
-        """One transaction for all that came together."""
-        readings, waiting = arrived.readings, arrived.waiting
-        if not readings and not waiting and not arrived.seen:
-            return True
-        due_at = self._clock() + self.settings.settle_s
-        accepting = self._outbox.accepting
-        try:
-            with self._outbox.transaction():
-                is_empty = not len(self._outbox)
-                self._was_full &= not is_empty
-                put = self._each(
-                    lambda reading: accepting.put(*reading, due_at=due_at, may_be_stored=may_be_stored), readings
-                )
-                fit = self._each(lambda telemetry: accepting.hold(telemetry, due_at=due_at), waiting)
-                accepting.note_seen(arrived.seen)
-                dropped = put.count(Put.FULL) + fit.count(False)
-                if dropped and self._is_all_or_nothing:
-                    raise OutboxFullError("the outbox is full", is_hopeless=is_empty)
-                if position:
-                    self._outbox.notes.write(_read_to(position.source), str(position.number))
-        except OutboxError as error:
-            if self._is_all_or_nothing:
-                raise
-            self.telemetry.count("calls.dropped", len(readings) + len(waiting), reason="outbox_error")
-            if not self._is_outbox_broken:
-                _logger.error("New calls are dropped: %s", error)  # noqa: TRY400 - the message says it all
-            self._is_outbox_broken = True
-            return False
-        self._is_outbox_broken = False
-        self.telemetry.count("calls.accepted", put.count(Put.ACCEPTED))
-        self.telemetry.count("calls.repeated", put.count(Put.KNOWN))
-        self.telemetry.count("calls.dropped", dropped, reason="outbox_full")
-        if dropped and not self._was_full:  # once until it was empty: while it is worked off, single calls fit
-            self._was_full = True
-            _logger.error(
-                "The outbox is full (%d calls wait): new calls are dropped (outbox_max_calls, outbox_max_bytes).",
-                len(self._outbox),
-            )
-        self._worker.notify()
-        return not dropped
-
-    def _each(self, store: Callable[[_T], _R], items: Iterable[_T]) -> list[_R]:
-        """What became of each item that can be written down; the others cost themselves alone."""
-        results = []
-        for item in items:
-            try:
-                results.append(store(item))
-            except OutboxError:  # noqa: PERF203
-                raise
-            except Exception as error:
-                self._warn_once(f"A call could not be stored ({type(error).__name__}). Further ones are only counted.")
-                self.telemetry.count("calls.dropped", reason="fault")
-        return results
 
     def _warn_once(self, text: str) -> None:
         if text not in self._warnings:
@@ -378,10 +268,6 @@ class Pipeline:
         _inherited.append((self._outbox, self._worker))
         self.telemetry = Telemetry()
         self._build_stages()
-
-
-def _read_to(source: str) -> str:
-    return f"read to, {source}"
 
 
 _open_pipelines: weakref.WeakValueDictionary[Settings, Pipeline] = weakref.WeakValueDictionary()

@@ -14,7 +14,7 @@ import pytest
 from otel_labelstudio.bounds import MAX_TIME_UNIX_NANO
 from otel_labelstudio.calls import LLMCall, Message, TextPart, Usage
 from otel_labelstudio.config import Settings
-from otel_labelstudio.dialects.shared.spanless import INCOMPLETE_WITHOUT_SPAN
+from otel_labelstudio.dialects.shared.records_without_span import INCOMPLETE_WITHOUT_SPAN
 from otel_labelstudio.filters import filtered, with_span
 from otel_labelstudio.pipeline import Pipeline
 from otel_labelstudio.recordings import decode_files

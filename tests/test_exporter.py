@@ -159,7 +159,8 @@ def test_requests_run_on_a_thread_of_the_exporters_own(
     exporter = exporters(project_name=fresh_title())
     trace_chat(tracer_with(exporter))
     assert exporter.force_flush(20_000)
-    assert set(threads) == {"otel-labelstudio-delivery"}
+    assert threads
+    assert all(name.startswith("otel-labelstudio-delivery") for name in threads)
 
 
 def test_the_exporters_own_requests_are_not_traced(

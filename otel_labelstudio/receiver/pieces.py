@@ -55,7 +55,7 @@ def decoded_in_pieces(signal: Signal, content_type: str, body: bytes) -> tuple[T
 
 def _decoded_singly(signal: Signal, content_type: str, body: bytes) -> tuple[Telemetry, list[Fault]]:
     spans: list[Span] = []
-    strangers: list[SpanIds] = []
+    other_spans: list[SpanIds] = []
     log_records: list[LogRecord] = []
     faults: list[Fault] = []
     for item in _items(signal, content_type, body):
@@ -65,9 +65,9 @@ def _decoded_singly(signal: Signal, content_type: str, body: bytes) -> tuple[Tel
             faults.append(Fault.of(error))
             continue
         spans += one.spans
-        strangers += one.strangers
+        other_spans += one.other_spans
         log_records += one.log_records
-    return Telemetry(spans, strangers, log_records), faults
+    return Telemetry(spans, other_spans, log_records), faults
 
 
 def accept_in_pieces(
@@ -115,12 +115,12 @@ def _split(piece: Telemetry, fault: Fault, pieces: list[Telemetry], faults: list
 
 def _halves(telemetry: Telemetry) -> list[Telemetry]:
     items = max(len(telemetry.spans), len(telemetry.log_records))
-    if items < 2 and not (items and telemetry.strangers):
+    if items < 2 and not (items and telemetry.other_spans):
         return []
     spans, log_records = len(telemetry.spans) // 2, len(telemetry.log_records) // 2
     return [
         Telemetry(telemetry.spans[spans:], (), telemetry.log_records[log_records:]),
-        Telemetry(telemetry.spans[:spans], telemetry.strangers, telemetry.log_records[:log_records]),
+        Telemetry(telemetry.spans[:spans], telemetry.other_spans, telemetry.log_records[:log_records]),
     ]
 
 

@@ -14,9 +14,10 @@ import sys
 import time
 from collections.abc import Callable
 
+from otel_labelstudio.acceptance import Position
 from otel_labelstudio.background import BackgroundThread, Seldom
 from otel_labelstudio.errors import OutboxError
-from otel_labelstudio.pipeline import Pipeline, Position
+from otel_labelstudio.pipeline import Pipeline
 from otel_labelstudio.printable import logger
 from otel_labelstudio.receiver.inbox import Inbox
 from otel_labelstudio.receiver.pieces import Fault, accept_in_pieces, decoded_in_pieces
@@ -151,7 +152,7 @@ class InboxReader:
         if telemetry.log_records:
             self._pipeline.accept_log_records(telemetry.log_records, position=position)
         else:
-            self._pipeline.accept_spans(telemetry.spans, strangers=telemetry.strangers, position=position)
+            self._pipeline.accept_spans(telemetry.spans, other_spans=telemetry.other_spans, position=position)
 
     def _wait(self, error: OutboxError) -> None:
         """Until the outbox may take something again; raises the error where the reader is to stop."""

@@ -48,14 +48,14 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Telemetry:
-    """What a request holds. ``strangers`` are spans that tell of no model and were not decoded."""
+    """What a request holds. ``other_spans`` are spans that tell of no model and were not decoded."""
 
     spans: Sequence[Span] = ()
-    strangers: Sequence[SpanIds] = ()
+    other_spans: Sequence[SpanIds] = ()
     log_records: Sequence[LogRecord] = ()
 
     def __len__(self) -> int:
-        return len(self.spans) + len(self.strangers) + len(self.log_records)
+        return len(self.spans) + len(self.other_spans) + len(self.log_records)
 
 
 def uncompressed(request: Request, max_bytes: int, reserve: Callable[[int], None]) -> bytes:

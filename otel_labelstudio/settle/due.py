@@ -40,7 +40,7 @@ _TURN_S = 0.2
 
 
 class Settler:
-    """Settles what an outbox has. ``strangers`` are the ids of spans that were seen and tell of no model; ``clock``
+    """Settles what an outbox has. ``other_spans`` are the ids of spans that were seen and tell of no model; ``clock``
     gives seconds since 1970. Raises `OutboxError`."""
 
     def __init__(
@@ -49,13 +49,13 @@ class Settler:
         selection: Selection,
         telemetry: Telemetry,
         skips: Skips,
-        strangers: Collection[SpanIds],
+        other_spans: Collection[SpanIds],
         *,
         settle_s: float,
         clock: Callable[[], float],
     ) -> None:
         self._outbox, self._rows, self._selection = outbox, outbox.settling, selection
-        self._telemetry, self._skips, self._strangers = telemetry, skips, strangers
+        self._telemetry, self._skips, self._other_spans = telemetry, skips, other_spans
         self._settle_s, self._clock = settle_s, clock
 
     def settle(self, due_by: float) -> None:
@@ -70,7 +70,7 @@ class Settler:
         groups = self._rows.due_groups(due_by, _DUE_LIMIT)
         if not groups:
             return
-        deciding = HeldGroups(self._rows, set(self._strangers))
+        deciding = HeldGroups(self._rows, set(self._other_spans))
         decisions: list[Decision] = []
         ends_at = time.monotonic() + _TURN_S
         for ids in sorted(groups, key=lambda ids: not ids[1]):  # what belongs to no span last

@@ -20,7 +20,7 @@ from typing import TypeAlias
 from otel_labelstudio.calls import LLMCall
 from otel_labelstudio.dialects import Skip, SkipReason
 from otel_labelstudio.dialects.relatives import has_relatives, lending_relatives
-from otel_labelstudio.dialects.shared.spanless import dialogues, is_answer, is_id
+from otel_labelstudio.dialects.shared.records_without_span import dialogues, is_answer, is_id
 from otel_labelstudio.outbox.entry import HeldItem
 from otel_labelstudio.outbox.serialization import UnreadableError, telemetry_from_text
 from otel_labelstudio.outbox.settling import SettlingRows
@@ -77,11 +77,11 @@ def fate(reading: tuple[LLMCall, ...] | Skip) -> Fate:
 class HeldGroups:
     """Decides on what an outbox holds, for one round: what is held changes only with what it has decided.
 
-    ``strangers`` are the ids of spans that were seen and tell of no model.
+    ``other_spans`` are the ids of spans that were seen and tell of no model.
     """
 
-    def __init__(self, rows: SettlingRows, strangers: Collection[SpanIds]) -> None:
-        self._rows, self._strangers = rows, strangers
+    def __init__(self, rows: SettlingRows, other_spans: Collection[SpanIds]) -> None:
+        self._rows, self._other_spans = rows, other_spans
         self._decoded: dict[int, Span | LogRecord | UnreadableError] = {}
         self._known_owners: dict[tuple[int, ...], list[SpanIds]] = {}
 
@@ -91,9 +91,9 @@ class HeldGroups:
         Times are seconds since 1970; ``due_by`` is infinity where nothing may wait any longer.
         """
         decision = Decision()
-        if ids == NO_SPAN or ids in self._strangers:
+        if ids == NO_SPAN or ids in self._other_spans:
             items = self._rows.held_of_no_span(due_by) if ids == NO_SPAN else self._rows.held_of(ids)
-            self._decide_on_strays(items, due_by, now, decision)
+            self._decide_on_records_without_span(items, due_by, now, decision)
             return decision
         items = self._rows.held_of(ids)
         last = max((item.due_at for item in items), default=due_by)
@@ -114,7 +114,7 @@ class HeldGroups:
         """A span that has waited; more than one where it was sent again, or its ids were used again."""
         was_read = self._rows.fate_of(ids) == Fate.READ.value
         for item, span in spans:
-            told = records + self._strays_of(span, bool(records), decision)
+            told = records + self._records_by_time(span, bool(records), decision)
             joined = Joined(span, _in_order(record for _, record in told), relatives=self._relatives(span, decision))
             reading = joined.read()
             decision.release += [item, *(record_item for record_item, _ in told)]
@@ -133,7 +133,9 @@ class HeldGroups:
         spans, _ = self._read(self._rows.spans_of_trace(span.trace_id), decision)
         return lending_relatives([held for _, held in spans]).get((span.trace_id, span.span_id), ())
 
-    def _decide_on_strays(self, items: Iterable[HeldItem], due_by: float, now: float, decision: Decision) -> None:
+    def _decide_on_records_without_span(
+        self, items: Iterable[HeldItem], due_by: float, now: float, decision: Decision
+    ) -> None:
         """Records that were written outside of their span's context, and spans without an id."""
         spans, records = self._read(items, decision)
         for item, span in spans:
@@ -165,13 +167,13 @@ class HeldGroups:
         elif not is_call_of_its_own(dialogue, 0):
             _wait_or_release(members, due_by, now, decision)
         else:
-            (alone, *_) = calls_without_span(dialogue)
-            reading = alone.read()
+            (joined, *_) = calls_without_span(dialogue)
+            reading = joined.read()
             if isinstance(reading, Skip):
                 _wait_or_release(members, due_by, now, decision)
             else:
                 decision.release += members
-                decision.calls.append((reading, alone.span))
+                decision.calls.append((reading, joined.span))
 
     def _decide_without_span(self, ids: SpanIds, records: list[HeldRecord], may_wait: bool, decision: Decision) -> None:
         """Records whose span was seen before, or has not come."""
@@ -193,12 +195,12 @@ class HeldGroups:
             decision.skips += [reading for _, reading in readings if isinstance(reading, Skip)]
         decision.release += items
 
-    def _strays_of(self, span: Span, has_records: bool, decision: Decision) -> list[HeldRecord]:
+    def _records_by_time(self, span: Span, has_records: bool, decision: Decision) -> list[HeldRecord]:
         """The records that were written outside of the span's context, and can be of no other."""
         items = [
             item
             for item in self._rows.log_records_in(span.scope.name, span.start_time_unix_nano, span.end_time_unix_nano)
-            if not item.span_id or (item.trace_id, item.span_id) in self._strangers
+            if not item.span_id or (item.trace_id, item.span_id) in self._other_spans
         ]
         _, records = self._read(items, decision)
         item_of = {id(record): item for item, record in records}

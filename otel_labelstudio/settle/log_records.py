@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from otel_labelstudio.calls import LLMCall
 from otel_labelstudio.dialects import NAME_PREFIXES, Skip, read
 from otel_labelstudio.dialects.relatives import lending_relatives
-from otel_labelstudio.dialects.shared.spanless import (
+from otel_labelstudio.dialects.shared.records_without_span import (
     INCOMPLETE_WITHOUT_SPAN,
     dialogues,
     is_answer,
@@ -74,32 +74,32 @@ class Joined:
 
 
 def join(
-    spans: Sequence[Span], log_records: Iterable[LogRecord], strangers: Collection[SpanIds] = ()
+    spans: Sequence[Span], log_records: Iterable[LogRecord], other_spans: Collection[SpanIds] = ()
 ) -> Iterator[Joined]:
     """Every span with its records, then the calls whose span is not among ``spans``.
 
-    ``strangers`` are the ids of further spans that were seen and tell of no model.
+    ``other_spans`` are the ids of further spans that were seen and tell of no model.
     """
     content = [record for record in log_records if is_content_event(record)]
     # An application's span is no owner; it only happened to be the current one
     seen = {(span.trace_id, span.span_id): _may_own_content(span) for span in spans} if content else {}
-    seen |= dict.fromkeys(strangers, False)
+    seen |= dict.fromkeys(other_spans, False)
     owned: defaultdict[SpanIds, list[LogRecord]] = defaultdict(list)
-    astray: list[LogRecord] = []
+    without_owner: list[LogRecord] = []
     for record in content:
         ids = (record.trace_id, record.span_id)
         if is_id(record.span_id) and seen.get(ids, True):
             owned[ids].append(record)
         else:
-            astray.append(record)
-    alone = _find_by_time(spans, astray, owned) if astray else {}
+            without_owner.append(record)
+    own_calls = _find_by_time(spans, without_owner, owned) if without_owner else {}
     relatives = lending_relatives(spans)
     for span in spans:
         ids = (span.trace_id, span.span_id)
         yield Joined(span, tuple(sorted(owned.get(ids, ()), key=_time)), relatives=relatives.get(ids, ()))
     for records in (records for ids, records in owned.items() if ids not in seen):
         yield from calls_without_span(sorted(records, key=_time))
-    for ids, groups in alone.items():
+    for ids, groups in own_calls.items():
         for index, records in enumerate(groups):
             yield Joined(span_for(records), tuple(records), is_span_missing=True, prompt_index=index if any(ids) else 0)
 
@@ -130,15 +130,15 @@ def _find_by_time(
     of_scope: defaultdict[str, list[Span]] = defaultdict(list)
     for span in spans:
         of_scope[span.scope.name].append(span)
-    alone: defaultdict[SpanIds, list[list[LogRecord]]] = defaultdict(list)
+    own_calls: defaultdict[SpanIds, list[list[LogRecord]]] = defaultdict(list)
     for records in dialogues(log_records):
         owners = owners_by_time(records, of_scope[records[0].scope.name])
         has_answer = is_answer(records[-1])
         if len(owners) == 1 and not (has_answer and owners[0] in owned):
             owned[owners[0]] += records
         elif is_call_of_its_own(records, len(owners)):
-            alone[records[0].trace_id.strip("0"), records[0].span_id.strip("0")].append(records)
-    return alone
+            own_calls[records[0].trace_id.strip("0"), records[0].span_id.strip("0")].append(records)
+    return own_calls
 
 
 def owners_by_time(dialogue: Sequence[LogRecord], spans: Iterable[Span]) -> list[SpanIds]:

@@ -18,7 +18,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from otel_labelstudio.calls import LLMCall
 from otel_labelstudio.dialects import NAME_PREFIXES
-from otel_labelstudio.dialects.shared.spanless import INCOMPLETE_WITHOUT_SPAN
+from otel_labelstudio.dialects.shared.records_without_span import INCOMPLETE_WITHOUT_SPAN
 from otel_labelstudio.recordings import read_calls
 from tests.collector.backend import Backend
 from tests.collector.capturing import WAIT_S, captured_by, settled, spans_at, wait_until

@@ -110,8 +110,15 @@ def test_records_without_ids_belong_to_the_span_of_their_scope_and_time(corpus: 
 def test_records_without_ids_that_might_be_of_two_spans_are_left_out(corpus: Path) -> None:
     """Half of another call's dialogue is worse than none."""
     recording = decode_files(sorted((corpus / "tl-events-0.62.4" / "b_langchain").glob("*.pb")))
-    twice = [*recording.spans, *recording.spans]
-    assert not any(one.log_records for one in join(twice, recording.log_records))
+    others = [replace(span, span_id=f"{number:016x}") for number, span in enumerate(recording.spans, start=1)]
+    assert not any(one.log_records for one in join([*recording.spans, *others], recording.log_records))
+
+
+def test_records_without_ids_find_a_span_that_was_sent_twice(corpus: Path) -> None:
+    """The same span again is no other span."""
+    recording = decode_files(sorted((corpus / "tl-events-0.62.4" / "b_langchain").glob("*.pb")))
+    joined = join([*recording.spans, *recording.spans], recording.log_records)
+    assert [len(one.log_records) for one in joined if one.log_records] == [3, 3]
 
 
 def test_records_that_carry_the_ids_of_an_applications_span_find_their_own(corpus: Path) -> None:

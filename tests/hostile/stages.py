@@ -123,8 +123,8 @@ class Stages:
         self.counted_at_doors += _losses(counted)
 
     def _accept_chosen(self, body: bytes) -> None:
-        spans, strangers = spans_with_names_from_protobuf(body, NAME_PREFIXES)
-        self._pipeline.accept_spans(spans, strangers=strangers)
+        spans, other_spans = spans_with_names_from_protobuf(body, NAME_PREFIXES)
+        self._pipeline.accept_spans(spans, other_spans=other_spans)
 
     def ask(self, marker: str) -> None:
         """An ordinary call of an application."""

@@ -18,9 +18,9 @@ from otel_labelstudio.spans.model import Span
 from tests.receiver.requests_made import as_json, events, ids, traces
 
 
-def telemetry(*span_ids: str, strangers: int = 0) -> Telemetry:
+def telemetry(*span_ids: str, other_spans: int = 0) -> Telemetry:
     return Telemetry(
-        [Span(trace_id="t", span_id=span_id) for span_id in span_ids], [("t", str(n)) for n in range(strangers)]
+        [Span(trace_id="t", span_id=span_id) for span_id in span_ids], [("t", str(n)) for n in range(other_spans)]
     )
 
 
@@ -30,7 +30,7 @@ class Outbox:
     def __init__(self, room: int = 1000, fails_on: str = "") -> None:
         self._room, self._fails_on = room, fails_on
         self.taken: list[str] = []
-        self.strangers = 0
+        self.other_spans = 0
         self.rests: list[bool] = []
 
     def accept(self, piece: Telemetry, is_rest: bool) -> None:
@@ -40,7 +40,7 @@ class Outbox:
         if len(found) > self._room:
             raise OutboxFullError("full", is_hopeless=True)
         self.taken += found
-        self.strangers += len(piece.strangers)
+        self.other_spans += len(piece.other_spans)
         self.rests.append(is_rest)
 
 
@@ -51,28 +51,28 @@ def never(error: OutboxError) -> None:
 def test_what_can_be_taken_in_is_taken_in_at_once() -> None:
     """One piece, after which nothing is left."""
     outbox = Outbox()
-    assert accept_in_pieces(telemetry(*"abcd", strangers=3), outbox.accept, never) == []
-    assert (outbox.taken, outbox.strangers, outbox.rests) == (list("abcd"), 3, [True])
+    assert accept_in_pieces(telemetry(*"abcd", other_spans=3), outbox.accept, never) == []
+    assert (outbox.taken, outbox.other_spans, outbox.rests) == (list("abcd"), 3, [True])
 
 
 @pytest.mark.parametrize("bad", ["a", "d", "bc", "abcd"])
 def test_a_span_on_which_something_fails_costs_no_other(bad: str) -> None:
     """In their order, each once; the failed ones are told of, and then nothing counts as the rest."""
     outbox = Outbox(fails_on=bad)
-    faults = accept_in_pieces(telemetry(*"abcd", strangers=2), outbox.accept, never)
+    faults = accept_in_pieces(telemetry(*"abcd", other_spans=2), outbox.accept, never)
     assert outbox.taken == [span_id for span_id in "abcd" if span_id not in bad]
     assert [(fault.reason, fault.error_type) for fault in faults] == [(Reason.FAULT, "ValueError")] * len(bad)
-    assert outbox.strangers == 2
+    assert outbox.other_spans == 2
     assert not any(outbox.rests)
 
 
-@pytest.mark.parametrize("strangers", [0, 5])
-def test_more_than_fits_at_once(strangers: int) -> None:
+@pytest.mark.parametrize("other_spans", [0, 5])
+def test_more_than_fits_at_once(other_spans: int) -> None:
     """Pieces as large as there is room, and the last of them ends the request."""
     outbox = Outbox(room=2)
-    assert accept_in_pieces(telemetry(*"abcdefg", strangers=strangers), outbox.accept, never) == []
+    assert accept_in_pieces(telemetry(*"abcdefg", other_spans=other_spans), outbox.accept, never) == []
     assert outbox.taken == list("abcdefg")
-    assert outbox.strangers == strangers
+    assert outbox.other_spans == other_spans
     assert outbox.rests == [False] * (len(outbox.rests) - 1) + [True]
 
 
@@ -162,7 +162,7 @@ def test_a_span_that_cannot_be_decoded_costs_no_other(monkeypatch: pytest.Monkey
     bad = ids(request)[1]
     assert list(found.spans) == [span for span in whole.spans if span.span_id != bad]
     assert {one, two, three} <= {span.span_id for span in found.spans}
-    assert list(found.strangers) == list(whole.strangers)
+    assert list(found.other_spans) == list(whole.other_spans)
     assert [fault.error_type for fault in faults] == ["ValueError"]
     assert "CANARY" not in faults[0].where
 

@@ -146,7 +146,7 @@ def test_both_encodings_read_alike() -> None:
     protobuf = decoded(Signal.TRACES, PROTOBUF, request.SerializeToString())
     text = decoded(Signal.TRACES, JSON, json.dumps(as_json(request)).encode())
     assert [span.span_id for span in protobuf.spans] == ids(request)
-    assert len(protobuf.strangers) == 3
+    assert len(protobuf.other_spans) == 3
     assert len(text) == len(protobuf) == 4
     assert list(protobuf.spans) == [span for span in text.spans if span.span_id in ids(request)]
 

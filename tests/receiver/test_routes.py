@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from otel_labelstudio.acceptance import Position
 from otel_labelstudio.config import Settings
 from otel_labelstudio.destinations.destination import Destination
 from otel_labelstudio.errors import ConfigError
-from otel_labelstudio.pipeline import Pipeline, Position
+from otel_labelstudio.pipeline import Pipeline
 from otel_labelstudio.receiver.config_file import ConfigFile
 from otel_labelstudio.receiver.requests import Signal, decoded
 from otel_labelstudio.receiver.status import PROTOBUF

@@ -15,12 +15,13 @@ import pytest
 from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 
+from otel_labelstudio.acceptance import Position
 from otel_labelstudio.config import Settings
 from otel_labelstudio.delivery.results import Result
 from otel_labelstudio.delivery.sink import Terms
 from otel_labelstudio.errors import ConfigError, PausedDeliveryError, RetryableDeliveryError
 from otel_labelstudio.outbox.entry import OutboxEntry
-from otel_labelstudio.pipeline import Pipeline, Position
+from otel_labelstudio.pipeline import Pipeline
 from otel_labelstudio.receiver.inbox import Inbox, path_beside
 from otel_labelstudio.receiver.reader import InboxReader
 from otel_labelstudio.receiver.requests import Request, Signal, Telemetry, decoded

@@ -14,7 +14,7 @@
 `event_records`           one event a message, wherever the events stand
 `exchange`                a raw request and response of a provider to findings
 `moved_content`           log records that hold content without an event's name
-`spanless`                log records whose span never came, or whose ids are not its
+`records_without_span`    log records whose span never came, or whose ids are not its
 `openinference_messages`  OpenInference's flat messages
 `unknown_role`            messages whose role an instrumentation could not name
 ========================  ===================================================================================

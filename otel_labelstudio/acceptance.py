@@ -1,0 +1,228 @@
+"""What a door accepts: read, selected, and stored in the outbox, all that came together in one transaction.
+
+On the caller's thread, and without asking a server. Nothing is raised into the application: what cannot be stored is
+counted, and said once.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from otel_labelstudio import dialects
+from otel_labelstudio.calls import LLMCall
+from otel_labelstudio.dialects.relatives import has_relatives
+from otel_labelstudio.dialects.shared.records_without_span import is_content_event
+from otel_labelstudio.errors import OutboxError, OutboxFullError
+from otel_labelstudio.outbox import Outbox
+from otel_labelstudio.outbox.entry import Put
+from otel_labelstudio.printable import logger
+from otel_labelstudio.selection import Addressed, Selection
+from otel_labelstudio.settle.held import fate, waits_for_log_records
+from otel_labelstudio.skips import Skips
+from otel_labelstudio.spans.model import LogRecord, Span, SpanIds
+from otel_labelstudio.telemetry import Telemetry
+
+_logger = logger(__name__)
+
+_T = TypeVar("_T")
+_R = TypeVar("_R")
+
+# Of so many spans that tell of no model the ids are known, the newest
+_OTHER_SPANS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A place in a source of telemetry that can be read again: the ``number`` of what was read there, which grows, and
+    when it was received (seconds since 1970). Noted with what came of it, in one transaction."""
+
+    source: str
+    number: int
+    received_at: float
+
+
+@dataclass(slots=True)
+class _Arrived:
+    """What came together: readings with their destinations, telemetry that waits to be read, what was skipped, and what
+    became of spans of LLM calls."""
+
+    readings: list[Addressed] = field(default_factory=list)
+    waiting: list[Span | LogRecord] = field(default_factory=list)
+    skips: list[dialects.Skip] = field(default_factory=list)
+    seen: list[tuple[SpanIds, str]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """``is_whole`` where all fitted into the outbox, ``is_news`` where there is something new in it."""
+
+    is_whole: bool = True
+    is_news: bool = False
+
+
+class Acceptance:
+    """``is_all_or_nothing`` is for a door whose sender can send again: where not all that came together can be stored,
+    `OutboxError` is raised, and nothing of it is stored. ``clock`` gives seconds since 1970."""
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        selection: Selection,
+        skips: Skips,
+        telemetry: Telemetry,
+        warn: Callable[[str], None],
+        *,
+        settle_s: float,
+        is_all_or_nothing: bool,
+        clock: Callable[[], float],
+    ) -> None:
+        self._outbox, self._selection, self._skips = outbox, selection, skips
+        self._telemetry, self._warn = telemetry, warn
+        self._settle_s, self._is_all_or_nothing, self._clock = settle_s, is_all_or_nothing, clock
+        self._was_full = False
+        self._is_outbox_broken = False
+        # Spans of the application's own, in whose context an instrumentation may have written a call's log records
+        self.other_spans: deque[SpanIds] = deque(maxlen=_OTHER_SPANS)
+        # Without a door for log records, a span without content waits for none
+        self.joins_log_records = False
+
+    def accept_spans(
+        self, spans: Iterable[Span], *, other_spans: Collection[SpanIds] = (), position: Position | None = None
+    ) -> Accepted:
+        """Read the spans and put their calls into the outbox.
+
+        ``other_spans`` are the ids of further spans, which have been seen to tell of no model; ``position`` is where
+        all of them were read.
+        """
+        accepted_at = position.received_at if position else self._clock()
+        arrived = _Arrived()
+        received = 0
+        for span in spans:
+            received += 1
+            self._receive(span, accepted_at, arrived)
+        accepted = self._store(arrived, position=position)
+        self._telemetry.count("spans.received", received)
+        self._pass_over(other_spans)
+        for skip in arrived.skips:
+            self._skips.count(skip)
+        return accepted
+
+    def accept_log_records(self, log_records: Iterable[LogRecord], *, position: Position | None = None) -> Accepted:
+        """Hold the records with content of LLM calls until their spans are there."""
+        content = [record for record in log_records if is_content_event(record)]
+        accepted = self._store(_Arrived(waiting=list(content)), position=position)
+        self._telemetry.count("log_records.received", len(content))
+        return accepted
+
+    def accept_calls(self, calls: Iterable[LLMCall], *, may_be_stored: bool = False) -> Accepted:
+        """Put calls that were read elsewhere into the outbox.
+
+        ``may_be_stored`` has each looked up before it is imported, for calls that an earlier run may have delivered.
+        """
+        readings = self._selection.addressed(calls, self._clock())
+        return self._store(_Arrived(readings), may_be_stored=may_be_stored)
+
+    def read_to(self, source: str) -> int:
+        """The number of the last position of a source from which something was stored; 0 if nothing was."""
+        return int(self._outbox.notes.read(_read_to(source)) or 0)
+
+    def _receive(self, span: Span, accepted_at: float, arrived: _Arrived) -> None:
+        reading = self._reading(span)
+        if has_relatives(span) or (self.joins_log_records and waits_for_log_records(reading)):
+            arrived.waiting.append(span)
+            return
+        if isinstance(reading, dialects.Skip):
+            arrived.skips.append(reading)
+        else:
+            arrived.readings += self._selection.addressed(reading, accepted_at, span)
+        if not self.joins_log_records:
+            return
+        if isinstance(reading, dialects.Skip) and reading.reason is dialects.SkipReason.NOT_GENAI:
+            self.other_spans.append((span.trace_id, span.span_id))
+        else:
+            arrived.seen.append(((span.trace_id, span.span_id), fate(reading).value))
+
+    def _reading(self, span: Span) -> tuple[LLMCall, ...] | dialects.Skip:
+        try:
+            return dialects.read(span)
+        except Exception as error:  # one span that cannot be read must not cost the others of its batch
+            self._warn(f"A span could not be read ({type(error).__name__}). Further ones are only counted.")
+            return dialects.Skip(dialects.SkipReason.FAULT)
+
+    def _pass_over(self, other_spans: Collection[SpanIds]) -> None:
+        self._telemetry.count("spans.received", len(other_spans))
+        self._telemetry.count("spans.skipped", len(other_spans), reason=dialects.SkipReason.NOT_GENAI.value)
+        if self.joins_log_records:
+            self.other_spans.extend(other_spans)
+
+    def _store(self, arrived: _Arrived, *, may_be_stored: bool = False, position: Position | None = None) -> Accepted:
+        if not arrived.readings and not arrived.waiting and not arrived.seen:
+            return Accepted()
+        try:
+            put, fit = self._write(arrived, may_be_stored, position)
+        except OutboxError as error:
+            if self._is_all_or_nothing:
+                raise
+            self._count_lost(arrived, error)
+            return Accepted(is_whole=False)
+        self._is_outbox_broken = False
+        self._telemetry.count("calls.accepted", put.count(Put.ACCEPTED))
+        self._telemetry.count("calls.repeated", put.count(Put.KNOWN))
+        dropped = put.count(Put.FULL) + fit.count(False)
+        self._count_dropped(dropped)
+        return Accepted(is_whole=not dropped, is_news=bool(put or fit))
+
+    def _write(self, arrived: _Arrived, may_be_stored: bool, position: Position | None) -> tuple[list[Put], list[bool]]:
+        """One transaction for all that came together."""
+        due_at = self._clock() + self._settle_s
+        accepting = self._outbox.accepting
+        with self._outbox.transaction():
+            is_empty = not len(self._outbox)
+            self._was_full &= not is_empty
+            put = self._each(
+                lambda reading: accepting.put(*reading, due_at=due_at, may_be_stored=may_be_stored), arrived.readings
+            )
+            fit = self._each(lambda telemetry: accepting.hold(telemetry, due_at=due_at), arrived.waiting)
+            accepting.note_seen(arrived.seen)
+            if self._is_all_or_nothing and (Put.FULL in put or False in fit):
+                raise OutboxFullError("the outbox is full", is_hopeless=is_empty)
+            if position:
+                self._outbox.notes.write(_read_to(position.source), str(position.number))
+        return put, fit
+
+    def _count_lost(self, arrived: _Arrived, error: OutboxError) -> None:
+        """The disk is full, or fails: said once until it works again."""
+        self._telemetry.count("calls.dropped", len(arrived.readings) + len(arrived.waiting), reason="outbox_error")
+        if not self._is_outbox_broken:
+            _logger.error("New calls are dropped: %s", error)
+        self._is_outbox_broken = True
+
+    def _count_dropped(self, dropped: int) -> None:
+        """Said once until the outbox was empty: while it is worked off, single calls fit."""
+        self._telemetry.count("calls.dropped", dropped, reason="outbox_full")
+        if dropped and not self._was_full:
+            self._was_full = True
+            _logger.error(
+                "The outbox is full (%d calls wait): new calls are dropped (outbox_max_calls, outbox_max_bytes).",
+                len(self._outbox),
+            )
+
+    def _each(self, store: Callable[[_T], _R], items: Iterable[_T]) -> list[_R]:
+        """What became of each item that can be written down; the others cost themselves alone."""
+        results = []
+        for item in items:
+            try:
+                results.append(store(item))
+            except OutboxError:  # noqa: PERF203
+                raise
+            except Exception as error:
+                self._warn(f"A call could not be stored ({type(error).__name__}). Further ones are only counted.")
+                self._telemetry.count("calls.dropped", reason="fault")
+        return results
+
+
+def _read_to(source: str) -> str:
+    return f"read to, {source}"
