@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeAlias
 
 from otel_labelstudio.calls import LLMCall, Message, Part, TextPart, ToolCallPart, ToolCallResponsePart
@@ -34,6 +34,30 @@ def input_items(call: LLMCall) -> Items:
     if any(texts):
         items["text " + "".join(texts)] += 1
     return items
+
+
+class Said:
+    """What calls say, worked out once for each: a call is compared with many. It keeps them all, so it is for one turn
+    of settling."""
+
+    def __init__(self) -> None:
+        self._answers: dict[int, tuple[LLMCall, Items]] = {}
+        self._inputs: dict[int, tuple[LLMCall, Items]] = {}
+
+    def answer(self, call: LLMCall) -> Items:
+        """As `answer_items`."""
+        return _kept(self._answers, call, answer_items)
+
+    def input(self, call: LLMCall) -> Items:
+        """As `input_items`."""
+        return _kept(self._inputs, call, input_items)
+
+
+def _kept(kept: dict[int, tuple[LLMCall, Items]], call: LLMCall, items_of: Callable[[LLMCall], Items]) -> Items:
+    found = kept.get(id(call))
+    if found is None:  # the call is kept beside its items, so that no other one has its id
+        found = kept[id(call)] = (call, items_of(call))
+    return found[1]
 
 
 def shares_something(one: Items, other: Items) -> bool:
