@@ -67,6 +67,8 @@ def shares_something(one: Items, other: Items) -> bool:
 
 def is_contained(one: Items, other: Items) -> bool:
     """Whether one of the two says all that the other says, a cut text counting for the whole of it."""
+    if one == other:
+        return True
     smaller, larger = sorted((one, other), key=Counter.total)
     if not smaller:
         return not larger

@@ -34,7 +34,7 @@ from otel_labelstudio.skips import Skips
 from otel_labelstudio.spans.model import SpanIds
 from otel_labelstudio.telemetry import Telemetry
 
-_DUE_LIMIT = 500
+_DUE_LIMIT = 1000
 _NEIGHBOURS_LIMIT = 2000
 # For how long what is held is decided on, before it is delivery's turn
 _TURN_S = 0.2

@@ -76,9 +76,7 @@ def response_fingerprint(response_id: str) -> str:
     return f"id {_digest(response_id)}"
 
 
-def closest_call(
-    reading: LLMCall, calls: Iterable[list[LLMCall]], said: Said | None = None
-) -> list[LLMCall] | None:
+def closest_call(reading: LLMCall, calls: Iterable[list[LLMCall]], said: Said | None = None) -> list[LLMCall] | None:
     """Of several calls, each a list of its readings, the one that the reading is of; None where it is of none."""
     said = said or Said()
     found = [call for call in calls if len(call) < _MOST_READINGS and _is_reading_of(reading, call, said)]
@@ -87,12 +85,13 @@ def closest_call(
 
 def is_same_call(one: LLMCall, other: LLMCall, said: Said | None = None) -> bool:
     """Whether the two are readings of the same call, by the rules at the head of this module."""
-    if one.span_id and (one.trace_id, one.span_id) == (other.trace_id, other.span_id):
+    if one.span_id and one.span_id == other.span_id and one.trace_id == other.trace_id:
         return one.prompt_index == other.prompt_index
-    ids_equal = _are_response_ids_equal(one.response_id, other.response_id)
-    if one.scope == other.scope and not (ids_equal and one.scope.startswith(_LAYERED_SCOPES)):
+    is_one_scope = one.scope == other.scope
+    if is_one_scope and not one.scope.startswith(_LAYERED_SCOPES):
         return False
-    if ids_equal is False or not _overlap(one, other):
+    ids_equal = _are_response_ids_equal(one.response_id, other.response_id)
+    if ids_equal is False or (is_one_scope and not ids_equal) or not _overlap(one, other):
         return False
     if ids_equal is None and not _may_be_one_model(one, other):
         return False
@@ -106,6 +105,8 @@ def is_same_call(one: LLMCall, other: LLMCall, said: Said | None = None) -> bool
 
 def _is_reading_of(reading: LLMCall, call: Sequence[LLMCall], said: Said) -> bool:
     """Whether the reading is of the call of one of these, and no second one of a scope that the call has already."""
+    if len(call) == 1:
+        return is_same_call(reading, call[0], said)
     same = [is_same_call(reading, other, said) for other in call]
     return any(same) and all(same[at] or other.scope != reading.scope for at, other in enumerate(call))
 
