@@ -5,11 +5,14 @@ from __future__ import annotations
 import itertools
 import random
 import time
+from collections import Counter
 from dataclasses import replace
 
 import pytest
 
 from otel_labelstudio.calls import LLMCall, Message, TextPart, ToolCallPart, ToolCallResponsePart, Usage
+from otel_labelstudio.settle import content_items
+from otel_labelstudio.settle.content_items import answer_items
 from otel_labelstudio.settle.fold import fold, richer
 from otel_labelstudio.settle.same_call import closest_call, fingerprints, is_same_call
 
@@ -284,3 +287,25 @@ def test_time_grows_with_the_number_of_calls_and_not_with_its_square() -> None:
     began = time.process_time()
     assert 2_500 <= len(fold(readings)) <= 5_000
     assert time.process_time() - began < 15
+
+
+@pytest.mark.parametrize("question", ["What is the capital of France?", "And of Japan ({})?"])
+def test_what_a_reading_says_is_worked_out_once(question: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many readings of many scopes are under way at once and answered alike: long ones are long to work out."""
+    worked_out: Counter[str] = Counter()
+
+    def counted(call: LLMCall) -> content_items.Items:
+        worked_out[call.span_id] += 1
+        return answer_items(call)
+
+    monkeypatch.setattr(content_items, "answer_items", counted)
+    fold(
+        reading(f"{n:016x}", scope=f"scope {n}", input_messages=(text("user", question.format(n)),)) for n in range(150)
+    )
+    assert list(worked_out.values()) == [1] * 150
+
+
+def test_a_call_has_only_so_many_readings() -> None:
+    """Readings of more scopes than a call can pass through are calls of their own, so that comparing ends."""
+    readings = [reading(f"{n:016x}", scope=f"scope {n}") for n in range(130)]
+    assert [len(call.keys) for call in fold(readings)] == [64, 64, 2]

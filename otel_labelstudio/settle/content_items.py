@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeAlias
 
 from otel_labelstudio.calls import LLMCall, Message, Part, TextPart, ToolCallPart, ToolCallResponsePart
@@ -36,6 +36,30 @@ def input_items(call: LLMCall) -> Items:
     return items
 
 
+class Said:
+    """What calls say, worked out once for each: a call is compared with many. It keeps them all, so it is for one turn
+    of settling."""
+
+    def __init__(self) -> None:
+        self._answers: dict[int, tuple[LLMCall, Items]] = {}
+        self._inputs: dict[int, tuple[LLMCall, Items]] = {}
+
+    def answer(self, call: LLMCall) -> Items:
+        """As `answer_items`."""
+        return _kept(self._answers, call, answer_items)
+
+    def input(self, call: LLMCall) -> Items:
+        """As `input_items`."""
+        return _kept(self._inputs, call, input_items)
+
+
+def _kept(kept: dict[int, tuple[LLMCall, Items]], call: LLMCall, items_of: Callable[[LLMCall], Items]) -> Items:
+    found = kept.get(id(call))
+    if found is None:  # the call is kept beside its items, so that no other one has its id
+        found = kept[id(call)] = (call, items_of(call))
+    return found[1]
+
+
 def shares_something(one: Items, other: Items) -> bool:
     """Whether the two have an item in common; nothing contradicts what is not there at all."""
     return not one or not other or bool(one.keys() & other.keys()) or bool(_cut_items(one, other))
@@ -43,6 +67,8 @@ def shares_something(one: Items, other: Items) -> bool:
 
 def is_contained(one: Items, other: Items) -> bool:
     """Whether one of the two says all that the other says, a cut text counting for the whole of it."""
+    if one == other:
+        return True
     smaller, larger = sorted((one, other), key=Counter.total)
     if not smaller:
         return not larger

@@ -19,6 +19,7 @@ from otel_labelstudio.outbox import Outbox
 from otel_labelstudio.outbox.entry import Put, SettlingReading, Unreadable
 from otel_labelstudio.outbox.serialization import key_of
 from otel_labelstudio.selection import Selection
+from otel_labelstudio.settle.content_items import Said
 from otel_labelstudio.settle.fold import completed, fold
 from otel_labelstudio.settle.held import Decision, HeldGroups
 from otel_labelstudio.settle.isolation import isolate
@@ -33,7 +34,7 @@ from otel_labelstudio.skips import Skips
 from otel_labelstudio.spans.model import SpanIds
 from otel_labelstudio.telemetry import Telemetry
 
-_DUE_LIMIT = 500
+_DUE_LIMIT = 1000
 _NEIGHBOURS_LIMIT = 2000
 # For how long what is held is decided on, before it is delivery's turn
 _TURN_S = 0.2
@@ -148,12 +149,13 @@ class Settler:
         settling = self._with_earlier_turns((*later, *due))
         due_keys = {reading.call.key for reading in due}
         known: dict[str, list[LLMCall]] = {}
+        said = Said()
         settled = []
-        for folded in fold([reading.call for reading in settling.values()]):
+        for folded in fold([reading.call for reading in settling.values()], said):
             if due_keys.intersection(folded.keys):
                 readings = [settling[key] for key in folded.keys]
-                marks = _marks(readings)
-                settled.append((readings, marks, self._earlier(readings, marks, known)))
+                marks = _marks(readings, said)
+                settled.append((readings, marks, self._earlier(readings, marks, known, said)))
         with self._outbox.transaction():
             for readings, marks, earlier in settled:
                 self._rows.settle(readings, earlier=earlier, fingerprints=marks)
@@ -181,7 +183,11 @@ class Settler:
         return max(readings, key=lambda reading: reading.start_time_unix_nano, default=None)
 
     def _earlier(
-        self, readings: Sequence[SettlingReading], marks: Sequence[tuple[str, int]], known: dict[str, list[LLMCall]]
+        self,
+        readings: Sequence[SettlingReading],
+        marks: Sequence[tuple[str, int]],
+        known: dict[str, list[LLMCall]],
+        said: Said,
     ) -> str | None:
         """The call, settled before, that these readings are of. ``known`` keeps what was read, for the next one."""
         ended_at = max(reading.call.end_time_unix_nano for reading in readings) + POINT_SLACK_NS
@@ -189,7 +195,7 @@ class Settler:
         known |= self._rows.readings_of(call_ids - known.keys())
         candidates = {id(known[call_id]): call_id for call_id in sorted(call_ids)}
         for reading in readings:
-            same = closest_call(reading.call, [known[call_id] for call_id in sorted(call_ids)])
+            same = closest_call(reading.call, [known[call_id] for call_id in sorted(call_ids)], said)
             if same is not None:
                 return candidates[id(same)]
         return None
@@ -203,7 +209,7 @@ class Settler:
             self._telemetry.count("tasks.rejected", len(items), reason="unreadable")
 
 
-def _marks(readings: Sequence[SettlingReading]) -> list[tuple[str, int]]:
+def _marks(readings: Sequence[SettlingReading], said: Said) -> list[tuple[str, int]]:
     """What the readings say, and when each began."""
-    marks = ((mark, r.call.start_time_unix_nano) for r in readings for mark in fingerprints(r.call))
+    marks = ((mark, r.call.start_time_unix_nano) for r in readings for mark in fingerprints(r.call, said))
     return list(dict.fromkeys(marks))

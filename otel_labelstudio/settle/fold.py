@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 
 from otel_labelstudio.calls import CallKey, GenericPart, LLMCall, Part, ReasoningPart
+from otel_labelstudio.settle.content_items import Said
 from otel_labelstudio.settle.same_call import closest_call, fingerprints
 
 # With more calls than this under way at once that answer alike, only the nearest are looked at
@@ -26,14 +27,18 @@ class FoldedCall:
     keys: tuple[CallKey, ...]
 
 
-def fold(readings: Iterable[LLMCall]) -> list[FoldedCall]:
-    """Each call once, in the order in which the calls started; the order of the readings does not matter."""
+def fold(readings: Iterable[LLMCall], said: Said | None = None) -> list[FoldedCall]:
+    """Each call once, in the order in which the calls started; the order of the readings does not matter.
+
+    ``said`` keeps what was worked out of the readings.
+    """
+    said = said or Said()
     calls: list[list[LLMCall]] = []
     waiting: defaultdict[str, deque[list[LLMCall]]] = defaultdict(lambda: deque(maxlen=_CANDIDATES))
     for reading in sorted(readings, key=_order):
-        keys = fingerprints(reading)
+        keys = fingerprints(reading, said)
         candidates = {id(call): call for key in keys for call in waiting.get(key, ())}
-        call = closest_call(reading, candidates.values())
+        call = closest_call(reading, candidates.values(), said)
         if call is None:
             call = []
             calls.append(call)

@@ -39,8 +39,7 @@ from hashlib import blake2b
 from otel_labelstudio.calls import LLMCall
 from otel_labelstudio.settle.content_items import (
     SHORTEST_CUT,
-    answer_items,
-    input_items,
+    Said,
     is_contained,
     shares_something,
 )
@@ -48,16 +47,22 @@ from otel_labelstudio.settle.content_items import (
 # JavaScript's clocks tell milliseconds, so that an inner span may begin just after its wrapper's end
 _CLOCK_SLACK_NS = 2_000_000
 POINT_SLACK_NS = 100_000_000
+# No call passes through so many layers: what goes on beyond that makes comparing slow, not the call richer
+_MOST_READINGS = 64
 _LAYERED_SCOPES = ("langfuse", "langsmith", "lmnr", "mlflow")
 _ID_FORM = re.compile(r"[A-Za-z]+(?=[-_])")
 
 
-def fingerprints(reading: LLMCall) -> tuple[str, ...]:
-    """Short keys, of which two readings of one call have at least one in common; so may two of different calls."""
+def fingerprints(reading: LLMCall, said: Said | None = None) -> tuple[str, ...]:
+    """Short keys, of which two readings of one call have at least one in common; so may two of different calls.
+
+    ``said``, here and below, keeps what was worked out of the readings for the next comparison.
+    """
+    said = said or Said()
     keys = [span_fingerprint(reading.trace_id, reading.span_id)]
     if reading.response_id:
         keys.append(response_fingerprint(reading.response_id))
-    keys += [f"said {_digest(item[:SHORTEST_CUT])}" for item in answer_items(reading) or input_items(reading)]
+    keys += [f"said {_digest(item[:SHORTEST_CUT])}" for item in said.answer(reading) or said.input(reading)]
     return tuple(keys)
 
 
@@ -71,33 +76,38 @@ def response_fingerprint(response_id: str) -> str:
     return f"id {_digest(response_id)}"
 
 
-def closest_call(reading: LLMCall, calls: Iterable[list[LLMCall]]) -> list[LLMCall] | None:
+def closest_call(reading: LLMCall, calls: Iterable[list[LLMCall]], said: Said | None = None) -> list[LLMCall] | None:
     """Of several calls, each a list of its readings, the one that the reading is of; None where it is of none."""
-    found = [call for call in calls if _is_reading_of(reading, call)]
+    said = said or Said()
+    found = [call for call in calls if len(call) < _MOST_READINGS and _is_reading_of(reading, call, said)]
     return min(found, key=lambda call: min(_distance(reading, other) for other in call), default=None)
 
 
-def is_same_call(one: LLMCall, other: LLMCall) -> bool:
+def is_same_call(one: LLMCall, other: LLMCall, said: Said | None = None) -> bool:
     """Whether the two are readings of the same call, by the rules at the head of this module."""
-    if one.span_id and (one.trace_id, one.span_id) == (other.trace_id, other.span_id):
+    if one.span_id and one.span_id == other.span_id and one.trace_id == other.trace_id:
         return one.prompt_index == other.prompt_index
-    ids_equal = _are_response_ids_equal(one.response_id, other.response_id)
-    if ids_equal is False or not _overlap(one, other):
+    is_one_scope = one.scope == other.scope
+    if is_one_scope and not one.scope.startswith(_LAYERED_SCOPES):
         return False
-    if one.scope == other.scope and not (ids_equal and one.scope.startswith(_LAYERED_SCOPES)):
+    ids_equal = _are_response_ids_equal(one.response_id, other.response_id)
+    if ids_equal is False or (is_one_scope and not ids_equal) or not _overlap(one, other):
         return False
     if ids_equal is None and not _may_be_one_model(one, other):
         return False
+    said = said or Said()
     agree = shares_something if ids_equal else is_contained
-    if not agree(answer_items(one), answer_items(other)):
+    if not agree(said.answer(one), said.answer(other)):
         return False
     agree = shares_something if one.incomplete or other.incomplete else agree
-    return agree(input_items(one), input_items(other))
+    return agree(said.input(one), said.input(other))
 
 
-def _is_reading_of(reading: LLMCall, call: Sequence[LLMCall]) -> bool:
+def _is_reading_of(reading: LLMCall, call: Sequence[LLMCall], said: Said) -> bool:
     """Whether the reading is of the call of one of these, and no second one of a scope that the call has already."""
-    same = [is_same_call(reading, other) for other in call]
+    if len(call) == 1:
+        return is_same_call(reading, call[0], said)
+    same = [is_same_call(reading, other, said) for other in call]
     return any(same) and all(same[at] or other.scope != reading.scope for at, other in enumerate(call))
 
 
