@@ -23,6 +23,7 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TypeVar
 
 from otel_labelstudio import dialects, forking
@@ -80,6 +81,18 @@ class _Arrived:
     waiting: list[Span | LogRecord] = field(default_factory=list)
     skips: list[dialects.Skip] = field(default_factory=list)
     seen: list[tuple[SpanIds, str]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """How many readings were accepted and how many were known, how many did not fit; whether nothing waited before, and
+    how much does now."""
+
+    accepted: int
+    repeated: int
+    dropped: int
+    was_empty: bool
+    waiting: int
 
 
 class Pipeline:
@@ -144,14 +157,14 @@ class Pipeline:
         is_whole = self._store(arrived, position=position)
         self.telemetry.count("spans.received", received)
         self._pass_over(strangers)
-        for skip in arrived.skips:
-            self._skips.count(skip)
+        self._each(self._skips.count, arrived.skips, "")
         return is_whole
 
     def accept_log_records(self, log_records: Iterable[LogRecord], *, position: Position | None = None) -> bool:
         """Hold the records with content of LLM calls until their spans are there; False when some did not fit."""
-        content = [record for record in log_records if is_content_event(record)]
-        is_whole = self._store(_Arrived(waiting=list(content)), position=position)
+        looked_at = self._each(lambda record: (record, is_content_event(record)), log_records, "log_records.unmatched")
+        content: list[Span | LogRecord] = [record for record, is_content in looked_at if is_content]
+        is_whole = self._store(_Arrived(waiting=content), position=position)
         self.telemetry.count("log_records.received", len(content))
         return is_whole
 
@@ -160,16 +173,17 @@ class Pipeline:
 
         ``may_be_stored`` has each looked up before it is imported, for calls that an earlier run may have delivered.
         """
-        readings = self._selection.addressed(calls, self._clock())
-        return self._store(_Arrived(readings), may_be_stored=may_be_stored)
+        now = self._clock()
+        addressed = self._each(lambda call: self._selection.addressed([call], now), calls)
+        return self._store(_Arrived(list(chain.from_iterable(addressed))), may_be_stored=may_be_stored)
 
     def take_up_what_was_left(self) -> None:
         """An earlier run's calls, and its rechecks, do not wait for this one's first call."""
         try:
             if self.settings.outbox and (len(self._outbox) or self._outbox.queue.next_recheck_in_s() < float("inf")):
                 self._worker.notify()
-        except OutboxError as error:
-            _logger.error("Cannot read what an earlier run left in the outbox: %s", error)  # noqa: TRY400
+        except Exception as error:
+            _logger.error("Cannot read what an earlier run left in the outbox: %s", _said(error))  # noqa: TRY400
 
     def read_to(self, source: str) -> int:
         """The number of the last position of a source from which something was stored; 0 if nothing was."""
@@ -177,7 +191,7 @@ class Pipeline:
 
     def flush(self, timeout_s: float) -> bool:
         """Settle and deliver what waits; whether all of it was delivered within the time."""
-        return self._worker.drain(timeout_s)
+        return self._drain(timeout_s)
 
     def close(self, timeout_s: float) -> bool:
         """A door closes; the last one settles and delivers what waits. Whether all was delivered within the time."""
@@ -188,8 +202,8 @@ class Pipeline:
             if _open_pipelines.get(self.settings) is self:
                 del _open_pipelines[self.settings]
         deadline = time.monotonic() + timeout_s
-        is_empty = self._worker.drain(timeout_s, is_last=True)
-        self._worker.stop(deadline - time.monotonic())
+        is_empty = self._drain(timeout_s, is_last=True)
+        self._stop(deadline - time.monotonic())
         if not is_empty:
             self._say_what_is_left()
         return is_empty
@@ -261,7 +275,14 @@ class Pipeline:
         )
 
     def _receive(self, span: Span, accepted_at: float, arrived: _Arrived) -> None:
-        reading = self._read(span)
+        try:
+            self._read(span, accepted_at, arrived)
+        except Exception as error:  # one span that cannot be read must not cost the others of its batch
+            self._warn_once(f"A span could not be read ({type(error).__name__}). Further ones are only counted.")
+            arrived.skips.append(dialects.Skip(dialects.SkipReason.FAULT))
+
+    def _read(self, span: Span, accepted_at: float, arrived: _Arrived) -> None:
+        reading = dialects.read(span)
         if has_relatives(span) or (self.joins_log_records and waits_for_log_records(reading)):
             arrived.waiting.append(span)
             return
@@ -276,13 +297,6 @@ class Pipeline:
         else:
             arrived.seen.append(((span.trace_id, span.span_id), fate(reading).value))
 
-    def _read(self, span: Span) -> tuple[LLMCall, ...] | dialects.Skip:
-        try:
-            return dialects.read(span)
-        except Exception as error:  # one span that cannot be read must not cost the others of its batch
-            self._warn_once(f"A span could not be read ({type(error).__name__}). Further ones are only counted.")
-            return dialects.Skip(dialects.SkipReason.FAULT)
-
     def _pass_over(self, strangers: Collection[SpanIds]) -> None:
         self.telemetry.count("spans.received", len(strangers))
         self.telemetry.count("spans.skipped", len(strangers), reason=dialects.SkipReason.NOT_GENAI.value)
@@ -291,58 +305,85 @@ class Pipeline:
 
     def _store(self, arrived: _Arrived, *, may_be_stored: bool = False, position: Position | None = None) -> bool:
         """One transaction for all that came together."""
-        readings, waiting = arrived.readings, arrived.waiting
-        if not readings and not waiting and not arrived.seen:
+        if not arrived.readings and not arrived.waiting and not arrived.seen:
             return True
-        due_at = self._clock() + self.settings.settle_s
-        accepting = self._outbox.accepting
         try:
             with self._outbox.transaction():
-                is_empty = not len(self._outbox)
-                self._was_full &= not is_empty
-                put = self._each(
-                    lambda reading: accepting.put(*reading, due_at=due_at, may_be_stored=may_be_stored), readings
-                )
-                fit = self._each(lambda telemetry: accepting.hold(telemetry, due_at=due_at), waiting)
-                accepting.note_seen(arrived.seen)
-                dropped = put.count(Put.FULL) + fit.count(False)
-                if dropped and self._is_all_or_nothing:
-                    raise OutboxFullError("the outbox is full", is_hopeless=is_empty)
+                stored = self._put(arrived, may_be_stored)
                 if position:
                     self._outbox.notes.write(_read_to(position.source), str(position.number))
-        except OutboxError as error:
+        except Exception as error:
             if self._is_all_or_nothing:
-                raise
-            self.telemetry.count("calls.dropped", len(readings) + len(waiting), reason="outbox_error")
-            if not self._is_outbox_broken:
-                _logger.error("New calls are dropped: %s", error)  # noqa: TRY400 - the message says it all
-            self._is_outbox_broken = True
+                raise error if isinstance(error, OutboxError) else OutboxError(_said(error)) from None
+            self._say_not_stored(error, len(arrived.readings) + len(arrived.waiting))
             return False
         self._is_outbox_broken = False
-        self.telemetry.count("calls.accepted", put.count(Put.ACCEPTED))
-        self.telemetry.count("calls.repeated", put.count(Put.KNOWN))
-        self.telemetry.count("calls.dropped", dropped, reason="outbox_full")
-        if dropped and not self._was_full:  # once until it was empty: while it is worked off, single calls fit
+        self._was_full &= not stored.was_empty
+        self.telemetry.count("calls.accepted", stored.accepted)
+        self.telemetry.count("calls.repeated", stored.repeated)
+        self.telemetry.count("calls.dropped", stored.dropped, reason="outbox_full")
+        if stored.dropped and not self._was_full:  # once until it was empty: while it is worked off, single calls fit
             self._was_full = True
             _logger.error(
                 "The outbox is full (%d calls wait): new calls are dropped (outbox_max_calls, outbox_max_bytes).",
-                len(self._outbox),
+                stored.waiting,
             )
-        self._worker.notify()
-        return not dropped
+        self._wake()
+        return not stored.dropped
 
-    def _each(self, store: Callable[[_T], _R], items: Iterable[_T]) -> list[_R]:
-        """What became of each item that can be written down; the others cost themselves alone."""
+    def _put(self, arrived: _Arrived, may_be_stored: bool) -> _Stored:
+        due_at = self._clock() + self.settings.settle_s
+        outbox, accepting = self._outbox, self._outbox.accepting
+        was_empty = not len(outbox)
+        put = self._each(
+            lambda reading: accepting.put(*reading, due_at=due_at, may_be_stored=may_be_stored), arrived.readings
+        )
+        fit = self._each(lambda telemetry: accepting.hold(telemetry, due_at=due_at), arrived.waiting)
+        # Without it, log records wait for their span until nobody waits for it any longer
+        self._each(lambda seen: accepting.note_seen([seen]), arrived.seen, "")
+        dropped = put.count(Put.FULL) + fit.count(False)
+        if dropped and self._is_all_or_nothing:
+            raise OutboxFullError("the outbox is full", is_hopeless=was_empty)
+        return _Stored(put.count(Put.ACCEPTED), put.count(Put.KNOWN), dropped, was_empty, len(outbox))
+
+    def _each(self, work: Callable[[_T], _R], items: Iterable[_T], lost: str = "calls.dropped") -> list[_R]:
+        """What became of each item; those on which it fails cost themselves alone, counted as ``lost``."""
         results = []
         for item in items:
             try:
-                results.append(store(item))
+                results.append(work(item))
             except OutboxError:  # noqa: PERF203
                 raise
             except Exception as error:
                 self._warn_once(f"A call could not be stored ({type(error).__name__}). Further ones are only counted.")
-                self.telemetry.count("calls.dropped", reason="fault")
+                if lost:
+                    self.telemetry.count(lost, reason="fault")
         return results
+
+    def _wake(self) -> None:
+        try:
+            self._worker.notify()
+        except Exception as error:  # what is stored is stored, and the next call wakes it
+            self._warn_once(f"The delivery thread could not be woken ({type(error).__name__}).")
+
+    def _drain(self, timeout_s: float, *, is_last: bool = False) -> bool:
+        try:
+            return self._worker.drain(timeout_s, is_last=is_last)
+        except Exception as error:
+            _logger.error("Cannot wait for what is to be delivered: %s", _said(error))  # noqa: TRY400
+            return False
+
+    def _stop(self, timeout_s: float) -> None:
+        try:
+            self._worker.stop(timeout_s)
+        except Exception as error:
+            _logger.error("The delivery thread could not be stopped: %s", _said(error))  # noqa: TRY400
+
+    def _say_not_stored(self, error: Exception, number: int) -> None:
+        self.telemetry.count("calls.dropped", number, reason="outbox_error")
+        if not self._is_outbox_broken:
+            _logger.error("New calls are dropped: %s", _said(error))
+        self._is_outbox_broken = True
 
     def _warn_once(self, text: str) -> None:
         if text not in self._warnings:
@@ -352,8 +393,8 @@ class Pipeline:
     def _say_what_is_left(self) -> None:
         try:
             left = len(self._outbox)
-        except OutboxError as error:
-            _logger.error("Cannot read what is left in the outbox: %s", error)  # noqa: TRY400
+        except Exception as error:
+            _logger.error("Cannot read what is left in the outbox: %s", _said(error))  # noqa: TRY400
             return
         if self.settings.outbox:
             _logger.warning("%d calls stay in the outbox %s for the next start.", left, self.settings.outbox)
@@ -378,6 +419,11 @@ class Pipeline:
         _inherited.append((self._outbox, self._worker))
         self.telemetry = Telemetry()
         self._build_stages()
+
+
+def _said(error: Exception) -> str:
+    """What a log line says of an error: of one that nobody foresaw, no text, which may hold what people asked."""
+    return str(error) if isinstance(error, OutboxError) else f"unexpected {type(error).__name__}"
 
 
 def _read_to(source: str) -> str:

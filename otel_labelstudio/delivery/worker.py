@@ -112,8 +112,10 @@ class Worker:
             return False
 
     def _let_go(self) -> None:
-        self._deliveries.close()
-        self._election.resign()
+        try:
+            self._deliveries.close()
+        finally:  # else no other process would take over while this one lives
+            self._election.resign()
 
     def _step(self) -> float:
         with self._round_ended:
