@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TypeVar
 
 from otel_labelstudio import dialects
 from otel_labelstudio.calls import LLMCall
 from otel_labelstudio.dialects.relatives import has_relatives
 from otel_labelstudio.dialects.shared.records_without_span import is_content_event
-from otel_labelstudio.errors import OutboxError, OutboxFullError
+from otel_labelstudio.errors import OutboxError, OutboxFullError, safe_text
 from otel_labelstudio.outbox import Outbox
 from otel_labelstudio.outbox.entry import Put
 from otel_labelstudio.printable import logger
@@ -106,14 +107,14 @@ class Acceptance:
         accepted = self._store(arrived, position=position)
         self._telemetry.count("spans.received", received)
         self._pass_over(other_spans)
-        for skip in arrived.skips:
-            self._skips.count(skip)
+        self._each(self._skips.count, arrived.skips, "")
         return accepted
 
     def accept_log_records(self, log_records: Iterable[LogRecord], *, position: Position | None = None) -> Accepted:
         """Hold the records with content of LLM calls until their spans are there."""
-        content = [record for record in log_records if is_content_event(record)]
-        accepted = self._store(_Arrived(waiting=list(content)), position=position)
+        looked_at = self._each(lambda record: (record, is_content_event(record)), log_records, "log_records.unmatched")
+        content: list[Span | LogRecord] = [record for record, is_content in looked_at if is_content]
+        accepted = self._store(_Arrived(waiting=content), position=position)
         self._telemetry.count("log_records.received", len(content))
         return accepted
 
@@ -122,15 +123,23 @@ class Acceptance:
 
         ``may_be_stored`` has each looked up before it is imported, for calls that an earlier run may have delivered.
         """
-        readings = self._selection.addressed(calls, self._clock())
-        return self._store(_Arrived(readings), may_be_stored=may_be_stored)
+        now = self._clock()
+        addressed = self._each(lambda call: self._selection.addressed([call], now), calls)
+        return self._store(_Arrived(list(chain.from_iterable(addressed))), may_be_stored=may_be_stored)
 
     def read_to(self, source: str) -> int:
         """The number of the last position of a source from which something was stored; 0 if nothing was."""
         return int(self._outbox.notes.read(_read_to(source)) or 0)
 
     def _receive(self, span: Span, accepted_at: float, arrived: _Arrived) -> None:
-        reading = self._reading(span)
+        try:
+            self._read(span, accepted_at, arrived)
+        except Exception as error:  # one span that cannot be read must not cost the others of its batch
+            self._warn(f"A span could not be read ({type(error).__name__}). Further ones are only counted.")
+            arrived.skips.append(dialects.Skip(dialects.SkipReason.FAULT))
+
+    def _read(self, span: Span, accepted_at: float, arrived: _Arrived) -> None:
+        reading = dialects.read(span)
         if has_relatives(span) or (self.joins_log_records and waits_for_log_records(reading)):
             arrived.waiting.append(span)
             return
@@ -145,13 +154,6 @@ class Acceptance:
         else:
             arrived.seen.append(((span.trace_id, span.span_id), fate(reading).value))
 
-    def _reading(self, span: Span) -> tuple[LLMCall, ...] | dialects.Skip:
-        try:
-            return dialects.read(span)
-        except Exception as error:  # one span that cannot be read must not cost the others of its batch
-            self._warn(f"A span could not be read ({type(error).__name__}). Further ones are only counted.")
-            return dialects.Skip(dialects.SkipReason.FAULT)
-
     def _pass_over(self, other_spans: Collection[SpanIds]) -> None:
         self._telemetry.count("spans.received", len(other_spans))
         self._telemetry.count("spans.skipped", len(other_spans), reason=dialects.SkipReason.NOT_GENAI.value)
@@ -162,21 +164,23 @@ class Acceptance:
         if not arrived.readings and not arrived.waiting and not arrived.seen:
             return Accepted()
         try:
-            put, fit = self._write(arrived, may_be_stored, position)
-        except OutboxError as error:
+            put, fit, waiting = self._write(arrived, may_be_stored, position)
+        except Exception as error:
             if self._is_all_or_nothing:
-                raise
+                raise error if isinstance(error, OutboxError) else OutboxError(safe_text(error)) from None
             self._count_lost(arrived, error)
             return Accepted(is_whole=False)
         self._is_outbox_broken = False
         self._telemetry.count("calls.accepted", put.count(Put.ACCEPTED))
         self._telemetry.count("calls.repeated", put.count(Put.KNOWN))
         dropped = put.count(Put.FULL) + fit.count(False)
-        self._count_dropped(dropped)
+        self._count_dropped(dropped, waiting)
         return Accepted(is_whole=not dropped, is_news=bool(put or fit))
 
-    def _write(self, arrived: _Arrived, may_be_stored: bool, position: Position | None) -> tuple[list[Put], list[bool]]:
-        """One transaction for all that came together."""
+    def _write(
+        self, arrived: _Arrived, may_be_stored: bool, position: Position | None
+    ) -> tuple[list[Put], list[bool], int]:
+        """One transaction for all that came together: what became of each item, and how many wait now."""
         due_at = self._clock() + self._settle_s
         accepting = self._outbox.accepting
         with self._outbox.transaction():
@@ -185,42 +189,52 @@ class Acceptance:
             put = self._each(
                 lambda reading: accepting.put(*reading, due_at=due_at, may_be_stored=may_be_stored), arrived.readings
             )
-            fit = self._each(lambda telemetry: accepting.hold(telemetry, due_at=due_at), arrived.waiting)
-            accepting.note_seen(arrived.seen)
+            fit = self._each(lambda telemetry: self._hold(telemetry, due_at), arrived.waiting)
+            # Without it, log records wait for their span until nobody waits for it any longer
+            self._each(lambda seen: accepting.note_seen([seen]), arrived.seen, "")
             if self._is_all_or_nothing and (Put.FULL in put or False in fit):
                 raise OutboxFullError("the outbox is full", is_hopeless=is_empty)
             if position:
                 self._outbox.notes.write(_read_to(position.source), str(position.number))
-        return put, fit
+            return put, fit, len(self._outbox)
 
-    def _count_lost(self, arrived: _Arrived, error: OutboxError) -> None:
+    def _hold(self, telemetry: Span | LogRecord, due_at: float) -> bool:
+        """Whether it fits, at the cost of log records that wait for a span that may never come."""
+        if self._outbox.accepting.hold(telemetry, due_at=due_at):
+            return True
+        given_up = self._outbox.accepting.make_room()
+        self._telemetry.count("log_records.unmatched", given_up, reason="no_room")
+        return given_up > 0 and self._outbox.accepting.hold(telemetry, due_at=due_at)
+
+    def _count_lost(self, arrived: _Arrived, error: Exception) -> None:
         """The disk is full, or fails: said once until it works again."""
         self._telemetry.count("calls.dropped", len(arrived.readings) + len(arrived.waiting), reason="outbox_error")
         if not self._is_outbox_broken:
-            _logger.error("New calls are dropped: %s", error)
+            _logger.error("New calls are dropped: %s", safe_text(error))
         self._is_outbox_broken = True
 
-    def _count_dropped(self, dropped: int) -> None:
+    def _count_dropped(self, dropped: int, waiting: int) -> None:
         """Said once until the outbox was empty: while it is worked off, single calls fit."""
         self._telemetry.count("calls.dropped", dropped, reason="outbox_full")
         if dropped and not self._was_full:
             self._was_full = True
             _logger.error(
                 "The outbox is full (%d calls wait): new calls are dropped (outbox_max_calls, outbox_max_bytes).",
-                len(self._outbox),
+                waiting,
             )
 
-    def _each(self, store: Callable[[_T], _R], items: Iterable[_T]) -> list[_R]:
-        """What became of each item that can be written down; the others cost themselves alone."""
+    def _each(self, work: Callable[[_T], _R], items: Iterable[_T], lost: str = "calls.dropped") -> list[_R]:
+        """What became of each item; those on which it fails cost themselves alone, counted as ``lost``."""
         results = []
         for item in items:
             try:
-                results.append(store(item))
+                results.append(work(item))
             except OutboxError:  # noqa: PERF203
                 raise
             except Exception as error:
                 self._warn(f"A call could not be stored ({type(error).__name__}). Further ones are only counted.")
-                self._telemetry.count("calls.dropped", reason="fault")
+                if lost:
+                    self._telemetry.count(lost, reason="fault")
         return results
 
 

@@ -102,3 +102,8 @@ class RejectedTasksError(DeliveryError):
     def __init__(self, message: str, reasons: Mapping[int, str] | None = None) -> None:
         super().__init__(message)
         self.reasons = dict(reasons or {})
+
+
+def safe_text(error: Exception) -> str:
+    """What a log line says of an error: of one that nobody foresaw its type alone, since its text may hold content."""
+    return str(error) if isinstance(error, LabelStudioExportError) else f"unexpected {type(error).__name__}"

@@ -37,7 +37,7 @@ from otel_labelstudio.delivery.sink import Sink
 from otel_labelstudio.delivery.state import DeliveryState
 from otel_labelstudio.delivery.worker import Worker
 from otel_labelstudio.destinations.destination import Destination
-from otel_labelstudio.errors import OutboxError
+from otel_labelstudio.errors import safe_text
 from otel_labelstudio.outbox import Outbox
 from otel_labelstudio.outbox.entry import DeadLetter
 from otel_labelstudio.printable import logger
@@ -130,8 +130,8 @@ class Pipeline:
         try:
             if self.settings.outbox and (len(self._outbox) or self._outbox.queue.next_recheck_in_s() < float("inf")):
                 self._worker.notify()
-        except OutboxError as error:
-            _logger.error("Cannot read what an earlier run left in the outbox: %s", error)  # noqa: TRY400
+        except Exception as error:
+            _logger.error("Cannot read what an earlier run left in the outbox: %s", safe_text(error))  # noqa: TRY400
 
     def read_to(self, source: str) -> int:
         """The number of the last position of a source from which something was stored; 0 if nothing was."""
@@ -139,7 +139,7 @@ class Pipeline:
 
     def flush(self, timeout_s: float) -> bool:
         """Settle and deliver what waits; whether all of it was delivered within the time."""
-        return self._worker.drain(timeout_s)
+        return self._drain(timeout_s)
 
     def close(self, timeout_s: float) -> bool:
         """A door closes; the last one settles and delivers what waits. Whether all was delivered within the time."""
@@ -150,8 +150,8 @@ class Pipeline:
             if _open_pipelines.get(self.settings) is self:
                 del _open_pipelines[self.settings]
         deadline = time.monotonic() + timeout_s
-        is_empty = self._worker.drain(timeout_s, is_last=True)
-        self._worker.stop(deadline - time.monotonic())
+        is_empty = self._drain(timeout_s, is_last=True)
+        self._stop(deadline - time.monotonic())
         if not is_empty:
             self._say_what_is_left()
         return is_empty
@@ -167,7 +167,7 @@ class Pipeline:
 
     def _told(self, accepted: Accepted) -> bool:
         if accepted.is_news:
-            self._worker.notify()
+            self._wake()
         return accepted.is_whole
 
     def _build_stages(self) -> None:
@@ -239,11 +239,30 @@ class Pipeline:
             self._warnings.add(text)
             _logger.warning("%s", text)
 
+    def _wake(self) -> None:
+        try:
+            self._worker.notify()
+        except Exception as error:  # what is stored is stored, and the next call wakes it
+            self._warn_once(f"The delivery thread could not be woken ({type(error).__name__}).")
+
+    def _drain(self, timeout_s: float, *, is_last: bool = False) -> bool:
+        try:
+            return self._worker.drain(timeout_s, is_last=is_last)
+        except Exception as error:
+            _logger.error("Cannot wait for what is to be delivered: %s", safe_text(error))  # noqa: TRY400
+            return False
+
+    def _stop(self, timeout_s: float) -> None:
+        try:
+            self._worker.stop(timeout_s)
+        except Exception as error:
+            _logger.error("The delivery thread could not be stopped: %s", safe_text(error))  # noqa: TRY400
+
     def _say_what_is_left(self) -> None:
         try:
             left = len(self._outbox)
-        except OutboxError as error:
-            _logger.error("Cannot read what is left in the outbox: %s", error)  # noqa: TRY400
+        except Exception as error:
+            _logger.error("Cannot read what is left in the outbox: %s", safe_text(error))  # noqa: TRY400
             return
         if self.settings.outbox:
             _logger.warning("%d calls stay in the outbox %s for the next start.", left, self.settings.outbox)

@@ -4,7 +4,7 @@
 ``spans.received``         spans that reached a door
 ``spans.skipped``          spans that give no call, by reason (`dialects.SkipReason`)
 ``log_records.received``   log records with content of LLM calls that reached a door
-``log_records.unmatched``  log records for which no span was found within an hour, or, by reason, that cannot be read
+``log_records.unmatched``  log records for which no span was found within an hour, or that gave way, by reason
 ``calls.accepted``         readings of calls that were put into the outbox
 ``calls.repeated``         readings that were there already: the same span and prompt
 ``calls.late_duplicates``  readings of a call that had been settled before
@@ -72,12 +72,13 @@ _logger = logger(__name__)
 
 # Counters without a reason
 _PLAIN = (
-    *("spans.received", "log_records.received", "log_records.unmatched"),
+    *("spans.received", "log_records.received"),
     *("calls.accepted", "calls.repeated", "calls.late_duplicates"),
     *("tasks.delivered", "tasks.duplicates_removed", "predictions.repaired", "predictions.removed"),
 )
 # Those with one, and which ones are known beforehand; a test holds them to the code
 _REASONS: Mapping[str, tuple[str, ...]] = {
+    "log_records.unmatched": ("", "fault", "no_room"),
     "spans.skipped": (
         "not_genai",
         "not_inference",

@@ -85,6 +85,7 @@ class Deliveries:
         return self._schedule.paused()
 
     def run(self, *, is_hurried: bool) -> float:  # noqa: ARG002 - it never dawdles
+        self._lanes.raise_late()
         destinations = self._queue.destinations()
         known = [destination for destination in destinations if self._is_known(destination)]
         waiting = [destination for destination in destinations if destination not in known]

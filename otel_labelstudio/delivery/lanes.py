@@ -28,6 +28,7 @@ class Lanes:
         self._free: list[_Lane] = []
         self._all: list[_Lane] = []
         self._under_way: dict[str, _Lane] = {}
+        self._late: Exception | None = None
 
     def is_taken(self, name: str) -> bool:
         """Whether work of this name is under way, or no lane is free for it."""
@@ -40,7 +41,7 @@ class Lanes:
         return list(self._under_way)
 
     def run(self, name: str, work: Work) -> None:
-        """Do work, and wait for it for a while. Raises what it raised within that time; later on, nothing is raised."""
+        """Do work, and wait for it for a while. Raises what it raised, if that is within the time; see `raise_late`."""
         lane = self._lane()
         if lane is None:
             work()  # the interpreter is shutting down and starts no more threads
@@ -49,8 +50,14 @@ class Lanes:
         lane.begin(work)
         if lane.done.wait(self._patience_s):
             self._collect()
-            if lane.error is not None:
-                raise lane.error
+            self.raise_late()
+
+    def raise_late(self) -> None:
+        """Raise what work has raised for which nobody waited any longer."""
+        self._collect()
+        error, self._late = self._late, None
+        if error is not None:
+            raise error
 
     def close(self, timeout_s: float) -> bool:
         """End the threads as soon as their work is done; whether that was within the time."""
@@ -65,6 +72,7 @@ class Lanes:
             if lane.done.is_set():
                 del self._under_way[name]
                 self._free.append(lane)
+                self._late = lane.error or self._late
 
     def _lane(self) -> _Lane | None:
         if self._free:

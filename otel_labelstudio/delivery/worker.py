@@ -112,9 +112,13 @@ class Worker:
             return False
 
     def _let_go(self) -> None:
-        # What is under way still could disturb who delivers next: then the lock goes with the process
-        if self._deliveries.close():
-            self._election.resign()
+        is_over = True
+        try:
+            is_over = self._deliveries.close()
+        finally:
+            # What is under way still could disturb who delivers next: then the lock goes with the process
+            if is_over:
+                self._election.resign()
 
     def _step(self) -> float:
         with self._round_ended:

@@ -13,8 +13,9 @@ from otel_labelstudio.outbox.serialization import LOG_RECORD, SPAN, call_to_text
 from otel_labelstudio.spans.model import LogRecord, Span, SpanIds
 from otel_labelstudio.tasks.mend import mend_text
 
-# How long a log record waits for its span, or for the end of its call
+# How long a log record waits for its span, or for the end of its call; and how many give way at once to new ones
 UNANSWERED_WAIT_S = 3600.0
+_GIVEN_UP_AT_ONCE = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,11 @@ class Accepting:
             db.execute(INSERT_HELD, (*where, body, len(body), due_at, now + UNANSWERED_WAIT_S))
             return True
 
+    def make_room(self) -> int:
+        """Give up the log records that have waited longest for their span, and were looked at; how many there were."""
+        with self._database.transaction() as db:
+            return db.execute(_GIVE_UP, (_GIVEN_UP_AT_ONCE,)).rowcount
+
     def note_seen(self, spans: Iterable[tuple[SpanIds, str]]) -> None:
         """Keep what became of spans of LLM calls; log records that are held for them are due at once."""
         now = self._clock()
@@ -98,6 +104,11 @@ class Accepting:
 _MAKE_DUE = (
     "UPDATE held SET due_at = MIN(due_at, ?)"
     " WHERE trace_id = ? AND span_id = ? AND span_id <> '' AND kind = 'log_record'"
+)
+# What is due when it expires waits for its span alone
+_GIVE_UP = (
+    "DELETE FROM held WHERE seq IN"
+    " (SELECT seq FROM held WHERE kind = 'log_record' AND due_at >= expires_at ORDER BY expires_at LIMIT ?)"
 )
 _IS_SEEN = "SELECT 1 FROM seen_spans WHERE trace_id = ? AND span_id = ? AND span_id <> ''"
 

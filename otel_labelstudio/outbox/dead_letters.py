@@ -32,12 +32,12 @@ class DeadLetters:
             self._forget_oldest(db)
 
     def bury_held(self, items: Iterable[HeldItem], reason: str) -> None:
-        """What is held becomes dead letters, with the bytes that it has."""
+        """What is held becomes dead letters, with the bytes that it has; what is held no longer does not."""
         now = self._clock()
         with self._database.transaction() as db:
             for item in items:
-                bury_held(db, item.seq, item.body, reason, now)
-                db.execute("DELETE FROM held WHERE seq = ?", (item.seq,))
+                if db.execute("DELETE FROM held WHERE seq = ?", (item.seq,)).rowcount:
+                    bury_held(db, item.seq, item.body, reason, now)
             self._forget_oldest(db)
 
     def all(self) -> list[DeadLetter]:

@@ -142,8 +142,9 @@ class SettlingRows:
         return self._held("trace_id = ? AND span_id = ?", ids)
 
     def held_of_no_span(self, due_by: float) -> list[HeldItem]:
-        """The log records without a span id: those that are due, and the newest of the others."""
-        return self._held("span_id = ''", (due_by,), order="due_at <= ? DESC, seq DESC")
+        """What is held without a span id, oldest first: all that is due, and the newest of the rest."""
+        found = self._held("span_id = ''", (due_by,), order="due_at <= ? DESC, seq DESC")
+        return sorted(found, key=lambda item: item.seq)
 
     def spans_of_trace(self, trace_id: str) -> list[HeldItem]:
         """The held spans of a trace."""

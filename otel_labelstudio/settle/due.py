@@ -16,7 +16,7 @@ from otel_labelstudio.calls import CallKey, LLMCall
 from otel_labelstudio.earlier_turns import Continuation, continuation_of, with_turns_of_each_other
 from otel_labelstudio.errors import OutboxError
 from otel_labelstudio.outbox import Outbox
-from otel_labelstudio.outbox.entry import Put, SettlingReading, Unreadable
+from otel_labelstudio.outbox.entry import HeldItem, Put, SettlingReading, Unreadable
 from otel_labelstudio.outbox.serialization import key_of
 from otel_labelstudio.selection import Selection
 from otel_labelstudio.settle.content_items import Said
@@ -61,8 +61,10 @@ class Settler:
 
     def settle(self, due_by: float) -> None:
         """Settle some of what is due by then (seconds since 1970; infinity: all that waits)."""
-        self.settle_held(due_by)
-        self.settle_readings(due_by)
+        try:
+            self.settle_held(due_by)
+        finally:  # what is held keeps no reading waiting
+            self.settle_readings(due_by)
 
     # -- what is held --------------------------------------------------------------------------------------------
 
@@ -75,18 +77,25 @@ class Settler:
         decisions: list[Decision] = []
         ends_at = time.monotonic() + _TURN_S
         for ids in sorted(groups, key=lambda ids: not ids[1]):  # what belongs to no span last
-            isolate([ids], partial(self._decide, deciding, due_by, decisions), self._bury_group)
+            isolate([ids], partial(self._decide, deciding, due_by, decisions), partial(self._bury_group, due_by))
             if time.monotonic() > ends_at:
                 break
-        self._write_down(decisions)
+        isolate(decisions, self._write_down, self._bury_decided)
 
     def _decide(
         self, deciding: HeldGroups, due_by: float, decisions: list[Decision], groups: Sequence[SpanIds]
     ) -> None:
         decisions += [deciding.decide(ids, due_by, self._clock()) for ids in groups]
 
-    def _bury_group(self, ids: SpanIds, error: str) -> None:
-        items = self._rows.held_of(ids) if ids[1] else self._rows.held_of_no_span(self._clock())
+    def _bury_group(self, due_by: float, ids: SpanIds, error: str) -> None:
+        items = self._rows.held_of(ids) if ids[1] else self._rows.held_of_no_span(due_by)
+        self._bury_held([item for item in items if item.due_at <= due_by], error)
+
+    def _bury_decided(self, decision: Decision, error: str) -> None:
+        """What was to become a reading, and cannot be written down."""
+        self._bury_held(decision.release, error)
+
+    def _bury_held(self, items: Sequence[HeldItem], error: str) -> None:
         self._outbox.dead_letters.bury_held(items, f"cannot be settled ({error})")
         self._telemetry.count("tasks.rejected", len(items), reason="settling_failed")
 

@@ -12,15 +12,17 @@ thousands of records without their spans cost a fraction of a second, and are lo
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import partial
 from typing import TypeAlias
 
 from otel_labelstudio.calls import LLMCall
 from otel_labelstudio.dialects import Skip, SkipReason
 from otel_labelstudio.dialects.relatives import has_relatives, lending_relatives
 from otel_labelstudio.dialects.shared.records_without_span import dialogues, is_answer, is_id
+from otel_labelstudio.errors import OutboxError
 from otel_labelstudio.outbox.entry import HeldItem
 from otel_labelstudio.outbox.serialization import UnreadableError, telemetry_from_text
 from otel_labelstudio.outbox.settling import SettlingRows
@@ -39,6 +41,7 @@ class Fate(str, Enum):
     """What became of the span of an LLM call; the values stand in the outbox."""
 
     READ = "read"
+    UNANSWERED = "unanswered"  # it had no content, which may come late
     SKIPPED = "skipped"
 
 
@@ -70,8 +73,11 @@ _MAY_BE_TOLD = (SkipReason.CONTENT_NOT_CAPTURED, SkipReason.FAILED, SkipReason.A
 
 
 def fate(reading: tuple[LLMCall, ...] | Skip) -> Fate:
-    """What becomes of a span that is read as it came."""
-    return Fate.SKIPPED if isinstance(reading, Skip) else Fate.READ
+    """What becomes of a span, with the log records that have come for it."""
+    if not isinstance(reading, Skip):
+        return Fate.READ
+    is_unanswered = reading.reason in (SkipReason.CONTENT_NOT_CAPTURED, SkipReason.ANSWER_UNREADABLE)
+    return Fate.UNANSWERED if is_unanswered else Fate.SKIPPED
 
 
 class HeldGroups:
@@ -96,7 +102,7 @@ class HeldGroups:
             self._decide_on_records_without_span(items, due_by, now, decision)
             return decision
         items = self._rows.held_of(ids)
-        last = max((item.due_at for item in items), default=due_by)
+        last = _last_due(items, due_by)
         if last > due_by and not _is_expired(items, now):
             decision.defer = [(item, last) for item in items if item.due_at < last]
             return decision
@@ -112,19 +118,19 @@ class HeldGroups:
         self, ids: SpanIds, spans: list[HeldSpan], records: list[HeldRecord], decision: Decision
     ) -> None:
         """A span that has waited; more than one where it was sent again, or its ids were used again."""
-        was_read = self._rows.fate_of(ids) == Fate.READ.value
+        became = Fate.READ if self._rows.fate_of(ids) == Fate.READ.value else Fate.SKIPPED
         for item, span in spans:
             told = records + self._records_by_time(span, bool(records), decision)
             joined = Joined(span, _in_order(record for _, record in told), relatives=self._relatives(span, decision))
             reading = joined.read()
             decision.release += [item, *(record_item for record_item, _ in told)]
             if not isinstance(reading, Skip):
-                was_read = True
                 decision.calls.append((reading, span))
-            elif not was_read:
+            elif became is not Fate.READ:
                 decision.skips.append(reading)
+            became = Fate.READ if became is Fate.READ else fate(reading)
         if ids != NO_SPAN:
-            decision.seen.append((ids, (Fate.READ if was_read else Fate.SKIPPED).value))
+            decision.seen.append((ids, became.value))
 
     def _relatives(self, span: Span, decision: Decision) -> tuple[Span, ...]:
         """The held spans that have content of the call that this span is."""
@@ -140,16 +146,18 @@ class HeldGroups:
         spans, records = self._read(items, decision)
         for item, span in spans:
             if item.due_at <= due_by:
-                self._decide_on_spans(NO_SPAN, [(item, span)], [], decision)
+                decide = partial(self._decide_on_spans, NO_SPAN, [(item, span)], [])
+                _decide_alone(decide, [item], decision)
         item_of = {id(record): item for item, record in records}
         left = {item.seq: item for item, _ in records if item.due_at <= due_by}
         for dialogue in dialogues(record for _, record in records):
             members = [item_of[id(record)] for record in dialogue]
-            last = max(item.due_at for item in members)
+            last = _last_due(members, due_by)
             if last > due_by:  # an earlier one is decided on with the others
                 decision.defer += [(item, last) for item in members if item.seq in left]
             elif members:
-                self._decide_on_dialogue(dialogue, members, due_by, now, decision)
+                decide = partial(self._decide_on_dialogue, dialogue, members, due_by, now)
+                _decide_alone(decide, members, decision)
             for item in members:
                 left.pop(item.seq, None)
         for item in left.values():  # answers of several calls at once: nothing tells whose they are
@@ -184,12 +192,11 @@ class HeldGroups:
         found = [(reading, span) for span, reading in readings if not isinstance(reading, Skip)]
         if became == Fate.READ.value:
             decision.told += [call for reading, _ in found for call in reading]
-        elif became is None and found:
+        elif became in (None, Fate.UNANSWERED.value) and found:
             decision.calls += found
             decision.seen.append((ids, Fate.READ.value))
         elif became is None and may_wait:
-            expires_at = min(item.expires_at for item in items)
-            decision.defer += [(item, expires_at) for item in items]
+            decision.defer += [(item, item.expires_at) for item in items]
             return
         elif became is None:
             decision.skips += [reading for _, reading in readings if isinstance(reading, Skip)]
@@ -244,6 +251,22 @@ class HeldGroups:
             except UnreadableError as error:
                 self._decoded[item.seq] = error
         return self._decoded[item.seq]
+
+
+def _decide_alone(decide: Callable[[Decision], None], items: Sequence[HeldItem], decision: Decision) -> None:
+    """On a span, or a dialogue, beside others that have nothing to do with it: where that fails, it is buried alone."""
+    try:
+        decide(decision)
+    except OutboxError:
+        raise
+    except Exception as error:
+        decision.bury += [(item, f"cannot be settled ({type(error).__name__})") for item in items]
+
+
+def _last_due(items: Iterable[HeldItem], due_by: float) -> float:
+    """When the last of them has waited for company. What was put off until it expires has done so before, and is
+    decided on with what has come since."""
+    return max((item.due_at for item in items if item.due_at < item.expires_at), default=due_by)
 
 
 def _is_expired(items: Iterable[HeldItem], now: float) -> bool:

@@ -88,7 +88,7 @@ def test_no_more_lanes_than_there_are(lanes: Lanes, released: threading.Event) -
 
 
 def test_an_error_that_comes_late_ends_nothing(lanes: Lanes, released: threading.Event) -> None:
-    """Nobody waits for it any more; the lane is free again."""
+    """Nobody waits for it any more: it is raised once, when somebody asks, and the lane is free again."""
 
     def fail_late() -> None:
         released.wait()
@@ -97,6 +97,9 @@ def test_an_error_that_comes_late_ends_nothing(lanes: Lanes, released: threading
     lanes.run("a", fail_late)
     released.set()
     until(lambda: not lanes.is_taken("a"))
+    with pytest.raises(ZeroDivisionError):
+        lanes.raise_late()
+    lanes.raise_late()
     done = threading.Event()
     lanes.run("a", done.set)
     assert done.wait(SOON_S)

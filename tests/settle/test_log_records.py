@@ -1,0 +1,124 @@
+"""Which log records belong to which span, where all of them are at hand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from otel_labelstudio.dialects import Skip
+from otel_labelstudio.settle.log_records import (
+    Joined,
+    calls_without_span,
+    is_call_of_its_own,
+    join,
+    owners_by_time,
+)
+from otel_labelstudio.spans.model import LogRecord, Scope
+from tests.hostile.all_kinds import dialogue, numbers_of, record, said, span
+
+NOWHERE = {"trace_id": "", "span_id": ""}
+WHOLE_CALL = "gen_ai.client.inference.operation.details"
+
+
+def whole(number: int, **fields: Any) -> LogRecord:
+    return record(number, WHOLE_CALL, attributes=said(number), **fields)
+
+
+def numbers(joined: Joined) -> set[int]:
+    reading = joined.read()
+    return set() if isinstance(reading, Skip) else set().union(*map(numbers_of, reading))
+
+
+def test_each_span_gets_its_records_in_the_order_of_the_dialogue() -> None:
+    """Whatever the order in which they arrive."""
+    records = [replace(r, time_unix_nano=r.time_unix_nano + at) for at, r in enumerate([*dialogue(1), *dialogue(2)])]
+    joined = list(join([span(1), span(2)], records[::-1]))
+    assert [[r.event_name for r in one.log_records] for one in joined] == [["gen_ai.user.message", "gen_ai.choice"]] * 2
+    assert [numbers(one) for one in joined] == [{1}, {2}]
+
+
+def test_a_spans_own_words_stay_and_the_records_fill_what_it_lacks() -> None:
+    """Facts that stand in the record alone are the call's."""
+    told = replace(whole(1), attributes={**said(2), "gen_ai.conversation.id": "of the record"})
+    (joined,) = join([span(1, said(1))], [told])
+    reading = joined.read()
+    assert not isinstance(reading, Skip)
+    assert [(numbers_of(call), call.conversation_id) for call in reading] == [({1}, "of the record")]
+
+
+def test_records_without_their_span_are_one_call_if_they_hold_an_answer() -> None:
+    """It says that its span is missing, and lasts from the first record to the last."""
+    first, last = dialogue(1)
+    last = replace(last, time_unix_nano=first.time_unix_nano + 5)
+    (joined,) = calls_without_span([first, last])
+    assert joined.is_span_missing
+    assert numbers(joined) == {1}
+    assert joined.span.end_time_unix_nano - joined.span.start_time_unix_nano == 5
+    (question,) = calls_without_span([first])
+    assert isinstance(question.read(), Skip)
+
+
+def test_whole_calls_of_one_missing_span_are_numbered() -> None:
+    """Each is a call of its own, with a key of its own."""
+    readings = [joined.read() for joined in calls_without_span([whole(1), whole(1)])]
+    assert [call.prompt_index for reading in readings if not isinstance(reading, Skip) for call in reading] == [0, 1]
+
+
+def test_what_was_moved_away_from_a_span_is_no_call_without_it() -> None:
+    """It may be of an agent or a tool as well."""
+    moved = record(1, "scope", body={"input": {"messages": []}}, scope=Scope("scope"))
+    assert list(calls_without_span([moved])) == []
+
+
+def test_strays_without_ids_that_are_sent_again_have_the_same_key() -> None:
+    """Two different ones have different ones."""
+    (one,), (again,), (other,) = (list(join([], [whole(number, **NOWHERE)])) for number in (1, 1, 2))
+    assert one.span.span_id == again.span.span_id != other.span.span_id
+
+
+@pytest.mark.parametrize(
+    ("change", "is_owner"),
+    [
+        ({}, True),
+        ({"scope": Scope("another")}, False),
+        ({"end_time_unix_nano": 1_763_800_000_000_000_000}, False),
+        ({"start_time_unix_nano": 1_763_800_001_000_000_000}, False),
+        ({"resource": {"service.name": "another"}}, True),
+    ],
+    ids=["same", "scope", "ended before", "began after", "record without a resource"],
+)
+def test_the_owner_was_under_way_in_the_same_scope(change: dict[str, Any], is_owner: bool) -> None:
+    """All records of the dialogue were written during it."""
+    owner = replace(span(1), **change)
+    assert bool(owners_by_time(dialogue(1, **NOWHERE), [owner])) is is_owner
+
+
+def test_a_trace_or_resource_that_differs_is_no_owners() -> None:
+    """Where the record has one."""
+    records = dialogue(1, trace_id=f"{2:032x}", span_id="")
+    assert owners_by_time(records, [span(1)]) == []
+    records = dialogue(1, **NOWHERE, resource={"service.name": "another"})
+    assert owners_by_time(records, [span(1)]) == []
+
+
+def test_a_span_that_was_sent_twice_is_one_owner() -> None:
+    """By its ids."""
+    assert len(owners_by_time(dialogue(1, **NOWHERE), [span(1), span(1)])) == 1
+
+
+@pytest.mark.parametrize(
+    ("records", "owners", "expected"),
+    [(dialogue(1), 0, True), (dialogue(1), 2, False), (dialogue(1)[:1], 0, False), ([whole(1)], 2, True)],
+    ids=["an answer", "of two", "a question", "a whole call"],
+)
+def test_strays_are_a_call_where_they_tell_of_one(records: list[LogRecord], owners: int, expected: bool) -> None:
+    """Half of another call's dialogue is none."""
+    assert is_call_of_its_own(records, owners) is expected
+
+
+def test_a_stray_answer_is_not_added_to_a_span_that_has_its_records() -> None:
+    """One span has one answer: the stray is another call's."""
+    joined = list(join([span(1)], [*dialogue(1), *dialogue(2, **NOWHERE)]))
+    assert [len(one.log_records) for one in joined if not one.is_span_missing] == [2]
