@@ -7,6 +7,7 @@ from typing import Any
 from otel_labelstudio.calls import LLMCall, Message, TextPart
 from otel_labelstudio.config import Settings
 from otel_labelstudio.outbox import Outbox
+from otel_labelstudio.outbox.entry import OutboxEntry
 from otel_labelstudio.routing import Router
 from otel_labelstudio.selection import Selection
 from otel_labelstudio.settle.due import Settler
@@ -57,6 +58,19 @@ def settle(outbox: Outbox, due_by: float) -> int:
     settler.settle(due_by)
     outbox.retention.forget()
     return telemetry.counts().get("calls.late_duplicates", 0)
+
+
+def pending(outbox: Outbox, *calls: LLMCall, destination: str = DESTINATION) -> None:
+    """These calls, settled."""
+    for call in calls:
+        outbox.accepting.put(call, destination, due_at=outbox.now())
+    settle(outbox, outbox.now())
+
+
+def taken(outbox: Outbox, *calls: LLMCall, destination: str = DESTINATION) -> list[OutboxEntry]:
+    """These calls, settled and in flight with all that is pending there."""
+    pending(outbox, *calls, destination=destination)
+    return outbox.queue.take(destination, limit=1000, max_bytes=2**30)
 
 
 def drained(outbox: Outbox, destination: str = DESTINATION) -> list[int]:

@@ -19,16 +19,6 @@ from tests.outbox.calls import DESTINATION, ROOMY, Clock, drained, number_of, nu
 DAY_S = 86_400.0
 
 
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def outbox(clock: Clock) -> Outbox:
-    return Outbox(clock=clock, **ROOMY)
-
-
 @pytest.mark.parametrize("jump_s", [-DAY_S, DAY_S])
 def test_settling_goes_on(outbox: Outbox, clock: Clock, jump_s: float) -> None:
     """A call that waits for twins waits no longer than it would have, in whatever direction the clock is set."""
