@@ -8,6 +8,7 @@ nobody else's.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
 
@@ -68,8 +69,8 @@ class Deliveries:
         self._known: set[str] = set()
         self._is_last_try = False
         self._has_said_limit = False
-        # By destination, how many batches were delivered when a call failed alone there, to tell whether others pass
-        self._batches = 0
+        # By destination, and as that was when a call was set aside last: to tell whether others of its destination pass
+        self._batches: Counter[str] = Counter()
         self._batches_at_failure: dict[int, int] = {}
 
     def paused(self) -> list[str]:
@@ -80,7 +81,10 @@ class Deliveries:
         destinations = self._queue.destinations()
         known = [destination for destination in destinations if self._is_known(destination)]
         waiting = [destination for destination in destinations if destination not in known]
-        new = next((one for one in waiting if self._schedule.is_due(one, time.monotonic())), None)
+        # What has failed makes way for what was not tried yet, however soon it is due again
+        now = time.monotonic()
+        due = [destination for destination in waiting if self._schedule.is_due(destination, now)]
+        new = min(due, key=self._schedule.due_at, default=None)
         waits = [self._serve(destination) for destination in (known if new is None else [*known, new])]
         if len(waiting) > 1 and new is not None:
             waits.append(0.0)
@@ -210,9 +214,10 @@ class Deliveries:
 
     def _do_others_pass(self, destination: str, entry: OutboxEntry, error: DeliveryError) -> bool:
         """Whether others were delivered since the call was set aside last, or the server says that it takes calls."""
-        before = self._batches_at_failure.get(entry.seq, self._batches)
-        self._batches_at_failure[entry.seq] = self._batches
-        if self._batches > before:
+        batches = self._batches[destination]
+        before = self._batches_at_failure.get(entry.seq, batches)
+        self._batches_at_failure[entry.seq] = batches
+        if batches > before:
             return True
         if isinstance(error, FaultError):
             return False
@@ -222,10 +227,10 @@ class Deliveries:
             return False
 
     def _succeeded(self, destination: str) -> None:
-        self._batches += 1
+        self._batches[destination] += 1
         if self._schedule.succeeded(destination):
             _logger.warning("Delivery to %s resumed.", Destination.loads(destination))
-            self._outbox.notes.delivery_resumed(destination)
+        self._outbox.notes.delivery_resumed(destination)  # the pause may be that of an earlier process
 
     def _say_failed(self, destination: str, error: DeliveryError) -> None:
         where = Destination.loads(destination)

@@ -118,11 +118,11 @@ class DeliveryQueue:
         self._update("UPDATE readings SET recheck_at = ? WHERE seq = ?", entries, self._clock() + after_s)
 
     def due_rechecks(self, limit: int) -> dict[str, list[CallToRecheck]]:
-        """By destination, the delivered calls that are to be looked up once more."""
+        """By destination, the delivered calls that are to be looked up once more; those that wait longest first."""
         with self._database.reading() as db:
             rows = db.execute(
                 "SELECT destination, call_id, import_ids FROM readings WHERE recheck_at <= ? AND state = 'delivered'"
-                " LIMIT ?",
+                " ORDER BY recheck_at LIMIT ?",
                 (self._clock(), limit),
             ).fetchall()
         due: dict[str, list[CallToRecheck]] = {}
@@ -137,6 +137,15 @@ class DeliveryQueue:
                 "SELECT MIN(recheck_at) FROM readings WHERE recheck_at IS NOT NULL AND state = 'delivered'"
             ).fetchone()[0]
         return _FOREVER if at is None else float(at) - self._clock()
+
+    def put_off_rechecks(self, call_ids: Iterable[str], after_s: float) -> None:
+        """Look these delivered calls up in so many seconds, and others before them."""
+        at = self._clock() + after_s
+        with self._database.transaction() as db:
+            db.executemany(
+                "UPDATE readings SET recheck_at = ? WHERE recheck_at IS NOT NULL AND call_id = ?",
+                ((at, call_id) for call_id in call_ids),
+            )
 
     def mark_rechecked(self, call_ids: Iterable[str]) -> None:
         """These calls need no further look."""
