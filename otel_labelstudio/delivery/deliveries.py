@@ -16,6 +16,7 @@ from otel_labelstudio.background import where_raised
 from otel_labelstudio.delivery.results import (
     Dead,
     Delivered,
+    LookUpsFail,
     NotStored,
     ProjectCreated,
     Recheck,
@@ -177,6 +178,9 @@ class Deliveries:
                 self._telemetry.count("tasks.rejected", reason=kind)
             case Retry(entries, after_s):
                 queue.put_back(entries, after_s=after_s)
+            case LookUpsFail(entries, after_s):
+                queue.put_back(entries, after_s=after_s)
+                queue.put_off_look_ups(destination, after_s)
 
     def _may_create_project(self, destination: str) -> bool:
         if self._is_known(destination):

@@ -69,6 +69,15 @@ class DeliveryQueue:
             self._clock() + after_s if after_s else 0.0,
         )
 
+    def put_off_look_ups(self, destination: str, after_s: float) -> None:
+        """What waits for a destination and may be a task there, or is one, waits for so many seconds."""
+        with self._database.transaction() as db:
+            db.execute(
+                "UPDATE readings SET not_before = MAX(not_before, ?) WHERE state = 'pending' AND destination = ?"
+                " AND (outcome_unknown OR task_id IS NOT NULL)",
+                (self._clock() + after_s, destination),
+            )
+
     def recover(self) -> None:
         """Take over from a process that died: what it had in flight is pending again."""
         with self._database.transaction() as db:

@@ -11,6 +11,7 @@ from otel_labelstudio.delivery import retry
 from otel_labelstudio.delivery.results import (
     Dead,
     Delivered,
+    LookUpsFail,
     NotStored,
     ProjectCreated,
     Recheck,
@@ -173,6 +174,23 @@ def test_a_retry_waits_and_what_came_with_it_does_not(desk: Desk) -> None:
     desk.clock.now += 10.0
     desk.run()
     assert desk.batches() == [(HERE, [1, 2]), (HERE, [1])]
+
+
+def test_where_look_ups_fail_all_that_is_in_doubt_waits_and_nothing_else(desk: Desk) -> None:
+    """However many are in doubt, and however small batches have become: what is known to be unsent goes by."""
+    desk.sink.scripts[HERE] = [says(sending, lost)]
+    desk.accept(*range(50))
+    desk.run()
+    in_doubt = says(lambda entries: LookUpsFail(entries, 10.0), lambda _: RetryableDeliveryError("HTTP status 500"))
+    desk.sink.scripts[HERE] = [in_doubt, delivers]
+    desk.accept(100)
+    desk.run(rounds=2)
+    assert [numbers for _, numbers in desk.batches()[1:]] == [list(range(25)), [100]]
+    assert desk.run() == 10.0
+    assert desk.states() == {"pending": 50, "delivered": 1}
+    desk.clock.now += 10.0
+    desk.run(rounds=10)
+    assert desk.states() == {"delivered": 51}
 
 
 def test_of_what_nothing_final_was_said_is_tried_again(desk: Desk) -> None:
