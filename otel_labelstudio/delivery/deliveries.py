@@ -8,6 +8,7 @@ nobody else's. Nor does a destination that never answers (`lanes`).
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
 from functools import partial
@@ -17,6 +18,7 @@ from otel_labelstudio.delivery.lanes import Lanes
 from otel_labelstudio.delivery.results import (
     Dead,
     Delivered,
+    LookUpsFail,
     NotStored,
     ProjectCreated,
     Recheck,
@@ -76,8 +78,8 @@ class Deliveries:
         self._known: set[str] = set()
         self._is_last_try = False
         self._has_said_limit = False
-        # By destination, how many batches were delivered when a call failed alone there, to tell whether others pass
-        self._batches = 0
+        # By destination, and as that was when a call was set aside last: to tell whether others of its destination pass
+        self._batches: Counter[str] = Counter()
         self._batches_at_failure: dict[int, int] = {}
 
     def paused(self) -> list[str]:
@@ -89,7 +91,10 @@ class Deliveries:
         destinations = self._queue.destinations()
         known = [destination for destination in destinations if self._is_known(destination)]
         waiting = [destination for destination in destinations if destination not in known]
-        new = next((one for one in waiting if self._schedule.is_due(one, time.monotonic())), None)
+        # What has failed makes way for what was not tried yet, however soon it is due again
+        now = time.monotonic()
+        due = [destination for destination in waiting if self._schedule.is_due(destination, now)]
+        new = min(due, key=self._schedule.due_at, default=None)
         waits = [self._serve(destination) for destination in (known if new is None else [*known, new])]
         if len(waiting) > 1 and new is not None:
             waits.append(0.0)
@@ -194,6 +199,9 @@ class Deliveries:
                 self._telemetry.count("tasks.rejected", reason=kind)
             case Retry(entries, after_s):
                 queue.put_back(entries, after_s=after_s)
+            case LookUpsFail(entries, after_s):
+                queue.put_back(entries, after_s=after_s)
+                queue.put_off_look_ups(destination, after_s)
 
     def _may_create_project(self, destination: str) -> bool:
         if self._is_known(destination):
@@ -231,11 +239,12 @@ class Deliveries:
 
     def _do_others_pass(self, destination: str, entry: OutboxEntry, error: DeliveryError) -> bool:
         """Whether others were delivered since the call was set aside last, or the server says that it takes calls."""
-        before = self._batches_at_failure.get(entry.seq, self._batches)
+        batches = self._batches[destination]
+        before = self._batches_at_failure.get(entry.seq, batches)
         if len(self._batches_at_failure) > _MOST_REMEMBERED:
             self._batches_at_failure.clear()
-        self._batches_at_failure[entry.seq] = self._batches
-        if self._batches > before:
+        self._batches_at_failure[entry.seq] = batches
+        if batches > before:
             return True
         if isinstance(error, FaultError):
             return False
@@ -245,10 +254,10 @@ class Deliveries:
             return False
 
     def _succeeded(self, destination: str) -> None:
-        self._batches += 1
+        self._batches[destination] += 1
         if self._schedule.succeeded(destination):
             _logger.warning("Delivery to %s resumed.", Destination.loads(destination))
-            self._outbox.notes.delivery_resumed(destination)
+        self._outbox.notes.delivery_resumed(destination)  # the pause may be that of an earlier process
 
     def _say_failed(self, destination: str, error: DeliveryError) -> None:
         where = Destination.loads(destination)

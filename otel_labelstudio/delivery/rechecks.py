@@ -1,21 +1,27 @@
 """One job of the worker: calls whose outcome was unknown are looked up once more, when nothing can come of the requests
-that carried them any more."""
+that carried them any more.
+
+What cannot be looked up now is put off, so that other destinations get their turn; one call on which we fail is put off
+for longer, and the rest of its destination goes on.
+"""
 
 from __future__ import annotations
 
-import time
+from collections.abc import Sequence
 
+from otel_labelstudio.background import where_raised
 from otel_labelstudio.delivery.sink import Sink
 from otel_labelstudio.destinations.destination import Destination
-from otel_labelstudio.errors import DeliveryError
+from otel_labelstudio.errors import DeliveryError, OutboxError
+from otel_labelstudio.outbox.entry import CallToRecheck
 from otel_labelstudio.outbox.queue import DeliveryQueue
 from otel_labelstudio.printable import logger
 
 _logger = logger(__name__)
 
-# Calls that are looked up in one round, and when to try again where that failed
+# Calls that are looked up in one round, and when to try again where the server, or we, failed
 _LIMIT = 200
-RETRY_S = 60.0
+RETRY_S, FAULT_RETRY_S = 60.0, 3600.0
 
 
 class Rechecks:
@@ -23,21 +29,35 @@ class Rechecks:
 
     def __init__(self, queue: DeliveryQueue, sink: Sink) -> None:
         self._queue, self._sink = queue, sink
-        self._retry_at = 0.0
+        self._said: set[str] = set()
 
     def run(self, *, is_hurried: bool) -> float:  # noqa: ARG002 - nobody waits for it
-        wait_s = self._retry_at - time.monotonic()
-        if wait_s > 0:
-            return wait_s
-        is_whole = True
         for destination, calls in self._queue.due_rechecks(_LIMIT).items():
-            try:
-                for call_id in self._sink.recheck(destination, calls):
-                    self._queue.mark_rechecked([call_id])
-            except DeliveryError as error:  # noqa: PERF203
-                _logger.info("The recheck of %s is put off: %s", Destination.loads(destination), error)
-                is_whole = False
-        if not is_whole:
-            self._retry_at = time.monotonic() + RETRY_S
-            return RETRY_S
+            self._recheck(destination, calls)
         return self._queue.next_recheck_in_s()
+
+    def _recheck(self, destination: str, calls: Sequence[CallToRecheck]) -> None:
+        left = {call.call_id: call for call in calls}
+        while left:
+            try:
+                for call_id in self._sink.recheck(destination, list(left.values())):
+                    self._queue.mark_rechecked([call_id])
+                    left.pop(call_id, None)
+                wait_s, put_off = RETRY_S, list(left)
+            except DeliveryError as error:
+                _logger.info("The recheck of %s is put off: %s", Destination.loads(destination), error)
+                wait_s, put_off = RETRY_S, list(left)
+            except OutboxError:
+                raise
+            except Exception as error:
+                self._say(error)
+                wait_s, put_off = FAULT_RETRY_S, list(left)[:1]
+            self._queue.put_off_rechecks(put_off, wait_s)
+            for call_id in put_off:
+                del left[call_id]
+
+    def _say(self, error: Exception) -> None:
+        where = where_raised(error)
+        if where not in self._said:
+            _logger.error("The recheck of a call failed (%s) and is put off.\n%s", type(error).__name__, where)
+        self._said = {where}

@@ -71,4 +71,13 @@ class Retry:
     after_s: float
 
 
-Result: TypeAlias = Sending | NotStored | Stored | Recheck | ProjectCreated | Delivered | Dead | Retry
+@dataclass(frozen=True, slots=True)
+class LookUpsFail:
+    """The server does not tell what it has stored. These calls are to be tried again in ``after_s`` seconds, and so are
+    all of their destination that must be looked up first: what is known to be unsent goes by."""
+
+    entries: Sequence[OutboxEntry]
+    after_s: float
+
+
+Result: TypeAlias = Sending | NotStored | Stored | Recheck | ProjectCreated | Delivered | Dead | Retry | LookUpsFail

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -49,7 +50,7 @@ class Worker:
         self._outbox, self._deliveries, self._jobs, self._election = outbox, deliveries, jobs, election
         self._is_elected = False
         self._is_another_elected = False
-        self._said: dict[Job | None, str] = {}
+        self._said: defaultdict[Job | None, set[str]] = defaultdict(set)
         self._thread = BackgroundThread("otel-labelstudio-delivery", "Delivery", self._step, at_end=self._let_go)
         self._round_ended = threading.Condition()
         self._working = threading.Lock()
@@ -193,7 +194,7 @@ class Worker:
             said = f"Delivery waits: {error}"
         else:
             said = f"Delivery failed unexpectedly ({type(error).__name__}) and is tried again.\n{where_raised(error)}"
-        if self._said.get(job) != said:
+        if said not in self._said[job]:
             _logger.error("%s", said)
-            self._said[job] = said
+            self._said[job].add(said)
         return _FAULT_WAIT_S

@@ -69,6 +69,15 @@ class DeliveryQueue:
             self._clock() + after_s if after_s else 0.0,
         )
 
+    def put_off_look_ups(self, destination: str, after_s: float) -> None:
+        """What waits for a destination and may be a task there, or is one, waits for so many seconds."""
+        with self._database.transaction() as db:
+            db.execute(
+                "UPDATE readings SET not_before = MAX(not_before, ?) WHERE state = 'pending' AND destination = ?"
+                " AND (outcome_unknown OR task_id IS NOT NULL)",
+                (self._clock() + after_s, destination),
+            )
+
     def recover(self, but_for: Iterable[str] = ()) -> None:
         """Take over from a process that died: what it had in flight is pending again, but for some destinations."""
         with self._database.transaction() as db:
@@ -122,11 +131,11 @@ class DeliveryQueue:
         self._update("UPDATE readings SET recheck_at = ? WHERE seq = ?", entries, self._clock() + after_s)
 
     def due_rechecks(self, limit: int) -> dict[str, list[CallToRecheck]]:
-        """By destination, the delivered calls that are to be looked up once more."""
+        """By destination, the delivered calls that are to be looked up once more; those that wait longest first."""
         with self._database.reading() as db:
             rows = db.execute(
                 "SELECT destination, call_id, import_ids FROM readings WHERE recheck_at <= ? AND state = 'delivered'"
-                " LIMIT ?",
+                " ORDER BY recheck_at LIMIT ?",
                 (self._clock(), limit),
             ).fetchall()
         due: dict[str, list[CallToRecheck]] = {}
@@ -141,6 +150,15 @@ class DeliveryQueue:
                 "SELECT MIN(recheck_at) FROM readings WHERE recheck_at IS NOT NULL AND state = 'delivered'"
             ).fetchone()[0]
         return _FOREVER if at is None else float(at) - self._clock()
+
+    def put_off_rechecks(self, call_ids: Iterable[str], after_s: float) -> None:
+        """Look these delivered calls up in so many seconds, and others before them."""
+        at = self._clock() + after_s
+        with self._database.transaction() as db:
+            db.executemany(
+                "UPDATE readings SET recheck_at = ? WHERE recheck_at IS NOT NULL AND call_id = ?",
+                ((at, call_id) for call_id in call_ids),
+            )
 
     def mark_rechecked(self, call_ids: Iterable[str]) -> None:
         """These calls need no further look."""

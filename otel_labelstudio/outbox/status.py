@@ -34,9 +34,11 @@ class OutboxNotes:
             self.write(_LAST_ERROR, error)
             if is_paused:
                 self.write(f"{_PAUSED}{destination}", error)
+            else:
+                self.delivery_resumed(destination)
 
     def delivery_resumed(self, destination: str) -> None:
-        """A destination waits no longer."""
+        """A destination waits for nobody any longer."""
         with self._database.transaction() as db:
             db.execute("DELETE FROM notes WHERE name = ?", (f"{_PAUSED}{destination}",))
 

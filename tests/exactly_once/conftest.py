@@ -46,9 +46,10 @@ class Applications:
         self._started: list[subprocess.Popen[bytes]] = []
 
     def start(
-        self, server: EmbeddedLabelStudio, outbox: Path, title: str, first: int, *options: object
+        self, server: EmbeddedLabelStudio | Labeling, outbox: Path, title: str, first: int, *options: object
     ) -> subprocess.Popen[bytes]:
-        """An application with its own outbox; ``options`` as its command line has them."""
+        """An application that exports to a server, or to what stands before it; ``options`` as its command line has
+        them."""
         command = [sys.executable, "-m", "tests.exactly_once.application", outbox, title, first, *options]
         environment = {**os.environ, "LABEL_STUDIO_URL": server.url, "LABEL_STUDIO_API_KEY": server.api_key}
         with self._said.open("ab") as said:

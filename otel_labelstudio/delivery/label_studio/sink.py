@@ -39,6 +39,7 @@ from otel_labelstudio.delivery.progress import FirstDeliveries
 from otel_labelstudio.delivery.results import (
     Dead,
     Delivered,
+    LookUpsFail,
     NotStored,
     ProjectCreated,
     Recheck,
@@ -62,7 +63,7 @@ from otel_labelstudio.telemetry import Telemetry
 _logger = logger(__name__)
 
 _LOOKUP_CHUNK = 100
-# When calls are looked up again whose look-up failed, while others went through
+# When calls are looked up again whose look-up failed: others, which may stand behind them, go first
 _LOOKUP_RETRY_S = 10.0
 
 _turns: defaultdict[str, Turns] = defaultdict(Turns)
@@ -154,7 +155,12 @@ class _Batch:
         found = {entry.seq: entry.task_id for entry in entries if entry.task_id is not None}
         kept_back = yield from self._look_up(entries, found)
         yield from self._import([entry for entry in entries if entry.seq not in found and entry.seq not in kept_back])
-        yield from self._check_predictions([(entry, found[entry.seq]) for entry in entries if entry.seq in found])
+        stored = [(entry, found[entry.seq]) for entry in entries if entry.seq in found]
+        try:
+            yield from self._check_predictions(stored)
+        except RetryableDeliveryError:
+            yield from self._make_way([entry for entry, _ in stored])
+            raise
 
     def _look_up(self, entries: Sequence[OutboxEntry], found: dict[int, int]) -> Generator[Result, None, set[int]]:
         """Adds to ``found`` the task ids of those calls that an earlier request has stored after all; gives back those
@@ -166,10 +172,10 @@ class _Batch:
         try:
             yield from self._search(asked, found)
         except RetryableDeliveryError:
+            failed = [entry for entry in asked if entry.seq not in found]
+            yield from self._make_way(failed)
             if len(asked) == len(entries):
                 raise
-            failed = [entry for entry in asked if entry.seq not in found]
-            yield Retry(failed, _LOOKUP_RETRY_S)
             return {entry.seq for entry in failed}
         return (yield from self._put_off([entry for entry in asked if entry.seq not in found]))
 
@@ -181,6 +187,11 @@ class _Batch:
                 known = [(entry, tasks[entry.call_id][0].id) for entry in chunk if entry.call_id in tasks]
                 yield Stored(known)
                 found.update((entry.seq, task_id) for entry, task_id in known)
+
+    def _make_way(self, failed: Sequence[OutboxEntry]) -> Iterator[Result]:
+        """The server fails to tell what it has of these: others go first, where there is a later time."""
+        if not self._terms.is_last_try:
+            yield LookUpsFail(failed, _LOOKUP_RETRY_S)
 
     def _put_off(self, missing: Sequence[OutboxEntry]) -> Generator[Result, None, set[int]]:
         """Those whose last request may still be carried out: they wait, but not where there is no later time."""
@@ -219,8 +230,12 @@ class _Batch:
         yield from self._finish(list(zip(sent, imported.task_ids, strict=True)), imported)
 
     def _newest_task_id(self) -> int:
+        """0 where the server fails to tell: a look-up takes longer then, and is as good."""
         if self._target.newest_task_id is None:
-            self._target.newest_task_id = self._server.newest_task_id(self._target.project.id)
+            try:
+                self._target.newest_task_id = self._server.newest_task_id(self._target.project.id)
+            except RetryableDeliveryError:
+                return 0
         return self._target.newest_task_id
 
     def _build(self, entries: Iterable[OutboxEntry]) -> Generator[Result, None, list[tuple[OutboxEntry, Task]]]:

@@ -36,8 +36,9 @@ class Person:
     def annotate_and_delete_that(self, task_id: int) -> None:
         self.labeling.request("DELETE", f"/api/annotations/{self.annotate(task_id)}/")
 
-    def draft(self, task_id: int) -> None:
-        self.labeling.request("POST", f"/api/tasks/{task_id}/drafts?project={self.project_id}", {"result": _RESULT})
+    def draft(self, task_id: int) -> int:
+        path = f"/api/tasks/{task_id}/drafts?project={self.project_id}"
+        return int(self.labeling.request("POST", path, {"result": _RESULT})["id"])
 
     def edit_data(self, task_id: int) -> None:
         data = self.labeling.request("GET", f"/api/tasks/{task_id}/")["data"]

@@ -1,0 +1,193 @@
+"""The worker's rounds: what fails in one job costs the others nothing, and nothing but `stop` ends the thread."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from otel_labelstudio.delivery import worker as worker_module
+from otel_labelstudio.delivery.election import Election
+from otel_labelstudio.delivery.housekeeping import Settling
+from otel_labelstudio.delivery.worker import Job, Worker
+from otel_labelstudio.errors import OutboxError
+from tests.delivery.scripted import HERE, Desk
+
+DEADLINE_S = 30.0
+NOTHING_TO_DO_S = float("inf")
+
+Made = Callable[..., Worker]
+
+
+class Counted:
+    """A job that does what ``work`` does, and tells how often it was run."""
+
+    def __init__(self, work: Callable[[], float] = lambda: NOTHING_TO_DO_S) -> None:
+        self._work = work
+        self._ran = threading.Condition()
+        self.runs = 0
+
+    def run(self, *, is_hurried: bool) -> float:
+        with self._ran:
+            self.runs += 1
+            self._ran.notify_all()
+        return self._work()
+
+    def wait_for(self, runs: int) -> None:
+        """Until it was run so often."""
+        with self._ran:
+            assert self._ran.wait_for(lambda: self.runs >= runs, DEADLINE_S)
+
+
+def raising(error: Exception) -> Callable[[], float]:
+    def work() -> float:
+        raise error.with_traceback(None)
+
+    return work
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk()
+
+
+@pytest.fixture
+def made(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Iterator[Made]:
+    """Makes workers that try again at once; none works any more when the test has ended."""
+    monkeypatch.setattr(worker_module, "_FAULT_WAIT_S", 0.001)
+    workers: list[Worker] = []
+
+    def make(*jobs: Job) -> Worker:
+        workers.append(Worker(desk.outbox, desk.deliveries, jobs, Election(None)))
+        return workers[-1]
+
+    yield make
+    for worker in workers:
+        worker.stop(DEADLINE_S)
+        assert not worker._thread.is_alive
+
+
+@pytest.mark.parametrize(
+    "error", [OverflowError("CANARY"), OutboxError("the disk is full"), RecursionError(), MemoryError()], ids=repr
+)
+def test_a_job_that_raises_keeps_no_other_from_running(
+    made: Made, error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The jobs before and after it run in every round; one line says what happened, however often it happens, and
+    holds nothing of what a call says."""
+    before, bad, after = Counted(), Counted(raising(error)), Counted()
+    worker = made(before, bad, after)
+    worker.notify()
+    after.wait_for(5)
+    assert before.runs >= 5
+    assert bad.runs >= 5
+    worker.stop(DEADLINE_S)
+    (line,) = [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
+    assert "Delivery" in line
+    assert "CANARY" not in caplog.text
+
+
+def test_a_call_is_delivered_in_the_round_in_which_settling_fails(desk: Desk, made: Made) -> None:
+    """What was settled before does not wait for what cannot be."""
+
+    class Failing:
+        def settle(self, due_by: float) -> None:
+            raise OverflowError
+
+    desk.accept(1)
+    is_over = Counted()
+    made(Settling(desk.outbox, Failing()), desk.deliveries, is_over).notify()
+    is_over.wait_for(1)
+    assert desk.states() == {"delivered": 1}
+
+
+def test_what_a_failed_round_left_in_flight_is_taken_over(desk: Desk, made: Made) -> None:
+    """A job ends where it could not even put back what it had taken: the next round does."""
+    desk.accept(1)
+    rounds = iter(["the first"])
+
+    def take_and_fail() -> float:
+        if next(rounds, None) is None:
+            return NOTHING_TO_DO_S
+        assert desk.outbox.queue.take(HERE, limit=1, max_bytes=2**20)
+        raise OutboxError("the disk is full")
+
+    is_over = Counted()
+    made(Counted(take_and_fail), desk.deliveries, is_over).notify()
+    is_over.wait_for(2)
+    assert desk.states() == {"delivered": 1}
+
+
+def test_each_fault_is_said_and_so_is_one_that_comes_again(made: Made, caplog: pytest.LogCaptureFixture) -> None:
+    """Two jobs that fail are told apart; a job that worked meanwhile is news when it fails again."""
+    outcomes = iter([OutboxError("full"), OutboxError("full"), None, OutboxError("full"), None])
+
+    def work() -> float:
+        outcome = next(outcomes, None)
+        if outcome is not None:
+            raise outcome
+        return 0.0
+
+    comes_and_goes, always = Counted(work), Counted(raising(OutboxError("read-only")))
+    worker = made(comes_and_goes, always)
+    worker.notify()
+    always.wait_for(6)
+    worker.stop(DEADLINE_S)
+    said = [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
+    assert sorted(said) == ["Delivery waits: full", "Delivery waits: full", "Delivery waits: read-only"]
+
+
+def test_two_faults_by_turns_are_said_once_each(made: Made, caplog: pytest.LogCaptureFixture) -> None:
+    """However long they go on: the log is not filled."""
+    errors = itertools.cycle([OutboxError("full"), OutboxError("read-only")])
+    job = Counted(lambda: raising(next(errors))())
+    worker = made(job)
+    worker.notify()
+    job.wait_for(10)
+    worker.stop(DEADLINE_S)
+    said = [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
+    assert said == ["Delivery waits: full", "Delivery waits: read-only"]
+
+
+def test_stop_waits_for_the_job_that_runs_and_lets_connections_go(desk: Desk, made: Made) -> None:
+    """No further round begins, and nothing starts the thread again."""
+    may_end = threading.Event()
+
+    def work() -> float:
+        assert may_end.wait(DEADLINE_S)
+        return 0.0
+
+    job = Counted(work)
+    worker = made(job)
+    worker.notify()
+    job.wait_for(1)
+    worker.stop(0.0)
+    assert worker._thread.is_alive
+    assert not desk.sink.is_closed
+    may_end.set()
+    worker.stop(DEADLINE_S)
+    assert not worker._thread.is_alive
+    assert desk.sink.is_closed
+    worker.notify()
+    assert not worker._thread.is_alive
+    assert job.runs == 1
+
+
+def test_a_worker_that_never_began_ends_at_once(desk: Desk, made: Made) -> None:
+    """As in a process that traced no call."""
+    made(Counted()).stop(DEADLINE_S)
+    assert desk.sink.is_closed
+
+
+def test_drain_delivers_in_this_thread_where_no_other_can_start(
+    desk: Desk, made: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As while the interpreter shuts down."""
+    desk.accept(1)
+    worker = made(desk.deliveries)
+    monkeypatch.setattr(worker._thread, "start", lambda: False)
+    assert worker.drain(DEADLINE_S)
+    assert desk.states() == {"delivered": 1}
