@@ -92,7 +92,7 @@ NOT_RUNNING = (
 )
 
 NOW_S = 1_763_800_000.0
-PATIENCE_S = 8.0
+PATIENCE_S = 30.0
 # Where what a fault has cost is counted
 COUNTED = (
     "calls.dropped[fault]",
