@@ -12,11 +12,12 @@ from otel_labelstudio.outbox.entry import CallToRecheck, OutboxEntry
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """On what terms a batch is delivered: whether a project may be created for it, and whether there is no later time
-    for what fails now."""
+    """On what terms a batch is delivered: whether a project may be created for it, whether there is no later time for
+    what fails now, and whether more calls are known to wait for the same destination."""
 
     may_create_project: bool = True
     is_last_try: bool = False
+    has_more: bool = False
 
 
 class Sink(Protocol):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from otel_labelstudio.calls import LLMCall
 from otel_labelstudio.delivery.label_studio.records import Project
@@ -34,6 +34,8 @@ _logger = logger(__name__)
 
 # People edit the labeling interface while calls arrive: how long a project's record is believed
 _PROJECT_LIFETIME_S = 180.0
+# While batch follows batch, it is not read after each of them
+_LATELY_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ class Target:
     """A project as it was read, what it asks of its tasks, and the id of the newest task that we know of.
 
     A project with the id 0 is not there: it would be created, if there were a call that it takes. ``is_new`` where it
-    was created just now.
+    was created just now. ``unconfirmed`` are calls that were imported since it was read, with their task ids.
     """
 
     project: Project
@@ -70,6 +72,7 @@ class Target:
     read_at: float
     newest_task_id: int | None = None
     is_new: bool = False
+    unconfirmed: list[tuple[OutboxEntry, int]] = field(default_factory=list)
 
     @property
     def exists(self) -> bool:
@@ -128,6 +131,10 @@ class Projects:
                 self._compare_config(project, rules)
             self._known[destination] = target
         return replace(target, is_new=True) if is_new else target
+
+    def is_read_lately(self, target: Target) -> bool:
+        """Whether a project was read so lately that what is imported next may be imported by that."""
+        return self._clock() - target.read_at < _LATELY_S
 
     def forget(self, destination: str) -> None:
         """Resolve the project anew next time: it may have been deleted."""

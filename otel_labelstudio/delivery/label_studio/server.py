@@ -34,6 +34,10 @@ if TYPE_CHECKING:
     from otel_labelstudio.delivery.label_studio.connection import Connection
 
 
+# What is read of a project: the rest would be counted for each answer
+_OF_PROJECT = {"include": "id,title,label_config,model_version"}
+
+
 class _TooMuchAtOnceError(RetryableDeliveryError):
     """A search for so many values is too large, in its address or in its answer."""
 
@@ -100,7 +104,7 @@ class LabelStudioServer:
         """The project with this id."""
         operation = Operation(f"project {project_id}")
         return self._api.call(
-            operation, lambda connection: project_of(connection.request("GET", f"projects/{project_id}/"))
+            operation, lambda connection: project_of(connection.request("GET", f"projects/{project_id}/", _OF_PROJECT))
         )
 
     def project_ids(self, title: str) -> list[int]:

@@ -6,9 +6,9 @@ A batch takes these steps, and says after each of them how far it came, before t
 2. look up what an earlier request may have stored; what is missing waits until nothing can come of that any more
 3. build the tasks of the rest, and import them; what does not fit the project is dead, so is what the server names as
    bad, and the rest goes again
-4. read the project again: somebody may have renamed the TextArea while the import was under way
-5. count the predictions, since Label Studio on SQLite loses them when somebody else writes at the same time, and add
+4. count the predictions, since Label Studio on SQLite loses them when somebody else writes at the same time, and add
    what is missing
+5. read the project again, where that was not done lately: somebody may have renamed the TextArea meanwhile
 
 Label Studio has no idempotency key, and may commit an import long after the client hung up. So a request whose outcome
 is unknown is never repeated blindly (step 2), and its calls are looked up once more, later, when the server has
@@ -263,17 +263,24 @@ class _Batch:
     def _finish(self, stored: list[tuple[OutboxEntry, int]], imported: Imported) -> Iterator[Result]:
         """What was imported is delivered if it stands where the project shows it, with its prediction."""
         self._target.newest_task_id = max(imported.task_ids)
-        used, self._target = self._target.binding, self._projects.target(self._destination, fresh=True)
-        now = self._target.binding
-        if (used.from_name, used.to_name) != (now.from_name, now.to_name):
-            yield Stored(stored)
-            yield from self._add_predictions(stored)
-            yield self._delivered(stored)
-        elif imported.predictions != len(stored):
+        self._target.unconfirmed += stored
+        if imported.predictions != len(stored):
             yield Stored(stored)
             yield from self._check_predictions(stored)
         else:
             yield self._delivered(stored)
+        if not (self._terms.has_more and self._projects.is_read_lately(self._target)):
+            yield from self._confirm()
+
+    def _confirm(self) -> Iterator[Result]:
+        """Have what was imported stand where the project shows it, if the TextArea has another name by now."""
+        imported, used = self._target.unconfirmed, self._target.binding
+        self._target = self._projects.target(self._destination, fresh=True)
+        now = self._target.binding
+        if (used.from_name, used.to_name) != (now.from_name, now.to_name):
+            self._target.unconfirmed = imported  # until their predictions are there
+            yield from self._add_predictions(imported)
+            self._target.unconfirmed = []
 
     def _sort_out(self, built: list[tuple[OutboxEntry, Task]], error: RejectedTasksError) -> Iterator[Result]:
         """Reject the tasks that the server named, or find them by halves, and import the rest."""
