@@ -122,7 +122,9 @@ class Deliveries:
     def close(self) -> bool:
         """Let go of connections; whether nothing is under way any more."""
         self._sink.close()
-        return self._lanes.close(_CLOSING_S)
+        is_over = self._lanes.close(_CLOSING_S)
+        self._sink.close()  # what was under way may have opened one again
+        return is_over
 
     def _queue_wait_s(self) -> float:
         return self._queue.next_in_s()

@@ -80,7 +80,7 @@ def test_a_trial_import_stores_nothing(
     with pytest.raises(PausedDeliveryError, match="check url and project_id"):
         server.probe_import(999_999)
     broken = LabelStudioServer(faulty.url, labeling.api_key, 60, 60)
-    faulty.plan(answers(500))
+    faulty.plan(answers(500), "projects/import/trial")
     with pytest.raises(RetryableDeliveryError):
         broken.probe_import(project_id)
     broken.close()
