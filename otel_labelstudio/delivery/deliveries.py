@@ -75,7 +75,7 @@ class Deliveries:
         self._schedule = Schedule(batch_size)
         self._lanes = Lanes()
         self._max_new_projects = max_new_projects
-        self._known: set[str] = set()
+        self._known: set[str] | None = None
         self._is_last_try = False
         self._has_said_limit = False
         # By destination, and as that was when a call was set aside last: to tell whether others of its destination pass
@@ -90,7 +90,7 @@ class Deliveries:
         self._lanes.raise_late()
         destinations = self._queue.destinations()
         known = [destination for destination in destinations if self._is_known(destination)]
-        waiting = [destination for destination in destinations if destination not in known]
+        waiting = [destination for destination in destinations if not self._is_known(destination)]
         # What has failed makes way for what was not tried yet, however soon it is due again
         now = time.monotonic()
         due = [destination for destination in waiting if self._schedule.is_due(destination, now)]
@@ -135,9 +135,14 @@ class Deliveries:
         return min((wait for wait in waits if wait > 0), default=_FOREVER)
 
     def _is_known(self, destination: str) -> bool:
-        if destination not in self._known and self._queue.is_known(destination):
-            self._known.add(destination)
+        if self._known is None:  # nobody else delivers while we do
+            self._known = self._queue.known()
         return destination in self._known
+
+    def _mark_known(self, destination: str, *, is_created: bool = False) -> None:
+        self._queue.mark_known(destination, is_created=is_created)
+        if self._known is not None:
+            self._known.add(destination)
 
     def _serve(self, destination: str) -> float:
         """Deliver a batch to a destination if it can be tried; seconds until it can be tried again."""
@@ -191,11 +196,11 @@ class Deliveries:
             case Recheck(entries, after_s):
                 queue.mark_recheck(entries, after_s)
             case ProjectCreated():
-                queue.mark_known(destination, is_created=True)
+                self._mark_known(destination, is_created=True)
             case Delivered(entries):
                 with self._outbox.transaction():
                     queue.mark_delivered(entries)
-                    queue.mark_known(destination)
+                    self._mark_known(destination)
                 self._telemetry.count("tasks.delivered", len(entries))
             case Dead(entry, reason, kind):
                 self._outbox.dead_letters.bury([(entry.seq, reason)])

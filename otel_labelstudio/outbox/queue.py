@@ -169,10 +169,10 @@ class DeliveryQueue:
 
     # -- destinations --------------------------------------------------------------------------------------------
 
-    def is_known(self, destination: str) -> bool:
-        """Whether calls were delivered to it before."""
+    def known(self) -> set[str]:
+        """The destinations to which calls were delivered before."""
         with self._database.reading() as db:
-            return bool(db.execute("SELECT 1 FROM destinations WHERE destination = ?", (destination,)).fetchone())
+            return {destination for (destination,) in db.execute("SELECT destination FROM destinations")}
 
     def mark_known(self, destination: str, *, is_created: bool = False) -> None:
         """Calls are delivered there now; ``is_created`` where the project was created for them."""

@@ -38,9 +38,11 @@ class OutboxNotes:
                 self.delivery_resumed(destination)
 
     def delivery_resumed(self, destination: str) -> None:
-        """A destination waits for nobody any longer."""
-        with self._database.transaction() as db:
-            db.execute("DELETE FROM notes WHERE name = ?", (f"{_PAUSED}{destination}",))
+        """A destination waits for nobody any longer; where it did not before, nothing is written."""
+        name = f"{_PAUSED}{destination}"
+        if self.read(name) is not None:
+            with self._database.transaction() as db:
+                db.execute("DELETE FROM notes WHERE name = ?", (name,))
 
     def delivery_seen(self) -> None:
         """A process works on what waits here."""

@@ -78,7 +78,7 @@ def test_all_that_was_known_is_known(path: Path) -> None:
     outbox = Outbox(str(path), clock=lambda: NOW, **ROOMY)
     assert outbox.notes.read("read to, inbox") == "42"
     assert outbox.database.total("held")[0] == 2
-    assert outbox.queue.is_known(DESTINATION)
+    assert outbox.queue.known() == {DESTINATION}
     assert outbox.queue.next_recheck_in_s() == pytest.approx(60)
     outbox.queue.recover()
     entries = {number_of(e.call): e for e in outbox.queue.take(DESTINATION, limit=10, max_bytes=2**30)}

@@ -154,14 +154,14 @@ def test_rechecks_are_of_delivered_calls_when_they_are_due(outbox: Outbox, clock
 
 def test_a_destination_is_known_once_something_was_delivered_there(outbox: Outbox, clock: Clock) -> None:
     """For two days after the last time."""
-    assert not outbox.queue.is_known(DESTINATION)
+    assert DESTINATION not in outbox.queue.known()
     outbox.queue.mark_known(DESTINATION)
     clock.now += KNOWN_S - 1
     outbox.retention.forget()
-    assert outbox.queue.is_known(DESTINATION)
+    assert DESTINATION in outbox.queue.known()
     clock.now += 11
     outbox.retention.forget()
-    assert not outbox.queue.is_known(DESTINATION)
+    assert DESTINATION not in outbox.queue.known()
 
 
 def test_destinations_in_use_and_created_are_counted_apart(outbox: Outbox, clock: Clock) -> None:
