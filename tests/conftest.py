@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import random
 import shutil
 import tarfile
 from collections.abc import Iterator
@@ -14,6 +16,20 @@ from tests.collector.collector import build
 from tests.delivery.faults import FaultyServer
 from tests.delivery.labeling import Labeling
 from tests.missing import missing
+
+
+# To repeat what chance did in a run: it is printed at the head of each
+SEED = os.environ.get("TEST_SEED") or str(random.SystemRandom().randrange(2**32))
+
+
+def pytest_report_header() -> str:
+    return f"TEST_SEED={SEED}"
+
+
+@pytest.fixture(autouse=True)
+def _seeded(request: pytest.FixtureRequest) -> None:
+    """Chance is the same for a test however many run before it."""
+    random.seed(f"{SEED} {request.node.nodeid}")
 
 
 @pytest.fixture(scope="session")

@@ -284,9 +284,9 @@ def test_time_grows_with_the_number_of_calls_and_not_with_its_square() -> None:
         reading(f"{n:016x}", at=seconds.random() * 600, scope=("framework", "client")[n % 2], response_id=None)
         for n in range(5_000)
     ]
-    began = time.process_time()
+    began = time.thread_time()
     assert 2_500 <= len(fold(readings)) <= 5_000
-    assert time.process_time() - began < 15
+    assert time.thread_time() - began < 15
 
 
 @pytest.mark.parametrize("question", ["What is the capital of France?", "And of Japan ({})?"])
