@@ -17,7 +17,6 @@ from tests.delivery.faults import FaultyServer
 from tests.delivery.labeling import Labeling
 from tests.missing import missing
 
-
 # To repeat what chance did in a run: it is printed at the head of each
 SEED = os.environ.get("TEST_SEED") or str(random.SystemRandom().randrange(2**32))
 
