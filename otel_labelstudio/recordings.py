@@ -22,7 +22,7 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -149,25 +149,33 @@ def _signal_of(path: str) -> Signal:
 
 
 def _decode_protobuf(name: str, body: bytes, signal: Signal) -> Recording | DecodeError:
+    found = _decode_message(body, signal)
+    return found if isinstance(found, Recording) else DecodeError(f"{name}: {found}")
+
+
+def _decode_message(body: bytes, signal: Signal) -> Recording | DecodeError:
     try:
         if signal == "logs":
             return Recording(log_records=log_records_from_protobuf(body))
         return Recording(spans=spans_from_protobuf(body))
     except DecodeError as error:
         other = "traces" if signal == "logs" else "logs"
-        return DecodeError(f'{name}: {error}; if it holds {other}, say so with signal="{other}"')
+        return DecodeError(f'{error}; if it holds {other}, say so with signal="{other}"')
 
 
 def _decode_framed(name: str, body: bytes, signal: Signal) -> Iterator[Recording | DecodeError]:
-    for number, message in enumerate(messages(body, partial(_holds_something, signal=signal)), start=1):
+    # Asked for the same message twice in turn: whether it is whole, and what it holds
+    decode = lru_cache(maxsize=1)(partial(_decode_message, signal=signal))
+    for number, message in enumerate(messages(body, lambda one: _holds_something(decode(one))), start=1):
+        place = f"{name}, message {number}"
         if isinstance(message, Torn):
-            yield _torn(f"{name}, message {number}", message.is_last)
-        else:
-            yield _decode_protobuf(f"{name}, message {number}", message, signal)
+            yield _torn(place, message.is_last)
+            continue
+        found = decode(message)
+        yield found if isinstance(found, Recording) else DecodeError(f"{place}: {found}")
 
 
-def _holds_something(message: bytes, signal: Signal) -> bool:
-    found = _decode_protobuf("", message, signal)
+def _holds_something(found: Recording | DecodeError) -> bool:
     return isinstance(found, Recording) and bool(found.spans or found.log_records)
 
 

@@ -47,23 +47,22 @@ def holds_object(line: bytes) -> bool:
 def messages(body: bytes, is_readable: Callable[[bytes], bool]) -> Iterator[bytes | Torn]:
     """The messages of a framed file, also those that cannot be read; of a torn one only where it is.
 
-    ``is_readable`` says whether bytes are a request that holds something, and is asked only where there is damage.
+    ``is_readable`` says whether bytes are a request that holds something.
     """
     start = 0
     while start < len(body):
         end = _end(body, start)
-        if end is not None and (end == len(body) or _end(body, end) is not None):
-            yield body[start + _LENGTH_BYTES : end]
-            start = end
-            continue
-        # Damage, here or in the next one: this one is torn where another starts within its length
-        other = _next_whole(body, start + 1, is_readable)
-        if end is not None and other >= end and is_readable(body[start + _LENGTH_BYTES : end]):
-            yield body[start + _LENGTH_BYTES : end]
-            start = end
+        message = body[start + _LENGTH_BYTES : end] if end is not None else b""
+        if end is not None and _is_followed(body, end):
+            # Chance may have put something behind a torn one that looks like a length: then another starts within it
+            other = end if is_readable(message) else _next_within(body, start + 1, end, is_readable)
         else:
-            yield Torn(start, other, is_last=other == len(body))
-            start = other
+            # Damage, here or in the next one: this one is torn where another starts within its length
+            other = _next_whole(body, start + 1, is_readable)
+            if end is not None and other >= end and is_readable(message):
+                other = end
+        yield message if other == end else Torn(start, other, is_last=other == len(body))
+        start = other
 
 
 def json_objects(line: bytes) -> Iterator[bytes | Torn]:
@@ -94,12 +93,29 @@ def _end(body: bytes, start: int) -> int | None:
     return end if start + _LENGTH_BYTES < end <= len(body) else None
 
 
+def _is_followed(body: bytes, end: int) -> bool:
+    """Whether what seems to be a message ends where another one starts, or the file ends."""
+    return end == len(body) or _end(body, end) is not None
+
+
 def _next_whole(body: bytes, start: int, is_readable: Callable[[bytes], bool]) -> int:
     """Where the next whole message starts, or the file ends."""
-    while (first := body.find(_FIRST, start + _LENGTH_BYTES)) >= 0:
+    candidates = _candidates(body, start, len(body))
+    return next((at for at, end in candidates if is_readable(body[at + _LENGTH_BYTES : end])), len(body))
+
+
+def _next_within(body: bytes, start: int, before: int, is_readable: Callable[[bytes], bool]) -> int:
+    """Where a whole message starts before a place, or that place. Only one that is followed counts: a file of another
+    signal, in which no message can be read, is searched in full, and each look at bytes copies them."""
+    candidates = ((at, end) for at, end in _candidates(body, start, before) if _is_followed(body, end))
+    return next((at for at, end in candidates if is_readable(body[at + _LENGTH_BYTES : end])), before)
+
+
+def _candidates(body: bytes, start: int, before: int) -> Iterator[tuple[int, int]]:
+    """What looks like messages by its first bytes: where each starts, and where it would end."""
+    while 0 <= (first := body.find(_FIRST, start + _LENGTH_BYTES)) < before + _LENGTH_BYTES:
         start = first - _LENGTH_BYTES
         end = _end(body, start)
-        if end is not None and is_readable(body[first:end]):
-            return start
+        if end is not None:
+            yield start, end
         start += 1
-    return len(body)
