@@ -121,8 +121,10 @@ class Deliveries:
 
     def close(self) -> bool:
         """Let go of connections; whether nothing is under way any more."""
-        self._sink.close()
+        # A batch that is delivered looks at its project once more
         is_over = self._lanes.close(_CLOSING_S)
+        self._sink.close()
+        is_over = is_over or self._lanes.close(_CLOSING_S)
         self._sink.close()  # what was under way may have opened one again
         return is_over
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Callable
 from typing import TypeAlias
 
@@ -63,8 +64,9 @@ class Lanes:
         """End the threads as soon as their work is done; whether that was within the time."""
         for lane in self._all:
             lane.end()
+        deadline = time.monotonic() + timeout_s
         for lane in self._all:
-            lane.thread.join(timeout_s)
+            lane.thread.join(max(0.0, deadline - time.monotonic()))
         return not any(lane.thread.is_alive() for lane in self._all)
 
     def _collect(self) -> None:

@@ -13,14 +13,14 @@ from otel_labelstudio.spans.model import LogRecord, Scope, Span
 from tests.outbox.calls import numbered
 
 # What a sink makes of these, by the last two digits of their number
-REFUSED, UNCERTAIN, PUT_OFF, NOT_STORED, STUCK = 2, 3, 4, 5, 31
+REFUSED, UNCERTAIN, PUT_OFF, NOT_STORED, LOOK_UPS_FAIL, STUCK = 2, 3, 4, 5, 33, 31
 # A span on which reading fails once it is held
 UNREADABLE_WHEN_HELD = 17
 POISON = "poison"
 # Of what is fed first, some of the telemetry outside of any span becomes dead letters
 FIRST = 100
 # Those that are calls, if nothing goes wrong
-CALLS = (1, 2, 3, 4, 5, 6, 7, 8, 11, 13, 14, 15, 21, 23, 27, 28, 30)
+CALLS = (1, 2, 3, 4, 5, 6, 7, 8, 11, 13, 14, 15, 21, 23, 27, 28, 30, 33)
 
 _NOW_NS = 1_763_800_000_000_000_000
 _TRACE = re.compile(r'"trace_id": ?"([0-9a-f]{32})"')
@@ -47,7 +47,7 @@ def calls(base: int) -> list[LLMCall]:
     return [
         numbered(base + 1),
         numbered(base + 1, "client"),
-        *(numbered(base + kind) for kind in (REFUSED, UNCERTAIN, PUT_OFF, NOT_STORED)),
+        *(numbered(base + kind) for kind in (REFUSED, UNCERTAIN, PUT_OFF, NOT_STORED, LOOK_UPS_FAIL)),
         numbered(base + 6, response_id=f"answer-{base}"),
         numbered(base + 7, **goes_on),
         numbered(base + 27, trace_id=f"{base + 6:032x}", **continuation_facts(Continuation(span_id="0" * 16))),
