@@ -46,9 +46,12 @@ _SERVICE_NAME = "otel-labelstudio"
 
 
 @cache
-def export_metrics() -> None:
-    """Have the process's metrics kept for `metrics_page`, unless it has a meter provider already."""
-    metrics.set_meter_provider(MeterProvider([PrometheusMetricReader()], resource=_resource()))
+def export_metrics() -> MeterProvider:
+    """Have the process's metrics kept for `metrics_page`. Where it has another meter provider already, they go there,
+    and the page has none."""
+    provider = MeterProvider([PrometheusMetricReader()], resource=_resource())
+    metrics.set_meter_provider(provider)
+    return provider  # kept by the cache: the page asks it even where the process uses another one
 
 
 def _resource() -> Resource:

@@ -22,6 +22,7 @@ from otel_labelstudio.calls import LLMCall
 from otel_labelstudio.config import Settings
 from otel_labelstudio.errors import LabelStudioExportError
 from otel_labelstudio.pipeline import Pipeline
+from otel_labelstudio.receiver.inbox import Inbox
 from otel_labelstudio.receiver.metrics import export_metrics
 from otel_labelstudio.receiver.server import ReceiverServer
 from otel_labelstudio.receiver.settings import Address, ReceiverSettings
@@ -85,6 +86,12 @@ class Receiver:
         """Read all that was answered; whether it was within the time."""
         assert self._server is not None
         return self._server.intake.drain(timeout_s)
+
+    @property
+    def inbox(self) -> Inbox:
+        """Where what was answered waits to be read."""
+        assert self._server is not None
+        return self._server.intake._inbox
 
     def flush(self, timeout_s: float = 15.0) -> bool:
         """Read and deliver all that was answered; whether it was within the time."""

@@ -102,29 +102,32 @@ def test_threads_are_seen_to_be_alive(process: Process) -> None:
 
 
 def test_a_reader_that_stands_still_is_seen(outbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By how long something waits while the disk does not give it."""
+    """By how long something waits while the disk does not give it. Measured here, where the fault can be injected; that
+    it is on the page, the table shows."""
 
     def fail(*_: object) -> NoReturn:
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
     with Receiver(outbox) as receiver:
-        stalled = "otel_labelstudio_receiver_inbox_stalled_seconds"
+        inbox = receiver.inbox
         with monkeypatch.context() as patch:
             patch.setattr(Segment, "read", fail)
             assert post(f"{receiver.http}/v1/traces", traces("Waits?").SerializeToString())[0] == 200
-            before, end = Page(receiver.http).values(stalled)[""], time.monotonic() + DEADLINE_S
-            while Page(receiver.http).values(stalled)[""] <= before:
+            before, end = inbox.stalled_s, time.monotonic() + DEADLINE_S
+            while inbox.stalled_s <= before:
                 assert time.monotonic() < end
         assert receiver.read()
 
 
-def test_what_is_set_aside_is_seen(outbox: Path) -> None:
+def test_what_is_set_aside_is_seen(tmp_path: Path) -> None:
     """As files, for as long as they lie there."""
-    with Receiver(outbox) as receiver:
+    outbox = tmp_path / "outbox.db"
+    environment = {"LABEL_STUDIO_API_KEY": "key", "LABEL_STUDIO_URL": "http://127.0.0.1:9"}
+    with serve_command(f"--outbox={outbox}", **environment) as process:
         name = "otel_labelstudio_receiver_inbox_files_set_aside"
-        before = Page(receiver.http).values(name)[""]
+        before = Page(process.http).values(name)[""]
         kept = Path(f"{outbox}.inbox") / "1.ValueError.unreadable"
         kept.write_bytes(b"")
-        assert Page(receiver.http).values(name)[""] == before + 1
+        assert Page(process.http).values(name)[""] == before + 1
         kept.unlink()
-        assert Page(receiver.http).values(name)[""] == before
+        assert Page(process.http).values(name)[""] == before
