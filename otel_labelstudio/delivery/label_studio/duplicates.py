@@ -11,8 +11,9 @@ an id of its own, which stands in the meta of its tasks (`records.IMPORT_ID`), a
 
 Somebody may copy a task and delete the original; then the copy is the only one of its import. From an export it comes
 without the prediction that we send with every task. Label Studio on SQLite loses predictions too, but of all tasks of
-an import: one that lacks its own must have a neighbour that came with it. What is left is a copy with its prediction,
-posted as JSON, whose original is gone: that one is taken for the original.
+an import: one that lacks its own must have a neighbour that came with it. What is left are copies that are posted as
+JSON, whose originals are gone: one with its prediction, and neighbours of one import that were posted together. They are
+taken for the originals.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ from typing import Any
 from otel_labelstudio.delivery.label_studio.records import StoredPrediction, TaskDetails
 from otel_labelstudio.tasks.build import META_KEY
 
-# The tasks of one import are made some microseconds after one another
-_IMPORT_S = 1.0
+# The tasks of one import are made some microseconds after one another; requests take longer
+_IMPORT_S = 0.02
 
 
 class KeptReason(Enum):

@@ -372,6 +372,17 @@ def test_a_copy_without_its_prediction_stays_though_its_original_is_gone(twice: 
     assert twice.task_ids() == [older, copy]
 
 
+def test_copies_of_neighbours_stay_though_their_originals_are_gone(twice: Twice) -> None:
+    """Somebody copies two calls of one import, one request after the other: the copies stand side by side."""
+    twice.store(task_of("a", OLDER), task_of("b", OLDER))
+    younger = twice.store(task_of("a", YOUNGER), task_of("b", YOUNGER))
+    copies = [twice.person.copy(task_id) for task_id in younger]
+    for task_id in younger:
+        twice.person.delete(task_id)
+    assert [done.deleted_tasks for done in twice.recheck("a", "b")] == [(), ()]
+    assert set(copies) <= set(twice.task_ids())
+
+
 def test_an_export_that_is_imported_again_stays(twice: Twice) -> None:
     """All of it, in one request, and the originals are deleted: none of our tasks is left."""
     originals = [task_id for name in ("a", "b") for task_id in twice.store_twice(name)]
