@@ -12,8 +12,8 @@ an id of its own, which stands in the meta of its tasks (`records.IMPORT_ID`), a
 Somebody may copy a task and delete the original; then the copy is the only one of its import. From an export it comes
 without the prediction that we send with every task. Label Studio on SQLite loses predictions too, but of all tasks of
 an import: one that lacks its own must have a neighbour that came with it. What is left are copies that are posted as
-JSON, whose originals are gone: one with its prediction, and neighbours of one import that were posted together. They are
-taken for the originals.
+JSON, whose originals are gone: one with its prediction, and neighbours of one import that were posted together. They
+are taken for the originals.
 """
 
 from __future__ import annotations
