@@ -20,7 +20,8 @@ from urllib.parse import urlsplit
 from otel_labelstudio.calls import LLMCall
 from otel_labelstudio.errors import ConfigError
 from otel_labelstudio.printable import logger
-from otel_labelstudio.tasks.binding import LabelConfigError, Mode, binding_from_label_config
+from otel_labelstudio.tasks.binding import Mode, binding_from_label_config
+from otel_labelstudio.tasks.label_config import LabelConfigError
 from otel_labelstudio.titles import TITLE_MAX_LENGTH, TITLE_MIN_LENGTH, title
 
 _logger = logger(__name__)
@@ -143,6 +144,12 @@ VARIABLES: tuple[Variable, ...] = (
         "labeling configuration of a new project: XML or a file's path",
         _label_config,
     ),
+    Variable(
+        "answer_tag",
+        "OTEL_EXPORTER_LABELSTUDIO_ANSWER_TAG",
+        "name of the TextArea for the answers; by default the first that can hold one",
+        _text,
+    ),
     Variable("mode", "OTEL_EXPORTER_LABELSTUDIO_MODE", "prompt, chat or auto", _mode, Mode.PROMPT),
     Variable(
         "model_version",
@@ -259,6 +266,7 @@ class Settings:
     project_id: int | None
     project_name: str
     project_config: str | None
+    answer_tag: str | None
     mode: Mode
     model_version: str
     batch_size: int
@@ -356,7 +364,7 @@ class Settings:
                 )
         if self.project_config is not None:
             try:
-                binding_from_label_config(self.project_config)
+                binding_from_label_config(self.project_config, self.answer_tag)
             except LabelConfigError as error:
                 raise ConfigError(f"project_config ({_environment('project_config')}): {error}") from None
         try:

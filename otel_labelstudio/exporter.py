@@ -38,6 +38,7 @@ class LabelStudioSpanExporter(SpanExporter):
         project_id: int | str | None = None,
         project_name: str | None = None,
         project_config: str | None = None,
+        answer_tag: str | None = None,
         mode: str | None = None,
         model_version: str | None = None,
         batch_size: int | None = None,

@@ -206,7 +206,7 @@ def test_check_notes_another_label_config(command: Command, labeling: Labeling, 
     ("config", "said"),
     [
         (WITHOUT_TEXT_AREA, "no TextArea for the answers. Add one in Label Studio under the project's Settings"),
-        (IMAGE, "a chat needs a <Paragraphs> tag. Change it under Settings > Labeling Interface"),
+        (IMAGE, "an <Image>, which shows no text. Add one in Label Studio"),
     ],
 )
 def test_check_fails_where_no_call_fits(

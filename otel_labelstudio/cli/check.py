@@ -23,13 +23,9 @@ from otel_labelstudio.printable import printable
 from otel_labelstudio.receiver.config_file import ConfigFile
 from otel_labelstudio.receiver.settings import ReceiverSettings
 from otel_labelstudio.routing import Route, rules_of
-from otel_labelstudio.tasks.binding import (
-    Binding,
-    Mode,
-    binding_from_label_config,
-    is_same_label_config,
-    remarks,
-)
+from otel_labelstudio.tasks.binding import Binding, Mode
+from otel_labelstudio.tasks.label_config import is_same_label_config
+from otel_labelstudio.tasks.label_config_warnings import label_config_warnings
 from otel_labelstudio.titles import attributes_of_title
 
 (_MODE,) = (variable for variable in VARIABLES if variable.name == "mode")
@@ -128,9 +124,9 @@ def _project_findings(settings: Settings, server: LabelStudioServer) -> Iterator
                 f'the labeling stream pre-fills answers with model_version "{project.model_version}" only; yours will '
                 f'have "{settings.model_version}" (project Settings > Predictions)',
             )
-    binding = binding_from_label_config(config)
-    for remark in remarks(config):
-        yield Finding("note", remark)
+    binding = rules.binding(config)
+    for warning in label_config_warnings(config, rules.answer_tag):
+        yield Finding("note", warning)
     refuse = partial(rules.refusal, binding, project=project.title if project else title, is_made=project is not None)
     yield from _binding_findings(binding, rules.mode, refuse(is_chat=True), refuse(is_chat=False))
 

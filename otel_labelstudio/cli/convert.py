@@ -28,7 +28,6 @@ from otel_labelstudio.media import without_large_media
 from otel_labelstudio.outbox.serialization import key_of
 from otel_labelstudio.printable import logger, printable
 from otel_labelstudio.routing import rules_of
-from otel_labelstudio.tasks.binding import binding_from_label_config
 from otel_labelstudio.tasks.build import build_task, is_chat
 from otel_labelstudio.tasks.mend import mend
 from otel_labelstudio.telemetry import Telemetry
@@ -39,7 +38,7 @@ _logger = logger(__name__)
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_input_arguments(parser)
     parser.add_argument("--format", choices=("tasks", "calls"), default="tasks", help="tasks, or the calls themselves")
-    add_setting_arguments(parser, ("project_config", "mode", "model_version", *CALLS))
+    add_setting_arguments(parser, ("project_config", "answer_tag", "mode", "model_version", *CALLS))
 
 
 def run(options: argparse.Namespace) -> int:
@@ -72,7 +71,7 @@ def _storable(calls: Iterable[LLMCall], settings: Settings, telemetry: Telemetry
 
 def _tasks(calls: Iterable[LLMCall], settings: Settings, refusals: list[str]) -> Iterator[dict[str, Any]]:
     rules = rules_of(settings)
-    binding = binding_from_label_config(rules.label_config)
+    binding = rules.binding(rules.label_config)
     for call in calls:
         why = rules.refusal(binding, is_chat=is_chat(call), project=settings.project_title(), is_made=False)
         if why is None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from otel_labelstudio.config import VARIABLES, Settings
 
-PROJECT = ("project_id", "project_name", "project_config", "mode", "model_version")
+PROJECT = ("project_id", "project_name", "project_config", "answer_tag", "mode", "model_version")
 SERVER = ("url", "timeout_s")
 # What is done to each call before it is stored or written
 CALLS = ("call_filter", "media_max_bytes")

@@ -3,27 +3,34 @@
 The rules are those of LangChain's ``LabelStudioCallbackHandler``: the first TextArea of the configuration is where the
 answers go, the object tag that it points to says where the prompt goes and what a call must be. A completion needs a
 ``Text``, a chat a ``Paragraphs``. ``auto``, which the handler does not have, fits every call to what it meets.
+
+A TextArea that cannot hold an answer is passed over: one for regions, one that is repeated, one beside an image.
 """
 
 from __future__ import annotations
 
-import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from importlib import resources
-from xml.etree import ElementTree as ET
 
-from otel_labelstudio.errors import ConfigError
-
-TEXT, PARAGRAPHS, HYPER_TEXT = "Text", "Paragraphs", "HyperText"
+from otel_labelstudio.tasks.label_config import (
+    PARAGRAPHS,
+    TEXT,
+    AnswerBox,
+    LabelConfigError,
+    Variable,
+    answer_boxes,
+    parsed,
+    variables,
+)
 
 _HINT = (
-    "Add one in Label Studio under the project's Settings > Labeling Interface; Browse Templates > Generative AI has "
-    "configurations to start from."
+    "Add one in Label Studio under the project's Settings > Labeling Interface; Browse Templates > Generative AI > "
+    "Supervised Language Model Fine-tuning has one to start from."
 )
 _VARIABLE_OF_MODE = "OTEL_EXPORTER_LABELSTUDIO_MODE"
 _FIT_ANY = f'mode="auto" ({_VARIABLE_OF_MODE}=auto), which takes every call'
-_VARIABLE = re.compile(r"\$(\w+)")
 
 
 class Mode(str, Enum):
@@ -42,39 +49,29 @@ class Source(Enum):
     MODE = "mode"
 
 
-class LabelConfigError(ConfigError):
-    """A labeling configuration that no answer can be shown in."""
-
-
-@dataclass(frozen=True, slots=True)
-class Variable:
-    """A variable of the configuration, and the type of the tag that uses it.
-
-    ``role_key`` and ``content_key`` are what a Paragraphs tag calls the two fields of a turn.
-    """
-
-    name: str
-    tag: str
-    role_key: str = "role"
-    content_key: str = "content"
-
-
 @dataclass(frozen=True, slots=True)
 class Binding:
     """Where a call goes in the tasks of a project.
 
-    ``from_name`` and ``to_name`` address the TextArea of the answers, ``data_key`` is the variable of its object tag,
-    ``object_tag`` that tag's type. ``role_key`` and ``content_key`` are what a Paragraphs tag calls the two fields of a
-    turn. ``variables`` are all other variables that the configuration uses.
+    ``from_name`` and ``to_name`` address the TextArea of the answers, ``prompt`` is the variable of its object tag,
+    ``variables`` are all others that the configuration uses. ``passed_over`` are the TextAreas before it.
     """
 
     from_name: str
     to_name: str
-    data_key: str
-    object_tag: str
-    role_key: str = "role"
-    content_key: str = "content"
+    prompt: Variable
     variables: tuple[Variable, ...] = ()
+    passed_over: tuple[AnswerBox, ...] = ()
+
+    @property
+    def data_key(self) -> str:
+        """The key of the prompt in a task's data."""
+        return self.prompt.name
+
+    @property
+    def object_tag(self) -> str:
+        """The type of the tag that shows the prompt."""
+        return self.prompt.tag
 
 
 def default_label_config(mode: Mode) -> str:
@@ -83,30 +80,36 @@ def default_label_config(mode: Mode) -> str:
     return (resources.files("otel_labelstudio.tasks") / "configs" / name).read_text(encoding="utf-8")
 
 
-def binding_from_label_config(label_config: str) -> Binding:
-    """The binding of a labeling configuration (XML); raises `LabelConfigError` with what to change."""
-    root = _parse(label_config)
-    text_area = next((e for e in root.iter("TextArea") if e.get("name") and e.get("toName")), None)
-    if text_area is None:
-        raise LabelConfigError(f"The labeling configuration has no TextArea for the answers. {_HINT}")
-    to_name = text_area.attrib["toName"].split(",")[0].strip()
-    objects = {e.attrib["name"]: e for e in root.iter() if e.get("name") and not e.get("toName")}
-    target = objects.get(to_name)
-    data_key = _variable(target.get("value", "")) if target is not None else None
-    if target is None or data_key is None or "[" in data_key:
-        raise LabelConfigError(
-            f'The TextArea "{text_area.get("name")}" points to "{to_name}", which is no object tag with a variable as '
-            f"its value. {_HINT}"
-        )
+def binding_from_label_config(label_config: str, answer_tag: str | None = None) -> Binding:
+    """The binding of a labeling configuration (XML); raises `LabelConfigError` with what to change.
+
+    ``answer_tag`` is the name of the TextArea for the answers; None for the first that can hold one.
+    """
+    root = parsed(label_config)
+    boxes = answer_boxes(root)
+    box = _chosen(boxes, answer_tag)
+    if box.target is None:
+        raise LabelConfigError(f'The TextArea "{box.name}" cannot hold the answers: {box.obstacle}. {_HINT}')
     return Binding(
-        from_name=text_area.attrib["name"],
-        to_name=to_name,
-        data_key=data_key,
-        object_tag=target.tag,
-        role_key=_role_key(target),
-        content_key=_content_key(target),
-        variables=_other_variables(root, data_key),
+        from_name=box.name,
+        to_name=box.to_name,
+        prompt=box.target,
+        variables=tuple(variable for variable in variables(root) if variable.name != box.target.name),
+        passed_over=() if answer_tag else tuple(boxes[: boxes.index(box)]),
     )
+
+
+def _chosen(boxes: Sequence[AnswerBox], answer_tag: str | None) -> AnswerBox:
+    """The box of that name, else the first that can hold an answer, else the first."""
+    if not boxes:
+        raise LabelConfigError(f"The labeling configuration has no TextArea for the answers. {_HINT}")
+    if answer_tag is None:
+        return next((box for box in boxes if box.obstacle is None), boxes[0])
+    named = next((box for box in boxes if box.name == answer_tag), None)
+    if named is None:
+        there = ", ".join(box.name for box in boxes)
+        raise LabelConfigError(f'The labeling configuration has no TextArea "{answer_tag}" (answer_tag), but {there}.')
+    return named
 
 
 def refusal(
@@ -133,63 +136,3 @@ def refusal(
         f'mode="{mode.value}" takes no {kind}s: set mode="{fitting.value}" or {_VARIABLE_OF_MODE}={fitting.value}'
         f"{another}, or {_FIT_ANY}. {misfit}"
     )
-
-
-def remarks(label_config: str) -> list[str]:
-    """What of a labeling configuration works, and will still surprise those who label."""
-    root = _parse(label_config)
-    found = []
-    text_area = next((e for e in root.iter("TextArea") if e.get("name") and e.get("toName")), None)
-    if text_area is not None and text_area.get("rows", "1") == "1":
-        found.append(
-            f'the TextArea "{text_area.get("name")}" has one row: an answer that somebody edits there loses its line '
-            'breaks; give it rows="8" under Settings > Labeling Interface'
-        )
-    if any(_variable(e.get("value", "")) for e in root.iter("Markdown")):
-        found.append(
-            "a <Markdown> tag shows text of the calls: Label Studio runs scripts that stand in it; use <Text> instead"
-        )
-    return found
-
-
-def is_same_label_config(one: str, other: str) -> bool:
-    """Whether two labeling configurations say the same, white space and the order of attributes aside."""
-    try:
-        return ET.canonicalize(one, strip_text=True) == ET.canonicalize(other, strip_text=True)
-    except ET.ParseError:
-        return one.strip() == other.strip()
-
-
-def _parse(label_config: str) -> ET.Element:
-    try:
-        # The configuration is the user's own or their server's, and expat bounds the expansion of entities
-        return ET.fromstring(label_config)  # noqa: S314
-    except ET.ParseError as error:
-        raise LabelConfigError(f"The labeling configuration is not well-formed XML: {error}.") from None
-
-
-def _variable(value: str) -> str | None:
-    """The task data's key that an attribute shows, as Label Studio finds it (core/label_config.py)."""
-    if value.startswith("$"):
-        return value[1:] or None
-    found = _VARIABLE.search(value)
-    return found.group(1) if found else None
-
-
-# Label Studio's defaults for a Paragraphs tag: https://labelstud.io/tags/paragraphs
-def _role_key(element: ET.Element) -> str:
-    return element.get("nameKey", "author")
-
-
-def _content_key(element: ET.Element) -> str:
-    return element.get("textKey", "text")
-
-
-def _other_variables(root: ET.Element, data_key: str) -> tuple[Variable, ...]:
-    variables: dict[str, Variable] = {}
-    for element in root.iter():
-        for value in element.attrib.values():
-            name = _variable(value)
-            if name and name != data_key:
-                variables.setdefault(name, Variable(name, element.tag, _role_key(element), _content_key(element)))
-    return tuple(variables.values())

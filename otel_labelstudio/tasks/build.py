@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
 from typing import Any
 
 from otel_labelstudio.calls import LLMCall
 from otel_labelstudio.tasks import render
-from otel_labelstudio.tasks.binding import HYPER_TEXT, PARAGRAPHS, Binding, Variable
+from otel_labelstudio.tasks.binding import Binding
+from otel_labelstudio.tasks.facts import facts
+from otel_labelstudio.tasks.label_config import CHAT, HYPER_TEXT, PARAGRAPHS, Variable
 from otel_labelstudio.tasks.mend import mend
+from otel_labelstudio.tasks.variables import turns_of, value_of
 
 # gen_ai.operation.name of a legacy completion; every other inference is a chat
 _COMPLETION = "text_completion"
@@ -57,10 +59,10 @@ def build_task(call: LLMCall, binding: Binding, *, call_id: str, model_version_t
     """
     data: dict[str, Any] = {}
     for variable in binding.variables:
-        _assign(data, variable.name, _value(variable, call))
-    _assign(data, binding.data_key, _prompt(call, binding))
+        _assign(data, variable, value_of(variable, call))
+    _assign(data, binding.prompt, _prompt(call, binding.prompt))
     # The configuration's own variables win over ours of the same name
-    data = {**_facts(call), CALL_ID: call_id, **data}
+    data = {**facts(call), CALL_ID: call_id, **data}
     answers = render.answers(call)
     prediction = {
         "result": [
@@ -92,85 +94,16 @@ def _origin(binding: Binding, answers: Sequence[str]) -> dict[str, str]:
     }
 
 
-def _prompt(call: LLMCall, binding: Binding) -> str | list[dict[str, str]]:
-    if binding.object_tag == PARAGRAPHS:
-        turns = render.dialogue(call) if is_chat(call) else [("user", render.prompt(call))]
-        return _turns(turns, binding)
+def _prompt(call: LLMCall, variable: Variable) -> str | list[dict[str, str]]:
+    if variable.tag in (PARAGRAPHS, CHAT):
+        return turns_of(render.dialogue(call) if is_chat(call) else [("user", render.prompt(call))], variable)
     text = render.dialogue_text(call) if is_chat(call) else render.prompt(call)
-    return render.as_html(text) if binding.object_tag == HYPER_TEXT else text
-
-
-def _turns(turns: list[render.Turn], binding: Binding | Variable) -> list[dict[str, str]]:
-    return [{binding.role_key: role, binding.content_key: content} for role, content in turns]
-
-
-def _facts(call: LLMCall) -> dict[str, Any]:
-    """What a person sorts and filters by in the Data Manager, in the order of its columns; facts that the telemetry
-    lacks are left out."""
-    facts = {
-        "preview": render.preview(call),
-        "model": call.model,
-        "provider": call.provider,
-        "operation": call.operation,
-        "service": call.service_name,
-        "started_at": _iso(call.start_time_unix_nano),
-        "latency_ms": round((call.end_time_unix_nano - call.start_time_unix_nano) / 1e6, 1),
-        "input_tokens": call.usage.input_tokens,
-        "output_tokens": call.usage.output_tokens,
-        "finish_reason": ", ".join(dict.fromkeys(call.finish_reasons)) or None,
-        "conversation_id": call.conversation_id,
-        "incomplete": "; ".join(call.incomplete) or None,
-        "run_id": call.run_id or f"{call.trace_id}-{call.span_id}",
-        "trace_id": call.trace_id,
-        "span_id": call.span_id,
-    }
-    return {name: fact for name, fact in facts.items() if fact is not None}
-
-
-def _iso(unix_nano: int) -> str | None:
-    if not 0 < unix_nano < 253402300800 * 10**9:  # the year 10000
-        return None
-    return datetime.fromtimestamp(unix_nano / 1e9, timezone.utc).isoformat(timespec="milliseconds")
-
-
-# What a custom configuration's variable may be called -> what fills it
-_FILLS: dict[str, Callable[[LLMCall], Any]] = {
-    **dict.fromkeys(("system", "system_prompt", "system_instructions", "instructions"), render.system_text),
-    **dict.fromkeys(("tools", "tool_definitions", "functions"), lambda call: render.tools_text(call.tool_definitions)),
-    **dict.fromkeys(("prompt", "input", "question", "text", "dialogue", "messages"), render.dialogue_text),
-    **dict.fromkeys(("response", "answer", "completion", "output"), lambda call: render.answers(call)[0]),
-    **dict.fromkeys(("service", "service_name"), lambda call: call.service_name),
-    **dict.fromkeys(("conversation_id", "session_id", "thread_id"), lambda call: call.conversation_id),
-    **dict.fromkeys(("user", "user_id"), lambda call: call.user_id),
-    "tags": lambda call: ", ".join(call.tags),
-    "request_model": lambda call: call.request_model,
-    "response_model": lambda call: call.response_model,
-    "response_id": lambda call: call.response_id,
-}
-
-
-def _value(variable: Variable, call: LLMCall) -> Any:
-    """The value of another variable of the configuration; empty where the call does not have it, since Label Studio
-    refuses a task that lacks one."""
-    if "[" in variable.name:  # a Repeater's list
-        return []
-    if variable.tag == PARAGRAPHS:
-        return _turns(render.dialogue(call) if variable.name in _FILLS else [("", "")], variable)
-    text = _text(variable.name, call)
     return render.as_html(text) if variable.tag == HYPER_TEXT else text
 
 
-def _text(name: str, call: LLMCall) -> str:
-    fill = _FILLS.get(name)
-    value = fill(call) if fill else _facts(call).get(name, call.metadata.get(name))
-    if value is None:
-        value = call.request_parameters.get(name, "")
-    return value if isinstance(value, str) else str(value)
-
-
-def _assign(data: dict[str, Any], path: str, value: Any) -> None:
-    """Set ``data["a"]["b"]`` for the path ``a.b``, as Label Studio looks it up."""
-    *parents, last = path.split("[", 1)[0].split(".")
+def _assign(data: dict[str, Any], variable: Variable, value: Any) -> None:
+    """Set ``data["a"]["b"]`` for the variable ``a.b``, as Label Studio looks it up."""
+    *parents, last = (variable.name.split("[", 1)[0]).split(".")
     for parent in parents:
         inner = data.get(parent)
         if not isinstance(inner, dict):

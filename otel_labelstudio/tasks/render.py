@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import html
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from otel_labelstudio.calls import (
@@ -102,7 +102,7 @@ def part_text(part: Part) -> str | None:
         case ToolCallPart():
             return f"[tool call] {part.name}({_argument_text(part.arguments)})"
         case ToolCallResponsePart():
-            return _value_text(part.response)
+            return value_text(part.response)
         case BlobPart():
             return f"[{part.mime_type or part.modality}, {_size(media_bytes(part))}]"
         case UriPart() if part.uri.startswith("data:"):
@@ -112,7 +112,7 @@ def part_text(part: Part) -> str | None:
         case FilePart():
             return f"[{part.mime_type or part.modality}: file {part.file_id}]"
         case GenericPart():
-            shown = _cut(_value_text(dict(part.extra)), _MAX_PLACEHOLDER) if part.extra else ""
+            shown = _cut(value_text(dict(part.extra)), _MAX_PLACEHOLDER) if part.extra else ""
             return f"[{part.type}] {shown}".rstrip()
 
 
@@ -128,12 +128,21 @@ def tools_text(definitions: Iterable[Any]) -> str:
     return json.dumps(listed, ensure_ascii=False, indent=2, default=str) if listed else ""
 
 
-def _argument_text(arguments: Any) -> str:
-    return "" if arguments in (None, {}) else _value_text(arguments)
+def tool_text(definition: Any) -> tuple[str, str]:
+    """The name of a tool, and the rest of its definition."""
+    if not isinstance(definition, Mapping):
+        return "", value_text(definition)
+    rest = {key: value for key, value in definition.items() if key not in ("type", "name")}
+    return str(definition.get("name", "")), value_text(rest)
 
 
-def _value_text(value: Any) -> str:
+def value_text(value: Any) -> str:
+    """A JSON value: a text as it is, anything else as JSON."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _argument_text(arguments: Any) -> str:
+    return "" if arguments in (None, {}) else value_text(arguments)
 
 
 def _shortened(text: str) -> str:

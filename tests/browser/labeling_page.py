@@ -11,7 +11,8 @@ from playwright.sync_api import TimeoutError as PageTimeoutError
 
 from otel_labelstudio.demo.label_studio import EmbeddedLabelStudio
 
-_CONTROL = '[data-testid="textarea-control"]'
+# That of regions is drawn with a region only
+_CONTROL = '[data-testid="textarea-control"]:visible'
 _REGION = '[data-testid="textarea-region"]'
 _SAVED = '[data-testid="htx-textbox-content"]'
 # Beside it stands how many tasks were seen so far

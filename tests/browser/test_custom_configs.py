@@ -23,12 +23,36 @@ MANY_VARIABLES = """
   <Choices name="sentiment" toName="turns"><Choice value="Positive"/><Choice value="Negative"/></Choices>
 </View>"""
 
+# Tags that take something else than text, boxes that cannot hold the answer, several variables in one text
+TYPED = """
+<View>
+  <Header value="$model of $service"/>
+  <Text name="both" value="$model / $operation"/>
+  <Labels name="kinds" toName="dialogue"><Label value="odd"/></Labels>
+  <Paragraphs name="dialogue" value="$messages" layout="dialogue" nameKey="role" textKey="content"/>
+  <TextArea name="spoken" toName="dialogue" perRegion="true"/>
+  <Table name="settings" value="$parameters"/>
+  <Table name="nothing" value="$something_else"/>
+  <List name="answers" value="$items" title="Answers"/>
+  <Ranker name="rank" toName="answers"/>
+  <Choices name="best" toName="dialogue" value="$options"/>
+  <Taxonomy name="tree" toName="dialogue" value="$tree"/>
+  <Repeater on="$choices" indexFlag="{{idx}}">
+    <Text name="choice_{{idx}}" value="$choices[{{idx}}].body"/>
+    <TextArea name="note_{{idx}}" toName="choice_{{idx}}"/>
+  </Repeater>
+  <TextArea name="correction" toName="dialogue" editable="true" rows="4" maxSubmissions="1"/>
+</View>"""
+
 CALLS = {
     "markup": TracedCall(
         [said("system", "Be brief."), said("user", "Is <b>this</b> bold?\n<img src='/tracking-pixel'>")],
         [answered("No.")],
     )
 }
+
+
+CHOICES = {"choices": TracedCall([said("user", "Which?")], [answered("The first."), answered("The <b>second</b>.")])}
 
 
 @pytest.fixture(scope="module")
@@ -55,3 +79,21 @@ def test_every_variable_is_shown(labeling: LabelingPage, sent: Sent) -> None:
     assert "wrong format" not in editor.inner_text()
     assert labeling.errors == []
     expect(editor.locator(".lsf-richtext__loading").filter(visible=True)).to_have_count(0)
+
+
+def test_every_tag_gets_the_type_that_it_takes(labeling: LabelingPage, label_studio: EmbeddedLabelStudio) -> None:
+    """Tables, lists to rank and choices of a call's answers are drawn; no tag reports an error, nothing is undefined,
+    and the answer stands in the box that can hold it."""
+    sent = send(label_studio, CHOICES, title="Browser: typed", mode="auto", project_config=TYPED)
+    labeling.open_task(sent.project_id, sent.task_ids["choices"])
+    editor = labeling.editor
+    assert labeling.text() == "gpt-4o-mini / chat"
+    shown = editor.inner_text()
+    assert "gpt-4o-mini of" in shown
+    assert "undefined" not in shown
+    for text in ("The first.", "The <b>second</b>."):
+        # In the ranker, the dynamic choices, the repeated texts and the answer's box
+        assert shown.count(text) >= 4
+    assert labeling.answers() == ["The first.", "The <b>second</b>."]
+    assert sent.task("choices")["predictions"][0]["result"][0]["from_name"] == "correction"
+    assert labeling.errors == []

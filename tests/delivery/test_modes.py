@@ -40,6 +40,19 @@ EVERYTHING = """
   <TextArea name="answer" toName="dialogue"/>
 </View>
 """
+BOXES = """
+<View>
+  <Labels name="kinds" toName="dialogue"><Label value="odd"/></Labels>
+  <Paragraphs name="dialogue" value="$turns" nameKey="role" textKey="content"/>
+  <TextArea name="spoken" toName="dialogue" perRegion="true"/>
+  <Repeater on="$pages" indexFlag="{{idx}}">
+    <Text name="page_text_{{idx}}" value="$pages[{{idx}}].text"/>
+    <TextArea name="page_{{idx}}" toName="page_text_{{idx}}"/>
+  </Repeater>
+  <TextArea name="comment" toName="dialogue"/>
+  <TextArea name="response" toName="dialogue"/>
+</View>
+"""
 IMAGE = '<View><Image name="i" value="$picture"/><TextArea name="a" toName="i"/></View>'
 
 
@@ -131,21 +144,24 @@ def test_dead_letters_are_bounded(pipelines: Pipelines) -> None:
     assert kept == [f"{i}{j}" for i in (3, 4) for j in range(5)]
 
 
-@pytest.mark.parametrize("mode", ["prompt", "chat"])
-def test_a_tag_that_no_call_fits_is_refused(
+@pytest.mark.parametrize("mode", ["prompt", "chat", "auto"])
+def test_calls_wait_for_a_tag_that_can_show_them(
     pipelines: Pipelines, labeling: Labeling, caplog: pytest.LogCaptureFixture, mode: str
 ) -> None:
-    """A project that shows an image has no place for a prompt; the line says which tag is needed and where."""
+    """A project that shows an image has no place for a prompt: the line says why and where to mend it, and the call is
+    delivered when somebody has."""
     title = fresh_title("Image")
     project_id = labeling.make_project(title, IMAGE)
     pipeline = pipelines(project_name=title, mode=mode)
-    pipeline.accept_calls([chat(), completion()])
-    assert pipeline.flush(60)
+    pipeline.accept_calls([completion() if mode == "prompt" else chat()])
+    assert not pipeline.flush(10)
     assert labeling.tasks(project_id) == []
-    assert len(pipeline.dead_letters()) == 2
     (error,) = messages(caplog, logging.ERROR)
-    assert "<Image>" in error
+    assert 'The TextArea "a" cannot hold the answers: it points to "i", an <Image>, which shows no text.' in error
     assert "Settings > Labeling Interface" in error
+    labeling.change_project(project_id, label_config=default_label_config(Mode(mode)))
+    assert pipeline.flush(60)
+    assert len(labeling.tasks(project_id)) == 1
 
 
 def test_auto_fits_chats_and_prompts_to_paragraphs(pipelines: Pipelines, labeling: Labeling) -> None:
@@ -172,19 +188,40 @@ def test_auto_fits_chats_and_prompts_to_text(pipelines: Pipelines, labeling: Lab
     assert prompts == ["system:\nHello?\n\nuser:\nHello?", "Write."]
 
 
-@pytest.mark.parametrize("tag", ["HyperText", "Image"])
-def test_auto_refuses_nothing(pipelines: Pipelines, labeling: Labeling, tag: str) -> None:
-    """Whatever shows the prompt gets its text, and the answer is there; where markup would be drawn it is escaped."""
+def test_auto_refuses_nothing(pipelines: Pipelines, labeling: Labeling) -> None:
+    """Where markup would be drawn it is escaped, and the answer is there."""
     title = fresh_title("Any")
-    config = f'<View><{tag} name="shown" value="$shown"/><TextArea name="answer" toName="shown"/></View>'
+    config = '<View><HyperText name="shown" value="$shown"/><TextArea name="answer" toName="shown"/></View>'
     project_id = labeling.make_project(title, config)
     pipeline = pipelines(project_name=title, mode="auto")
     pipeline.accept_calls([chat("<b>Hello?</b>", "Hi.")])
     assert pipeline.flush(60)
     (task,) = labeling.tasks(project_id)
-    expected = {"HyperText": "&lt;b&gt;Hello?&lt;/b&gt;", "Image": "<b>Hello?</b>"}[tag]
-    assert expected in task["data"]["shown"]
+    assert "&lt;b&gt;Hello?&lt;/b&gt;" in task["data"]["shown"]
     assert pipeline.dead_letters() == []
+
+
+def test_the_answers_go_to_the_box_that_is_for_them(
+    pipelines: Pipelines, labeling: Labeling, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Boxes that cannot hold an answer are passed over, which is said once; answer_tag names another."""
+    title = fresh_title("Boxes")
+    project_id = labeling.make_project(title, BOXES)
+    caplog.set_level(logging.INFO, "otel_labelstudio")
+    pipeline = pipelines(project_name=title, mode="chat")
+    pipeline.accept_calls([chat(answer="to the first")])
+    assert pipeline.flush(60)
+    (line,) = [line for line in messages(caplog, logging.INFO) if "Passed over" in line]
+    assert line.endswith(
+        'the answers go to the TextArea "comment". Passed over: "spoken", since it is for single regions (perRegion); '
+        '"page_{{idx}}", since it is repeated (Repeater).'
+    )
+    pipeline = pipelines(project_name=title, mode="chat", answer_tag="response")
+    pipeline.accept_calls([chat(answer="to the named one")])
+    assert pipeline.flush(60)
+    assert labeling.texts(title) == [["to the first"], ["to the named one"]]
+    regions = [task["predictions"][0]["result"][0]["from_name"] for task in labeling.tasks(project_id)]
+    assert regions == ["comment", "response"]
 
 
 def test_a_custom_configurations_variables_are_filled_or_empty(pipelines: Pipelines, labeling: Labeling) -> None:

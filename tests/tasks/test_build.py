@@ -80,7 +80,7 @@ def test_a_dialogue_is_at_least_one_turn_of_text(call: LLMCall, binding: Binding
     turns = built(call, binding).data[binding.data_key]
     assert turns
     for turn in turns:
-        assert turn.keys() == {binding.role_key, binding.content_key}
+        assert turn.keys() == {binding.prompt.role_key, binding.prompt.content_key}
         assert all(isinstance(text, str) for text in turn.values())
 
 

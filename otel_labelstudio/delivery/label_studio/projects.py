@@ -20,15 +20,14 @@ from otel_labelstudio.outbox.entry import OutboxEntry
 from otel_labelstudio.printable import logger
 from otel_labelstudio.tasks.binding import (
     Binding,
-    LabelConfigError,
     Mode,
     Source,
     binding_from_label_config,
     default_label_config,
-    is_same_label_config,
     refusal,
 )
 from otel_labelstudio.tasks.build import Task, build_task, is_chat
+from otel_labelstudio.tasks.label_config import LabelConfigError, is_same_label_config
 
 _logger = logger(__name__)
 
@@ -45,11 +44,16 @@ class ProjectRules:
     mode: Mode
     project_config: str | None
     model_version: str
+    answer_tag: str | None = None
 
     @property
     def label_config(self) -> str:
         """The labeling configuration of a new project."""
         return self.project_config or default_label_config(self.mode)
+
+    def binding(self, label_config: str) -> Binding:
+        """That of a project with this labeling configuration; raises `LabelConfigError`."""
+        return binding_from_label_config(label_config, self.answer_tag)
 
     def refusal(self, binding: Binding, *, is_chat: bool, project: str, is_made: bool) -> str | None:
         """Why a project with this binding, which is there or would be made, does not take a call; None if it does."""
@@ -121,7 +125,7 @@ class Projects:
         else:
             project, is_new = self._resolve(asked, rules, entries, may_create)
         try:
-            binding = binding_from_label_config(project.label_config)
+            binding = rules.binding(project.label_config)
         except LabelConfigError as error:
             raise PausedDeliveryError(f'Project "{project.title}" ({project.id}): {error}') from None
         newest = known.newest_task_id if known else None
@@ -129,6 +133,7 @@ class Projects:
         if target.exists:
             if known is None:
                 self._compare_config(project, rules)
+                _say_passed_over(project, binding)
             self._known[destination] = target
         return replace(target, is_new=True) if is_new else target
 
@@ -221,9 +226,20 @@ class Projects:
             _logger.error(text, why)
 
 
+def _say_passed_over(project: Project, binding: Binding) -> None:
+    if binding.passed_over:
+        _logger.info(
+            'Project "%s" (%d): the answers go to the TextArea "%s". Passed over: %s.',
+            project.title,
+            project.id,
+            binding.from_name,
+            "; ".join(f'"{box.name}", since {box.obstacle}' for box in binding.passed_over),
+        )
+
+
 def _is_wanted(title: str, rules: ProjectRules, entries: Sequence[OutboxEntry]) -> bool:
     """Whether a project that would be created takes one of the calls, or may have held one before it was deleted."""
-    binding = binding_from_label_config(rules.label_config)
+    binding = rules.binding(rules.label_config)
     return any(
         entry.sent_at is not None
         or entry.task_id is not None

@@ -1,0 +1,160 @@
+"""What fills a variable of a labeling configuration: by its name what of the call, by its tag in which type.
+
+Label Studio refuses a task that lacks a variable, and its editor shows an error, or nothing at all, for a value of
+another type than a tag takes. So there is always a value, of the right type, empty where the call has none.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from otel_labelstudio.calls import BlobPart, LLMCall, UriPart
+from otel_labelstudio.tasks import render
+from otel_labelstudio.tasks.facts import facts
+from otel_labelstudio.tasks.label_config import CHAT, HYPER_TEXT, PARAGRAPHS, Variable
+
+_DIALOGUE = ("prompt", "input", "question", "text", "dialogue", "messages", "chat", "conversation")
+_ANSWER = ("response", "answer", "completion", "output")
+_ANSWERS = (*(f"{name}s" for name in _ANSWER), "choices", "options", "items")
+_TOOLS = ("tools", "tool_definitions", "functions")
+
+# What a variable may be called -> the text that fills it
+_TEXTS: dict[str, Callable[[LLMCall], Any]] = {
+    **dict.fromkeys(("system", "system_prompt", "system_instructions", "instructions"), render.system_text),
+    **dict.fromkeys(_TOOLS, lambda call: render.tools_text(call.tool_definitions)),
+    **dict.fromkeys(_DIALOGUE, render.dialogue_text),
+    **dict.fromkeys(_ANSWER, lambda call: render.answers(call)[0]),
+    **dict.fromkeys(_ANSWERS, lambda call: "\n\n".join(render.answers(call))),
+    **dict.fromkeys(("service", "service_name"), lambda call: call.service_name),
+    **dict.fromkeys(("conversation_id", "session_id", "thread_id"), lambda call: call.conversation_id),
+    **dict.fromkeys(("user", "user_id"), lambda call: call.user_id),
+    "tags": lambda call: ", ".join(call.tags),
+    "request_model": lambda call: call.request_model,
+    "response_model": lambda call: call.response_model,
+    "response_id": lambda call: call.response_id,
+}
+# response_2, answer1, completion_b: one of several choices
+_NUMBERED_ANSWER = re.compile(rf"(?:{'|'.join(_ANSWER)})_?(?:(\d{{1,3}})|([a-z]))\Z")
+# The images that are shown where they stand: nothing is loaded from elsewhere
+_INLINE_IMAGES = ("image/png", "image/jpeg", "image/gif", "image/webp")
+
+
+def value_of(variable: Variable, call: LLMCall) -> Any:
+    """The value of a variable in the task of a call."""
+    if variable.template is not None:
+        return _filled(variable.template, call)
+    if "[" in variable.name:  # below a Repeater, which takes the list itself
+        return _items(variable.name.partition("[")[0], call)
+    typed = _TYPED.get(variable.tag)
+    return typed(variable, call) if typed else _text(variable.name, call)
+
+
+def turns_of(turns: Sequence[render.Turn], variable: Variable) -> list[dict[str, str]]:
+    """A dialogue as a Paragraphs or Chat tag takes it."""
+    return [{variable.role_key: role, variable.content_key: content} for role, content in turns]
+
+
+def _text(name: str, call: LLMCall) -> str:
+    if name.isdigit():  # "costs $5"
+        return f"${name}"
+    numbered = _NUMBERED_ANSWER.match(name)
+    if numbered and name not in _TEXTS:
+        return _numbered_answer(call, *numbered.groups())
+    fill = _TEXTS.get(name)
+    value = fill(call) if fill else facts(call).get(name, call.metadata.get(name))
+    if value is None:
+        value = call.request_parameters.get(name, "")
+    return value if isinstance(value, str) else str(value)
+
+
+def _numbered_answer(call: LLMCall, number: str | None, letter: str | None) -> str:
+    """Of choice 1, or a; empty where there are fewer."""
+    answers = render.answers(call)
+    index = int(number) - 1 if number else ord(letter or "a") - ord("a")
+    return answers[index] if 0 <= index < len(answers) else ""
+
+
+def _filled(template: str, call: LLMCall) -> str:
+    return re.sub(r"\$([\w.]*\w)", lambda found: _text(found.group(1), call), template)
+
+
+def _turns(variable: Variable, call: LLMCall) -> list[dict[str, str]]:
+    fitting = render.dialogue(call) if variable.name in _TEXTS else [("", "")]
+    return turns_of(fitting, variable)
+
+
+def _html(variable: Variable, call: LLMCall) -> str:
+    return render.as_html(_text(variable.name, call))
+
+
+def _table(variable: Variable, call: LLMCall) -> Mapping[str, Any] | Sequence[Any]:
+    """Rows of a name and a value."""
+    name = variable.name
+    if name in ("parameters", "request_parameters"):
+        return {key: _cell(value) for key, value in call.request_parameters.items()}
+    if name == "metadata":
+        return {key: _cell(value) for key, value in call.metadata.items()}
+    if name in _ANSWERS or name in _DIALOGUE or name in _TOOLS:
+        return {item["title"]: item["body"] for item in _items(name, call)}
+    if name in ("facts", "call", "table"):
+        return {key: _cell(value) for key, value in facts(call).items()}
+    text = _text(name, call)
+    return {name: text} if text else {}
+
+
+def _cell(value: Any) -> str:
+    return value if isinstance(value, str) else render.value_text(value)
+
+
+def _list(variable: Variable, call: LLMCall) -> list[dict[str, str]]:
+    """Of a List, and of the Ranker that sorts it: the choices, unless the name asks for something else."""
+    known = variable.name in (*_DIALOGUE, *_TOOLS)
+    return _items(variable.name if known else "choices", call)
+
+
+def _options(variable: Variable, call: LLMCall) -> list[dict[str, str]]:
+    """Of dynamic Choices and the like; the alias is what stands in the annotation."""
+    return [{"value": item["body"], "alias": item["id"]} for item in _items(variable.name, call)]
+
+
+def _items(name: str, call: LLMCall) -> list[dict[str, str]]:
+    """The choices (their ids are the choices' indexes), turns or tools of a call, one each."""
+    if name in (*_ANSWERS, *_ANSWER):
+        titled = [(f"Answer {index + 1}", text) for index, text in enumerate(render.answers(call))]
+    elif name in (*_DIALOGUE, "turns"):
+        titled = render.dialogue(call)
+    elif name in _TOOLS:
+        titled = [render.tool_text(definition) for definition in call.tool_definitions]
+    else:
+        titled = []
+    return [{"id": str(index), "title": title, "body": body} for index, (title, body) in enumerate(titled)]
+
+
+def _image(_variable: Variable, call: LLMCall) -> str:
+    """The last one that the call was sent inline."""
+    for message in reversed(call.input_messages):
+        for part in reversed(message.parts):
+            if isinstance(part, BlobPart) and part.mime_type in _INLINE_IMAGES and part.content:
+                return f"data:{part.mime_type};base64,{part.content}"
+            if isinstance(part, UriPart) and part.uri.startswith(tuple(f"data:{t};base64," for t in _INLINE_IMAGES)):
+                return part.uri
+    return ""
+
+
+def _repeated(variable: Variable, call: LLMCall) -> list[dict[str, str]]:
+    return _items(variable.name, call)
+
+
+_TYPED: dict[str, Callable[[Variable, LLMCall], Any]] = {
+    PARAGRAPHS: _turns,
+    CHAT: _turns,
+    HYPER_TEXT: _html,
+    "Table": _table,
+    "List": _list,
+    "Repeater": _repeated,
+    "Image": _image,
+    **dict.fromkeys(("Choices", "Taxonomy"), _options),
+    **dict.fromkeys(("Labels", "ParagraphLabels", "HyperTextLabels"), _options),
+}
