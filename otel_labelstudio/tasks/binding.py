@@ -76,7 +76,15 @@ class Binding:
 
 def default_label_config(mode: Mode) -> str:
     """The labeling configuration of a new project in ``mode``; ``auto`` starts as a chat."""
-    name = "prompt.xml" if mode is Mode.PROMPT else "chat.xml"
+    return _read_config("prompt.xml" if mode is Mode.PROMPT else "chat.xml")
+
+
+def default_instructions() -> str:
+    """What labelers are told (HTML) in a project with one of the default labeling configurations."""
+    return _read_config("instructions.html")
+
+
+def _read_config(name: str) -> str:
     return (resources.files("otel_labelstudio.tasks") / "configs" / name).read_text(encoding="utf-8")
 
 

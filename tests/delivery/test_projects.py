@@ -9,7 +9,7 @@ from datetime import datetime
 import pytest
 
 from otel_labelstudio.tasks.binding import Mode, default_label_config
-from tests.delivery.faults import FaultyServer, answers
+from tests.delivery.faults import Fault, FaultyServer, answers, late
 from tests.delivery.labeling import Labeling, fresh_title
 from tests.delivery.pipelines import Pipelines, until
 from tests.delivery.telemetry import chat
@@ -265,3 +265,61 @@ def test_one_projects_trouble_does_not_hold_up_anothers_calls(pipelines: Pipelin
     pipeline.accept_calls([chat(answer="today")])
     until(lambda: labeling.texts(f"{prefix} 23") == [["today"]])
     assert not pipeline.flush(0)
+
+
+# -- what makes a new project easier to work in ----------------------------------------------------------------------
+
+
+def test_a_new_project_has_a_view_and_instructions(pipelines: Pipelines, labeling: Labeling) -> None:
+    """The list of calls hides ids and raw JSON; labelers are told how the page works. Once, and only in a new one."""
+    title = fresh_title("Decorated")
+    for _ in range(2):
+        pipeline = pipelines(project_name=title, mode="chat")
+        pipeline.accept_calls([chat()])
+        assert pipeline.flush(60)
+    (project_id,) = labeling.project_ids(title)
+    (view,) = labeling.request("GET", f"/api/dm/views/?project={project_id}")
+    hidden = view["data"]["hiddenColumns"]["explore"]
+    assert {"tasks:data.prompt", "tasks:data.call_id", "tasks:id"} <= set(hidden)
+    assert "tasks:data.preview" not in hidden
+    assert "Escape throws the edit away" in labeling.project(project_id)["expert_instruction"]
+
+
+def test_a_labeling_interface_of_ones_own_has_no_instructions_of_ours(pipelines: Pipelines, labeling: Labeling) -> None:
+    """They would tell of another page; the list of calls is the same."""
+    title = fresh_title("Own")
+    config = '<View><Text name="t" value="$own_name"/><TextArea name="a" toName="t"/></View>'
+    pipeline = pipelines(project_name=title, project_config=config, mode="auto")
+    pipeline.accept_calls([chat()])
+    assert pipeline.flush(60)
+    (project_id,) = labeling.project_ids(title)
+    assert labeling.project(project_id)["expert_instruction"] == ""
+    (view,) = labeling.request("GET", f"/api/dm/views/?project={project_id}")
+    assert "tasks:data.own_name" in view["data"]["hiddenColumns"]["explore"]
+
+
+def test_a_project_that_was_there_stays_as_it_is(pipelines: Pipelines, labeling: Labeling) -> None:
+    """Somebody made it, and looks at it in their own way."""
+    title = fresh_title("Theirs")
+    project_id = labeling.make_project(title, default_label_config(Mode.CHAT))
+    pipeline = pipelines(project_name=title, mode="chat")
+    pipeline.accept_calls([chat()])
+    assert pipeline.flush(60)
+    assert labeling.request("GET", f"/api/dm/views/?project={project_id}") == []
+    assert labeling.project(project_id)["expert_instruction"] == ""
+
+
+@pytest.mark.parametrize("fault", [answers(500), answers(403), answers(200, b"<html>"), late(3)])
+def test_a_view_that_cannot_be_made_holds_up_nothing(
+    pipelines: Pipelines, labeling: Labeling, faulty: FaultyServer, fault: Fault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever is answered, or nothing at all: the task is stored, and the instructions are there."""
+    monkeypatch.setattr("otel_labelstudio.delivery.label_studio.server._DECORATION_S", 0.5)
+    faulty.plan(fault, "dm/views", times=float("inf"))
+    title = fresh_title("Plain")
+    pipeline = pipelines(project_name=title, mode="chat", url=faulty.url)
+    pipeline.accept_calls([chat(answer="stored")])
+    assert pipeline.flush(20)
+    assert labeling.texts(title) == [["stored"]]
+    (project_id,) = labeling.project_ids(title)
+    assert labeling.project(project_id)["expert_instruction"]

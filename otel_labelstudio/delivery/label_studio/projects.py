@@ -8,14 +8,16 @@ would go on refusing calls after the mode is set right.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from otel_labelstudio.calls import LLMCall
 from otel_labelstudio.delivery.label_studio.records import Project
 from otel_labelstudio.delivery.label_studio.server import LabelStudioServer
 from otel_labelstudio.destinations.destination import Destination
-from otel_labelstudio.errors import PausedDeliveryError, ProjectLimitError, RetryableDeliveryError
+from otel_labelstudio.errors import DeliveryError, PausedDeliveryError, ProjectLimitError, RetryableDeliveryError
 from otel_labelstudio.outbox.entry import OutboxEntry
 from otel_labelstudio.printable import logger
 from otel_labelstudio.tasks.binding import (
@@ -23,10 +25,12 @@ from otel_labelstudio.tasks.binding import (
     Mode,
     Source,
     binding_from_label_config,
+    default_instructions,
     default_label_config,
     refusal,
 )
 from otel_labelstudio.tasks.build import Task, build_task, is_chat
+from otel_labelstudio.tasks.data_manager import data_manager_view
 from otel_labelstudio.tasks.label_config import LabelConfigError, is_same_label_config
 
 _logger = logger(__name__)
@@ -50,6 +54,11 @@ class ProjectRules:
     def label_config(self) -> str:
         """The labeling configuration of a new project."""
         return self.project_config or default_label_config(self.mode)
+
+    @property
+    def instructions(self) -> str | None:
+        """What labelers of a new project are told (HTML); nothing where the labeling interface is the user's own."""
+        return None if self.project_config else default_instructions()
 
     def binding(self, label_config: str) -> Binding:
         """That of a project with this labeling configuration; raises `LabelConfigError`."""
@@ -131,6 +140,8 @@ class Projects:
         newest = known.newest_task_id if known else None
         target = Target(project, binding, rules, self._clock(), newest)
         if target.exists:
+            if is_new:
+                self._decorate(target)
             if known is None:
                 self._compare_config(project, rules)
                 _say_passed_over(project, binding)
@@ -197,6 +208,16 @@ class Projects:
             raise RetryableDeliveryError(f'project "{title}" was created and is not listed yet')
         return self._server.project(found[0]), is_missing
 
+    def _decorate(self, target: Target) -> None:
+        """What makes a new project easier to work in; its tasks do not wait for a server that fails to do it."""
+        project, instructions = target.project, target.rules.instructions
+        steps = [partial(self._server.add_view, project.id, data_manager_view(target.binding))]
+        if instructions:
+            steps.append(partial(self._server.set_instructions, project.id, instructions))
+        for step in steps:
+            with _failing_quietly(project):
+                step()
+
     def _compare_config(self, project: Project, rules: ProjectRules) -> None:
         config = rules.project_config
         if config and not is_same_label_config(config, project.label_config):
@@ -224,6 +245,14 @@ class Projects:
         if what not in self._said:
             self._said.add(what)
             _logger.error(text, why)
+
+
+@contextmanager
+def _failing_quietly(project: Project) -> Iterator[None]:
+    try:
+        yield
+    except DeliveryError as error:
+        _logger.info('Project "%s" (%d) is as Label Studio makes it: %s', project.title, project.id, error)
 
 
 def _say_passed_over(project: Project, binding: Binding) -> None:

@@ -33,6 +33,8 @@ from otel_labelstudio.errors import RetryableDeliveryError
 if TYPE_CHECKING:
     from otel_labelstudio.delivery.label_studio.connection import Connection
 
+# Tasks wait for what makes a new project easier to work in, so it must not take long
+_DECORATION_S = 5.0
 
 # What is read of a project: the rest would be counted for each answer
 _OF_PROJECT = {"include": "id,title,label_config,model_version"}
@@ -122,6 +124,24 @@ class LabelStudioServer:
         body = {"title": title, "label_config": label_config}
         operation = Operation(f"the creation of project {title!r}")
         self._api.call(operation, lambda connection: connection.request("POST", "projects/", body=body))
+
+    def add_view(self, project_id: int, view: Mapping[str, Any]) -> None:
+        """Make a view of the Data Manager, unless the project has one."""
+
+        def add(connection: Connection) -> None:
+            if not connection.request("GET", "dm/views/", {"project": str(project_id)}):
+                connection.request("POST", "dm/views/", body={"project": project_id, "data": view})
+
+        self._api.call(Operation(f"the view of project {project_id}"), add, _DECORATION_S)
+
+    def set_instructions(self, project_id: int, instructions: str) -> None:
+        """Tell labelers what to do, in HTML."""
+        body = {"expert_instruction": instructions}
+        self._api.call(
+            Operation(f"the instructions of project {project_id}"),
+            lambda connection: connection.request("PATCH", f"projects/{project_id}/", body=body),
+            _DECORATION_S,
+        )
 
     def import_tasks(self, project_id: int, tasks: Sequence[Mapping[str, Any]]) -> Imported:
         """Import all of the tasks or, raising, none; `UnknownOutcomeError` where it cannot be told."""
