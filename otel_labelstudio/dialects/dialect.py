@@ -26,13 +26,13 @@ class SkipReason(str, Enum):
 class Skip:
     """A span that gives no call. ``hint`` names the switch that would make it give one.
 
-    ``failed`` is the call that failed before any answer came, for those who review errors: its input, and the error's
-    type.
+    ``failed`` are the calls that failed before any answer came, for those who review errors: their input, and the
+    error's type. Empty where nothing of the input is told.
     """
 
     reason: SkipReason
     hint: str = ""
-    failed: LLMCall | None = field(default=None, repr=False, compare=False)
+    failed: tuple[LLMCall, ...] = field(default=(), repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

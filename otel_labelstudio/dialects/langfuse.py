@@ -15,6 +15,7 @@ from otel_labelstudio.calls import JSONObject
 from otel_labelstudio.dialects.dialect import Findings, Skip, SkipReason
 from otel_labelstudio.dialects.shared.capture_hints import APPLICATION
 from otel_labelstudio.dialects.shared.exchange import findings_of_exchange
+from otel_labelstudio.dialects.shared.span_outcome import UNNAMED_ERROR, error_type_of
 from otel_labelstudio.providers.request import Request, request_from
 from otel_labelstudio.providers.response import Response, response_from
 from otel_labelstudio.providers.tools import tool_definitions_from
@@ -69,8 +70,6 @@ def read(span: Span, log_records: Sequence[LogRecord] = ()) -> Findings | Skip: 
     metadata = {k: decoded(v).value for k, v in {**below(attributes, _TRACE_METADATA), **_own(attributes)}.items()}
     response = _response(attributes, metadata)
     request = _request(attributes, metadata)
-    if attributes.get(_LEVEL) == "ERROR" and not response.outputs:
-        return Skip(SkipReason.FAILED)
     if _is_mixed(attributes, request, response):
         return Skip(SkipReason.ANSWER_UNREADABLE)
     return findings_of_exchange(
@@ -82,7 +81,13 @@ def read(span: Span, log_records: Sequence[LogRecord] = ()) -> Findings | Skip: 
         user_id=None if attributes.get("user.id") else _first(metadata, _USER),
         tags=texts(metadata.get(_TAGS)),
         metadata={**dict(_attached(metadata)), **_prompt(attributes)},
+        error_type=_error_type(span),
     )
+
+
+def _error_type(span: Span) -> str | None:
+    """JavaScript leaves the span's status unset and says the level alone."""
+    return error_type_of(span) or (UNNAMED_ERROR if span.attributes.get(_LEVEL) == "ERROR" else None)
 
 
 def _is_mixed(attributes: Mapping[str, Any], request: Request, response: Response) -> bool:

@@ -111,11 +111,11 @@ def test_a_failed_call_keeps_what_was_asked() -> None:
     skip = read(a_chat(status_code=2, events=(SpanEvent("exception", attributes={"exception.type": "Timeout"}),)))
     assert isinstance(skip, Skip)
     assert skip.reason is SkipReason.FAILED
-    assert skip.failed is not None
-    assert skip.failed.error_type == "Timeout"
-    assert [message.role for message in skip.failed.input_messages] == ["assistant"]
-    assert skip.failed.output_messages == ()
-    assert skip.failed.incomplete == ("the call broke off before its answer (Timeout)",)
+    (failed,) = skip.failed
+    assert failed.error_type == "Timeout"
+    assert [message.role for message in failed.input_messages] == ["assistant"]
+    assert failed.output_messages == ()
+    assert failed.incomplete == ("the call broke off before its answer (Timeout)",)
     assert "Hi" not in repr(skip)
 
 

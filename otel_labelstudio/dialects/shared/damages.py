@@ -13,7 +13,6 @@ from typing import Any
 from otel_labelstudio.calls import GenericPart, Message, ReasoningPart, TextPart, ToolCallPart, ToolCallResponsePart
 from otel_labelstudio.dialects.dialect import Content
 from otel_labelstudio.dialects.shared.captured import has_answer, parts_of
-from otel_labelstudio.dialects.shared.span_outcome import error_type_of
 from otel_labelstudio.providers.shapes import is_envelope
 from otel_labelstudio.spans.attributes import decoded
 from otel_labelstudio.spans.model import Span
@@ -34,12 +33,11 @@ _SHORTEST_LIMIT = 128
 _OBJECT = re.compile(r"<[\w.]+(?: object)? at 0x[0-9a-fA-F]+>")
 
 
-def damages(span: Span, content: Content) -> Iterator[str]:
-    """Why the call is not whole, as far as span and content tell by themselves."""
-    error = error_type_of(span)
-    if error:
+def damages(span: Span, content: Content, error_type: str | None) -> Iterator[str]:
+    """Why the call is not whole, as far as span and content tell by themselves, and which error ended it."""
+    if error_type:
         after = "after part of its answer" if has_answer(content) else "before its answer"
-        yield f"the call broke off {after} ({error})"
+        yield f"the call broke off {after} ({error_type})"
     if not content.input_messages and not content.system_instructions:
         yield "the input is missing"
     if span.dropped_attributes_count > 0:

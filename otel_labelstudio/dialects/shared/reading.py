@@ -40,28 +40,30 @@ def calls_or_skip(
         return Skip(SkipReason.NOT_INFERENCE)
     if not is_captured(content) or not has_answer(content):
         return _skip(span, content, findings, hint, keys)
-    return _by_prompt(marked(_call(span, content, findings, keys)))
+    return _calls(span, content, findings, keys)
 
 
-def _call(span: Span, content: Content, findings: Findings, keys: FactKeys) -> LLMCall:
-    return LLMCall(
+def _calls(span: Span, content: Content, findings: Findings, keys: FactKeys) -> tuple[LLMCall, ...]:
+    facts = _facts(span, findings.facts, keys)
+    call = LLMCall(
         dialect=findings.dialect,
         operation=findings.operation,
         input_messages=content.input_messages,
         output_messages=_with_finish_reasons(content.output_messages, finish_reasons_of(span.attributes)),
         system_instructions=content.system_instructions,
         tool_definitions=content.tool_definitions,
-        incomplete=tuple(dict.fromkeys((*content.incomplete, *damages(span, content)))),
-        **_facts(span, findings.facts, keys),
+        incomplete=tuple(dict.fromkeys((*content.incomplete, *damages(span, content, facts["error_type"])))),
+        **facts,
     )
+    return _by_prompt(marked(call))
 
 
 def _skip(span: Span, content: Content, findings: Findings, hint: Callable[[], str], keys: FactKeys) -> Skip:
     if not is_inference(findings.operation) and not is_captured(content):
         return Skip(SkipReason.NOT_INFERENCE)
-    if error_type_of(span) is not None:
-        is_told = is_captured(content)
-        return Skip(SkipReason.FAILED, failed=_call(span, content, findings, keys) if is_told else None)
+    if findings.facts.get("error_type") or error_type_of(span) is not None:
+        unanswered = replace(content, output_messages=())  # of an answer there may be a role
+        return Skip(SkipReason.FAILED, failed=_calls(span, unanswered, findings, keys) if is_captured(content) else ())
     if is_captured(content) and not findings.is_answer_hidden:
         return Skip(SkipReason.ANSWER_UNREADABLE)
     if not findings.is_answer_hidden and (names := unread_content(span)):

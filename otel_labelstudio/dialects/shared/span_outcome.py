@@ -53,6 +53,8 @@ _FINISH_REASON_KEYS = (
     "gen_ai.response.stop_reason",
     "llm.finish_reason",
 )
+# The conventions' word for an error without a name
+UNNAMED_ERROR = "_OTHER"
 # OpenAI, Anthropic, Gemini, Bedrock, Cohere and the frameworks around them
 _FINISH_REASONS = {
     **dict.fromkeys(("end_turn", "stop_sequence", "completed", "complete", "eos_token", "eos", "end"), "stop"),
@@ -100,5 +102,4 @@ def error_type_of(span: Span) -> str | None:
     if found or span.status_code != STATUS_CODE_ERROR:
         return found
     raised = (text(event.attributes.get("exception.type")) for event in span.events if event.name == "exception")
-    # "_OTHER" is the conventions' word for an error without a name
-    return next((name for name in raised if name), "_OTHER")
+    return next((name for name in raised if name), UNNAMED_ERROR)
