@@ -171,7 +171,10 @@ def test_other_observations_are_no_calls(kind: str) -> None:
 def test_a_failed_generation_is_failed(fields: dict[str, Any]) -> None:
     """JavaScript leaves the span's status unset and says the level alone."""
     attributes = {**GENERATION, "langfuse.observation.input": "hi", "langfuse.observation.level": "ERROR"}
-    assert read(span(attributes, **fields)) == Skip(SkipReason.FAILED)
+    skip = read(span(attributes, **fields))
+    assert skip == Skip(SkipReason.FAILED)
+    assert isinstance(skip, Skip)
+    assert [failed.error_type for failed in skip.failed] == ["_OTHER"]
 
 
 def test_a_streamed_tool_call_without_a_role_is_the_answer() -> None:

@@ -11,9 +11,11 @@ import pytest
 from otel_labelstudio.calls import LLMCall
 from otel_labelstudio.dialects import DIALECTS, Skip, SkipReason, read
 from otel_labelstudio.dialects.shared.damages import NOT_UNDERSTOOD
+from otel_labelstudio.earlier_turns import EARLIER_TURNS_MISSING
 from otel_labelstudio.spans.model import Scope, Span, SpanEvent
 
 ANSWER = json.dumps([{"role": "assistant", "parts": [{"type": "text", "content": "Hi"}]}])
+GOES_ON = {"gen_ai.request.previous_response.id": "resp_1"}
 CHAT = {"gen_ai.operation.name": "chat", "gen_ai.input.messages": ANSWER, "gen_ai.output.messages": ANSWER}
 
 
@@ -115,8 +117,25 @@ def test_a_failed_call_keeps_what_was_asked() -> None:
     assert failed.error_type == "Timeout"
     assert [message.role for message in failed.input_messages] == ["assistant"]
     assert failed.output_messages == ()
-    assert failed.incomplete == ("the call broke off before its answer (Timeout)",)
+    assert failed.incomplete == ("the call broke off and its telemetry has no answer (Timeout)",)
     assert "Hi" not in repr(skip)
+
+
+def test_a_finish_reason_tells_of_a_failure() -> None:
+    """Mastra's spans end well, and the empty answer has ended with an error."""
+    skip = read(a_chat([{"role": "assistant", "parts": [], "finish_reason": "error"}]))
+    assert isinstance(skip, Skip)
+    assert skip.reason is SkipReason.FAILED
+    (failed,) = skip.failed
+    assert (failed.error_type, failed.output_messages) == ("_OTHER", ())
+
+
+def test_a_failed_call_says_that_its_earlier_turns_are_elsewhere() -> None:
+    """As one that was answered does: they come in front of it where they are at hand."""
+    new = {"gen_ai.input.messages": ANSWER.replace("assistant", "user"), "error.type": "Timeout"}
+    skip = read(Span(trace_id="1", span_id="2", attributes={**CHAT, **new, **GOES_ON, "gen_ai.output.messages": "[]"}))
+    assert isinstance(skip, Skip)
+    assert [EARLIER_TURNS_MISSING in failed.incomplete for failed in skip.failed] == [True]
 
 
 @pytest.mark.parametrize(

@@ -36,8 +36,8 @@ _OBJECT = re.compile(r"<[\w.]+(?: object)? at 0x[0-9a-fA-F]+>")
 def damages(span: Span, content: Content, error_type: str | None) -> Iterator[str]:
     """Why the call is not whole, as far as span and content tell by themselves, and which error ended it."""
     if error_type:
-        after = "after part of its answer" if has_answer(content) else "before its answer"
-        yield f"the call broke off {after} ({error_type})"
+        answer = "after part of its answer" if has_answer(content) else "and its telemetry has no answer"
+        yield f"the call broke off {answer} ({error_type})"
     if not content.input_messages and not content.system_instructions:
         yield "the input is missing"
     if span.dropped_attributes_count > 0:

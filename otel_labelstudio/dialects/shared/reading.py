@@ -13,7 +13,13 @@ from otel_labelstudio.dialects.shared.damages import damages, is_no_answer
 from otel_labelstudio.dialects.shared.merging import combined
 from otel_labelstudio.dialects.shared.operations import is_inference, names_a_model
 from otel_labelstudio.dialects.shared.span_facts import FactKeys, facts_of
-from otel_labelstudio.dialects.shared.span_outcome import error_type_of, finish_reason_of, finish_reasons_of, usage_of
+from otel_labelstudio.dialects.shared.span_outcome import (
+    UNNAMED_ERROR,
+    error_type_of,
+    finish_reason_of,
+    finish_reasons_of,
+    usage_of,
+)
 from otel_labelstudio.dialects.shared.unread_content import unread_content
 from otel_labelstudio.earlier_turns import marked
 from otel_labelstudio.spans.attributes import bounded
@@ -61,14 +67,23 @@ def _calls(span: Span, content: Content, findings: Findings, keys: FactKeys) -> 
 def _skip(span: Span, content: Content, findings: Findings, hint: Callable[[], str], keys: FactKeys) -> Skip:
     if not is_inference(findings.operation) and not is_captured(content):
         return Skip(SkipReason.NOT_INFERENCE)
-    if findings.facts.get("error_type") or error_type_of(span) is not None:
+    if error_type := _error_type(span, content, findings):
         unanswered = replace(content, output_messages=())  # of an answer there may be a role
-        return Skip(SkipReason.FAILED, failed=_calls(span, unanswered, findings, keys) if is_captured(content) else ())
+        known = replace(findings, facts={**findings.facts, "error_type": error_type})
+        return Skip(SkipReason.FAILED, failed=_calls(span, unanswered, known, keys) if is_captured(content) else ())
     if is_captured(content) and not findings.is_answer_hidden:
         return Skip(SkipReason.ANSWER_UNREADABLE)
     if not findings.is_answer_hidden and (names := unread_content(span)):
         return Skip(SkipReason.ANSWER_UNREADABLE, f"they have it in attributes that are not understood ({names})")
     return Skip(SkipReason.CONTENT_NOT_CAPTURED, hint())
+
+
+def _error_type(span: Span, content: Content, findings: Findings) -> str | None:
+    """Which error ended a call that has no answer; some say so in the finish reason alone."""
+    told: str | None = findings.facts.get("error_type") or error_type_of(span)
+    of_answers = (finish_reason_of(message.finish_reason) for message in content.output_messages)
+    is_told_so = "error" in (*finish_reasons_of(span.attributes), *of_answers)
+    return told or (UNNAMED_ERROR if is_told_so else None)
 
 
 def _facts(span: Span, found: Mapping[str, Any], keys: FactKeys) -> dict[str, Any]:
