@@ -254,6 +254,11 @@ class LLMCall:
         return self.request_model or self.response_model
 
     @property
+    def is_unanswered(self) -> bool:
+        """Whether the call failed before any answer came."""
+        return bool(self.error_type) and not self.output_messages
+
+    @property
     def finish_reasons(self) -> tuple[str, ...]:
         """The reasons why the choices ended, in their order, as far as they are known."""
         return tuple(m.finish_reason for m in self.output_messages if m.finish_reason)

@@ -106,7 +106,7 @@ def _keys(call: LLMCall) -> Iterator[tuple[str, ...]]:
     yield "span", call.span_id
     if call.response_id:
         yield "response", call.response_id, call.scope
-    if call.conversation_id:
+    if call.conversation_id and not call.is_unanswered:  # nothing goes on from an answer that never came
         yield "conversation", call.conversation_id, call.scope
 
 

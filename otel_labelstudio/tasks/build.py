@@ -24,11 +24,16 @@ CALL_ID = "call_id"
 META_KEY = "otel_labelstudio"
 # Below it: the id of the import request that the task came by; each request has its own
 IMPORT_ID = "import_id"
+# Below it: true where the task was sent without a prediction, so that none was lost
+NO_PREDICTION = "no_prediction"
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A Label Studio task as its import endpoint takes it; its repr shows nothing of it."""
+    """A Label Studio task as its import endpoint takes it; its repr shows nothing of it.
+
+    ``prediction`` is empty where the call failed before any answer: an empty answer would look like the model's.
+    """
 
     data: Mapping[str, Any] = field(repr=False)
     meta: Mapping[str, Any] = field(repr=False)
@@ -39,7 +44,7 @@ class Task:
         meta = self.meta
         if import_id is not None:
             meta = {**meta, META_KEY: {**meta[META_KEY], IMPORT_ID: import_id}}
-        return {"data": self.data, "meta": meta, "predictions": [self.prediction]}
+        return {"data": self.data, "meta": meta, "predictions": [self.prediction] if self.prediction else []}
 
 
 def is_chat(call: LLMCall) -> bool:
@@ -63,20 +68,20 @@ def build_task(call: LLMCall, binding: Binding, *, call_id: str, model_version_t
     _assign(data, binding.prompt, _prompt(call, binding.prompt))
     # The configuration's own variables win over ours of the same name
     data = {**facts(call), CALL_ID: call_id, **data}
-    answers = render.answers(call)
-    prediction = {
-        "result": [
-            {
-                "from_name": binding.from_name,
-                "to_name": binding.to_name,
-                "type": "textarea",
-                "value": {"text": answers},
-            }
-        ],
-        "model_version": model_version(call, model_version_template),
-    }
+    answers = None if call.is_unanswered else render.answers(call)
+    prediction = _prediction(binding, answers, model_version(call, model_version_template)) if answers else {}
     meta = {"call": call.to_dict(), META_KEY: _origin(binding, answers)}
     return Task(data=mend(data), meta=mend(meta), prediction=mend(prediction))
+
+
+def _prediction(binding: Binding, answers: Sequence[str], version: str) -> dict[str, Any]:
+    region = {
+        "from_name": binding.from_name,
+        "to_name": binding.to_name,
+        "type": "textarea",
+        "value": {"text": answers},
+    }
+    return {"result": [region], "model_version": version}
 
 
 def answers_digest(answers: Sequence[str]) -> str:
@@ -85,12 +90,13 @@ def answers_digest(answers: Sequence[str]) -> str:
     return hashlib.sha256(texts.encode()).hexdigest()
 
 
-def _origin(binding: Binding, answers: Sequence[str]) -> dict[str, str]:
+def _origin(binding: Binding, answers: Sequence[str] | None) -> dict[str, Any]:
+    """``answers`` are None where there is no prediction."""
     return {
         "from_name": binding.from_name,
         "to_name": binding.to_name,
         "data_key": binding.data_key,
-        "answers_sha256": answers_digest(answers),
+        **({NO_PREDICTION: True} if answers is None else {"answers_sha256": answers_digest(answers)}),
     }
 
 

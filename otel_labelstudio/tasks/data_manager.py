@@ -21,6 +21,7 @@ _SHOWN = (
     "output_tokens",
     "finish_reason",
     "incomplete",
+    "error_type",
 )
 _HIDDEN_FACTS = ("provider", "operation", "conversation_id", "run_id", "trace_id", "span_id", "call_id")
 # Label Studio's own columns; how far a task is, and by whom, stay

@@ -24,6 +24,7 @@ def facts(call: LLMCall) -> dict[str, Any]:
         "finish_reason": ", ".join(dict.fromkeys(call.finish_reasons)) or None,
         "conversation_id": call.conversation_id,
         "incomplete": "; ".join(call.incomplete) or None,
+        "error_type": call.error_type,
         "run_id": call.run_id or f"{call.trace_id}-{call.span_id}",
         "trace_id": call.trace_id,
         "span_id": call.span_id,

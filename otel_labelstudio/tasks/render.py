@@ -67,10 +67,11 @@ def system_text(call: LLMCall) -> str:
 
 
 def preview(call: LLMCall) -> str:
-    """One short line for the Data Manager: the last question and the beginning of the answer."""
+    """One short line for the Data Manager: the last question, and the beginning of the answer or what came instead."""
     asked = next((m for m in reversed(call.input_messages) if m.role == "user"), None)
     question = message_text("user", asked.parts) if asked else dialogue(call)[-1][1]
-    line = f"{_shortened(question)} → {_shortened(answers(call)[0])}"
+    answer = f"[{call.error_type}]" if call.is_unanswered else answers(call)[0]
+    line = f"{_shortened(question)} → {_shortened(answer)}"
     return f"[incomplete] {line}" if call.incomplete else line
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from otel_labelstudio.bounds import bounded_time
@@ -95,6 +95,7 @@ def test_a_prompt_is_text(call: LLMCall) -> None:
 @given(calls())
 def test_the_prediction_is_one_list_of_texts(call: LLMCall) -> None:
     """One text a choice, at least one: the server checks nothing of it."""
+    assume(not call.is_unanswered)
     (region,) = built(call).prediction["result"]
     assert (region["from_name"], region["to_name"], region["type"]) == ("response", "dialogue", "textarea")
     assert len(region["value"]["text"]) == max(1, len(call.output_messages))
@@ -159,6 +160,33 @@ def test_an_incomplete_call_is_marked() -> None:
     data = built(chat("Q", "half", incomplete=("the stream broke off",))).data
     assert data["incomplete"] == "the stream broke off"
     assert data["preview"].startswith("[incomplete]")
+
+
+FAILURE = "the call broke off and its telemetry has no answer (TimeoutError)"
+
+
+def test_a_call_that_failed_before_any_answer_has_no_prediction() -> None:
+    """An empty one would look like the model's answer; the task says that there is none, and which error came."""
+    task = built(chat("Q", output_messages=(), error_type="TimeoutError", incomplete=(FAILURE,)))
+    assert task.to_dict()["predictions"] == []
+    assert task.data["error_type"] == "TimeoutError"
+    assert task.data["incomplete"] == FAILURE
+    assert task.data["preview"] == "[incomplete] Q → [TimeoutError]"
+    assert task.meta["call"]["error_type"] == "TimeoutError"
+    assert task.meta["otel_labelstudio"] == {
+        "from_name": "response",
+        "to_name": "dialogue",
+        "data_key": "prompt",
+        "no_prediction": True,
+    }
+
+
+def test_a_call_that_failed_after_part_of_its_answer_has_that_as_its_prediction() -> None:
+    """It is what there is to judge, beside the error's type."""
+    task = built(chat("Q", "half", error_type="TimeoutError"))
+    assert task.prediction["result"][0]["value"]["text"] == ["half"]
+    assert task.data["error_type"] == "TimeoutError"
+    assert "no_prediction" not in task.meta["otel_labelstudio"]
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,9 @@ without the prediction that we send with every task. Label Studio on SQLite lose
 an import: one that lacks its own must have a neighbour that came with it. What is left are copies that are posted as
 JSON, whose originals are gone: one with its prediction, and neighbours of one import that were posted together. They
 are taken for the originals.
+
+A call that failed before any answer is sent without a prediction, so that its task looks as an export of it does. Of
+two tasks of such a call the younger one must have a neighbour that came with it and has its prediction.
 """
 
 from __future__ import annotations
@@ -61,19 +64,22 @@ def ours_of(call: SentCall, tasks: Sequence[TaskDetails]) -> list[TaskDetails]:
 def why_kept(older: TaskDetails, younger: TaskDetails) -> KeptReason | None:
     """Why the younger one of two tasks of ours must be kept; None if it is a duplicate that nobody has touched."""
     # Of two tasks of ours one has been counted, and its prediction added where it was lost
-    if not (younger.predictions or older.predictions):
+    if younger.has_own_prediction and not (younger.predictions or older.predictions):
         return KeptReason.NOT_OURS
     if younger.data != older.data or _call_meta(younger) != _call_meta(older):
         return KeptReason.DIFFERENT
     if older.predictions and not _said(younger) <= _said(older):
         return KeptReason.DIFFERENT
-    if younger.has_work or younger.was_changed:
+    has_foreign_prediction = younger.predictions and not younger.has_own_prediction
+    if younger.has_work or younger.was_changed or has_foreign_prediction:
         return KeptReason.TOUCHED
     return None
 
 
 def came_together(task: TaskDetails, other: TaskDetails) -> bool:
-    """Whether two tasks of different calls, one stored after the other, came by one import."""
+    """Whether two tasks of different calls, one stored after the other, came by one import, and by no export of it."""
+    if not (task.has_own_prediction or other.predictions):
+        return False
     is_near = abs(task.id - other.id) == 1 and abs(task.created_at - other.created_at) < _IMPORT_S
     return is_near and task.import_id == other.import_id and task.data != other.data
 

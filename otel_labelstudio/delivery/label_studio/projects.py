@@ -167,7 +167,8 @@ class Projects:
             task = build_task(call, target.binding, call_id=call_id, model_version_template=rules.model_version)
         except Exception as error:  # one call that cannot be built must not hold up all others
             return self.say_rejected(f"it cannot be made into a task ({type(error).__name__})")
-        self._watch_model_version(project, task.prediction["model_version"])
+        if task.prediction:
+            self._watch_model_version(project, task.prediction["model_version"])
         return task
 
     def say_rejected(self, why: str) -> str:

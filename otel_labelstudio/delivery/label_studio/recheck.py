@@ -100,7 +100,7 @@ def _searched(
 
 
 class _CallRecheck:
-    """The recheck of one call; ``deleted`` are tasks without predictions that went in those before."""
+    """The recheck of one call; ``deleted`` are the tasks that went in those before."""
 
     def __init__(
         self,
@@ -157,8 +157,7 @@ class _CallRecheck:
             return
         self._delete_task(younger.id)
         self._deleted_tasks.append(younger.id)
-        if not younger.predictions:
-            self._deleted[younger.id] = younger
+        self._deleted[younger.id] = younger
         ids = (younger.id, self._project_id, older.id)
         _logger.warning("Deleted task %d of project %d: its call had been stored twice, as task %d before.", *ids)
 
@@ -172,7 +171,7 @@ class _CallRecheck:
 
     def _give_predictions(self, older: TaskDetails, younger: TaskDetails) -> None:
         """Label Studio may have lost those of the one that stays, and only those."""
-        if not older.predictions:
+        if not older.predictions and younger.predictions:
             given = [{"task": older.id, **prediction.to_dict()} for prediction in younger.predictions]
             self._server.import_predictions(self._project_id, given)
 
@@ -182,7 +181,7 @@ class _CallRecheck:
         older_now, younger_now = self._look_again(older), self._look_again(younger)
         if older_now is None or younger_now is None:
             return KeptReason.CHANGED_MEANWHILE
-        if not older_now.predictions:
+        if not older_now.predictions and younger.has_own_prediction:
             return KeptReason.DIFFERENT
         return why_kept(older_now, younger_now) if is_certain else KeptReason.NOT_OURS
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from otel_labelstudio.tasks.build import IMPORT_ID, META_KEY
+from otel_labelstudio.tasks.build import IMPORT_ID, META_KEY, NO_PREDICTION
 
 # A task's times of creation and of its last update are taken some microseconds apart
 _CREATION_S = 1.0
@@ -91,9 +91,19 @@ class TaskDetails:
 
         One that came as a file is somebody's copy: our requests are JSON.
         """
-        ours = None if self.is_from_file else self.meta.get(META_KEY)
-        import_id = ours.get(IMPORT_ID) if isinstance(ours, Mapping) else None
+        import_id = None if self.is_from_file else self._ours.get(IMPORT_ID)
         return import_id if isinstance(import_id, str) else None
+
+    @property
+    def has_own_prediction(self) -> bool:
+        """Whether we sent it with a prediction, which Label Studio may have lost since."""
+        return self._ours.get(NO_PREDICTION) is not True
+
+    @property
+    def _ours(self) -> Mapping[str, Any]:
+        """What the meta says of how we made it."""
+        ours = self.meta.get(META_KEY)
+        return ours if isinstance(ours, Mapping) else {}
 
     def is_same_as(self, later: TaskDetails) -> bool:
         """Whether a later look found this task: Label Studio on SQLite gives the id of a deleted one again."""

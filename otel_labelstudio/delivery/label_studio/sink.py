@@ -7,7 +7,7 @@ A batch takes these steps, and says after each of them how far it came, before t
 3. build the tasks of the rest, and import them; what does not fit the project is dead, so is what the server names as
    bad, and the rest goes again
 4. count the predictions, since Label Studio on SQLite loses them when somebody else writes at the same time, and add
-   what is missing
+   what is missing; a call that failed before any answer has none
 5. read the project again, where that was not done lately: somebody may have renamed the TextArea meanwhile
 
 Label Studio has no idempotency key, and may commit an import long after the client hung up. So a request whose outcome
@@ -264,7 +264,7 @@ class _Batch:
         """What was imported is delivered if it stands where the project shows it, with its prediction."""
         self._target.newest_task_id = max(imported.task_ids)
         self._target.unconfirmed += stored
-        if imported.predictions != len(stored):
+        if imported.predictions != len(_answered(stored)):
             yield Stored(stored)
             yield from self._check_predictions(stored)
         else:
@@ -279,7 +279,7 @@ class _Batch:
         now = self._target.binding
         if (used.from_name, used.to_name) != (now.from_name, now.to_name):
             self._target.unconfirmed = imported  # until their predictions are there
-            yield from self._add_predictions(imported)
+            yield from self._add_predictions(_answered(imported))
             self._target.unconfirmed = []
 
     def _sort_out(self, built: list[tuple[OutboxEntry, Task]], error: RejectedTasksError) -> Iterator[Result]:
@@ -298,9 +298,10 @@ class _Batch:
         """Add the predictions that Label Studio lost, and look again."""
         if not stored:
             return
-        missing = self._without_prediction(stored)
+        answered = _answered(stored)
+        missing = self._without_prediction(answered)
         if missing:
-            _logger.info("Label Studio lost %d of %d predictions; they are added.", len(missing), len(stored))
+            _logger.info("Label Studio lost %d of %d predictions; they are added.", len(missing), len(answered))
             yield from self._add_predictions(missing)
             if self._without_prediction(missing):
                 raise RetryableDeliveryError("predictions that were added are not stored yet")
@@ -311,6 +312,8 @@ class _Batch:
         return Delivered([entry for entry, _ in stored])
 
     def _add_predictions(self, tasks: Sequence[tuple[OutboxEntry, int]]) -> Iterator[Result]:
+        if not tasks:
+            return
         # The outcome may become unknown as with tasks: an answer may be lost, and the predictions stored after all
         yield Recheck([entry for entry, _ in tasks], self._sink.waits.recheck_wait_s)
         # As the interface is now: predictions that do not fit it are left out by the server without a word
@@ -338,6 +341,11 @@ class _Batch:
     def _stored_tasks(self, entries: Sequence[OutboxEntry], after_task_id: int) -> Mapping[str, Any]:
         call_ids = [entry.call_id for entry in entries]
         return self._server.stored_tasks(self._target.project.id, CALL_ID, call_ids, after_task_id)
+
+
+def _answered(tasks: Sequence[tuple[OutboxEntry, int]]) -> list[tuple[OutboxEntry, int]]:
+    """Those whose task has a prediction: a call that failed before any answer has none to lose."""
+    return [(entry, task_id) for entry, task_id in tasks if not entry.call.is_unanswered]
 
 
 def _chunks(items: Sequence[Any]) -> Iterator[Sequence[Any]]:

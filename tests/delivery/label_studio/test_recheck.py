@@ -41,6 +41,13 @@ def task_of(call_id: str, import_id: str | None, *, with_prediction: bool = True
     }
 
 
+def failed_task_of(call_id: str, import_id: str) -> dict[str, Any]:
+    """As we send that of a call which failed before any answer."""
+    task = task_of(call_id, import_id, with_prediction=False)
+    task["meta"]["otel_labelstudio"]["no_prediction"] = True
+    return task
+
+
 @dataclass
 class Twice:
     """A project of a real Label Studio in which we store calls."""
@@ -381,6 +388,42 @@ def test_copies_of_neighbours_stay_though_their_originals_are_gone(twice: Twice)
         twice.person.delete(task_id)
     assert [done.deleted_tasks for done in twice.recheck("a", "b")] == [(), ()]
     assert set(copies) <= set(twice.task_ids())
+
+
+def test_a_duplicate_of_a_failed_call_goes_where_it_came_with_an_answered_one(twice: Twice) -> None:
+    """It never had a prediction; the task beside it has the one that only our request sent. None is added to it."""
+    older = twice.store(task_of("a", OLDER), failed_task_of("failed", OLDER))
+    younger = twice.store(task_of("a", YOUNGER), failed_task_of("failed", YOUNGER))
+    assert [done.deleted_tasks for done in twice.recheck("a", "failed")] == [(task_id,) for task_id in younger]
+    assert twice.task_ids() == older
+    assert twice.labeling.texts(twice.project_id) == [["to a"], []]
+
+
+def test_a_failed_call_that_was_sent_alone_keeps_both_tasks(twice: Twice) -> None:
+    """One of them may be somebody's copy out of an export, which looks the same."""
+    (older,) = twice.store(failed_task_of("failed", OLDER))
+    (younger,) = twice.store(failed_task_of("failed", YOUNGER))
+    assert twice.recheck("failed") == [Rechecked("failed", 2, kept=(Kept(younger, KeptReason.NOT_OURS),))]
+    assert twice.task_ids() == [older, younger]
+
+
+def test_an_export_of_failed_calls_that_is_imported_again_stays(twice: Twice) -> None:
+    """Side by side as our requests had stored them, but for the predictions of those that had an answer."""
+    imports = [(task_of("a", ours), failed_task_of("failed", ours)) for ours in (OLDER, YOUNGER)]
+    originals = [task_id for tasks in imports for task_id in twice.store(*tasks)]
+    copies = twice.store(*twice.person.exported())
+    for task_id in originals:
+        twice.person.delete(task_id)
+    assert [done.deleted_tasks for done in twice.recheck("a", "failed")] == [(), ()]
+    assert twice.task_ids() == copies
+
+
+def test_a_failed_call_that_somebody_had_a_model_answer_stays(twice: Twice) -> None:
+    """We sent no prediction: the one that is there is somebody's work."""
+    twice.store(task_of("a", OLDER), failed_task_of("failed", OLDER))
+    _, younger = twice.store(task_of("a", YOUNGER), failed_task_of("failed", YOUNGER))
+    add_predictions(twice, younger, "of a model")
+    assert twice.recheck("failed") == [Rechecked("failed", 2, kept=(Kept(younger, KeptReason.TOUCHED),))]
 
 
 def test_an_export_that_is_imported_again_stays(twice: Twice) -> None:
