@@ -21,6 +21,7 @@ from otel_labelstudio.outbox import Outbox
 from otel_labelstudio.outbox.entry import Put
 from otel_labelstudio.printable import logger
 from otel_labelstudio.selection import Addressed, Selection
+from otel_labelstudio.settle.failed_calls import with_failed_calls
 from otel_labelstudio.settle.held import fate, waits_for_log_records
 from otel_labelstudio.skips import Skips
 from otel_labelstudio.spans.model import LogRecord, Span, SpanIds
@@ -66,7 +67,8 @@ class Accepted:
 
 class Acceptance:
     """``is_all_or_nothing`` is for a door whose sender can send again: where not all that came together can be stored,
-    `OutboxError` is raised, and nothing of it is stored. ``clock`` gives seconds since 1970."""
+    `OutboxError` is raised, and nothing of it is stored. ``takes_failed_calls``: see `settle.failed_calls`. ``clock``
+    gives seconds since 1970."""
 
     def __init__(
         self,
@@ -77,12 +79,14 @@ class Acceptance:
         warn: Callable[[str], None],
         *,
         settle_s: float,
+        takes_failed_calls: bool,
         is_all_or_nothing: bool,
         clock: Callable[[], float],
     ) -> None:
         self._outbox, self._selection, self._skips = outbox, selection, skips
         self._telemetry, self._warn = telemetry, warn
-        self._settle_s, self._is_all_or_nothing, self._clock = settle_s, is_all_or_nothing, clock
+        self._settle_s, self._takes_failed_calls = settle_s, takes_failed_calls
+        self._is_all_or_nothing, self._clock = is_all_or_nothing, clock
         self._was_full = False
         self._is_outbox_broken = False
         # Spans of the application's own, in whose context an instrumentation may have written a call's log records
@@ -143,6 +147,8 @@ class Acceptance:
         if has_relatives(span) or (self.joins_log_records and waits_for_log_records(reading)):
             arrived.waiting.append(span)
             return
+        if self._takes_failed_calls:
+            reading = with_failed_calls(reading)
         if isinstance(reading, dialects.Skip):
             arrived.skips.append(reading)
         else:

@@ -175,6 +175,13 @@ VARIABLES: tuple[Variable, ...] = (
         2**20,
     ),
     Variable(
+        "failed_calls",
+        "OTEL_EXPORTER_LABELSTUDIO_FAILED_CALLS",
+        "true or false: make tasks of calls that failed before any answer too, with the error's type and no prediction",
+        _flag,
+        False,
+    ),
+    Variable(
         "settle_s",
         "OTEL_EXPORTER_LABELSTUDIO_SETTLE_S",
         "seconds that a call waits for other spans and log records of the same call before it is delivered",
@@ -272,6 +279,7 @@ class Settings:
     batch_size: int
     call_filter: Callable[[LLMCall], LLMCall | None] | None
     media_max_bytes: int
+    failed_calls: bool
     settle_s: float
     timeout_s: float
     import_timeout_s: float

@@ -44,6 +44,7 @@ class LabelStudioSpanExporter(SpanExporter):
         batch_size: int | None = None,
         call_filter: Callable[[LLMCall], LLMCall | None] | str | None = None,
         media_max_bytes: int | None = None,
+        failed_calls: bool | None = None,
         settle_s: float | None = None,
         timeout_s: float | None = None,
         import_timeout_s: float | None = None,

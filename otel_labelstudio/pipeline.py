@@ -189,6 +189,7 @@ class Pipeline:
             self.telemetry,
             self._warn_once,
             settle_s=settings.settle_s,
+            takes_failed_calls=settings.failed_calls,
             is_all_or_nothing=self._is_all_or_nothing,
             clock=self._clock,
         )
@@ -219,6 +220,7 @@ class Pipeline:
             self._skips,
             self._acceptance.other_spans,
             settle_s=self.settings.settle_s,
+            takes_failed_calls=self.settings.failed_calls,
             clock=self._clock,
         )
 

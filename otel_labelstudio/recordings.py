@@ -30,6 +30,7 @@ from otel_labelstudio.calls import LLMCall
 from otel_labelstudio.dialects import Skip, SkipReason
 from otel_labelstudio.earlier_turns import with_turns_of_each_other
 from otel_labelstudio.errors import ConfigError, DecodeError, LabelStudioExportError
+from otel_labelstudio.settle.failed_calls import with_failed_calls
 from otel_labelstudio.settle.fold import FoldedCall, fold
 from otel_labelstudio.settle.log_records import join
 from otel_labelstudio.spans.collector_files import (
@@ -70,21 +71,24 @@ class RecordedCalls:
         return [folded.call for folded in self.folded]
 
 
-def read_calls(paths: Iterable[StrPath] | StrPath, *, signal: Signal | None = None) -> list[LLMCall]:
+def read_calls(
+    paths: Iterable[StrPath] | StrPath, *, signal: Signal | None = None, failed_calls: bool = False
+) -> list[LLMCall]:
     """The LLM calls that recorded OTLP files tell of, each once, in the order in which they started.
 
-    ``paths`` are files as the head of `otel_labelstudio.recordings` lists them. Raises `ConfigError` for a file that
-    cannot be opened and `DecodeError` for one that is not OTLP.
+    ``paths`` are files as the head of `otel_labelstudio.recordings` lists them. ``failed_calls``: those that failed
+    before any answer came as well, with their ``error_type`` and without ``output_messages``. Raises `ConfigError` for
+    a file that cannot be opened and `DecodeError` for one that is not OTLP.
     """
-    return read_recording(decode_files(paths, signal=signal)).calls
+    return read_recording(decode_files(paths, signal=signal), takes_failed_calls=failed_calls).calls
 
 
-def read_recording(recording: Recording) -> RecordedCalls:
+def read_recording(recording: Recording, *, takes_failed_calls: bool = False) -> RecordedCalls:
     """Joins log records to their spans, reads each span, and folds the readings of one call into one."""
     readings: list[LLMCall] = []
     skipped: Counter[SkipReason] = Counter()
     for joined in join(recording.spans, recording.log_records):
-        reading = joined.read()
+        reading = with_failed_calls(joined.read()) if takes_failed_calls else joined.read()
         if isinstance(reading, Skip):
             skipped[reading.reason] += 1
         else:

@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     settings = settings_from(options, needs_server=False)
-    found = read_input(options)
+    found = read_input(options, settings)
     telemetry = Telemetry()
     calls = _storable(found.calls.calls, settings, telemetry)
     refusals: list[str] = []

@@ -6,6 +6,7 @@ import argparse
 import sys
 from dataclasses import dataclass
 
+from otel_labelstudio.config import Settings
 from otel_labelstudio.errors import LabelStudioExportError
 from otel_labelstudio.filters import FILTER_FAILED, FILTERED
 from otel_labelstudio.printable import printable
@@ -36,7 +37,7 @@ class Input:
     unreadable: int
 
 
-def read_input(options: argparse.Namespace) -> Input:
+def read_input(options: argparse.Namespace, settings: Settings) -> Input:
     """Read all that can be read; each part that cannot is a line on standard error."""
     errors: list[LabelStudioExportError] = []
 
@@ -45,7 +46,7 @@ def read_input(options: argparse.Namespace) -> Input:
         print(printable(f"otel-labelstudio: {error}"), file=sys.stderr)
 
     recording = decode_files(options.inputs, signal=options.signal, on_error=report)
-    return Input(read_recording(recording), len(errors))
+    return Input(read_recording(recording, takes_failed_calls=settings.failed_calls), len(errors))
 
 
 def dropped_by_filter(telemetry: Telemetry) -> dict[str, int]:

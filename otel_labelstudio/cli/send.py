@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     # An outbox that an application shares would deliver, or already know, what is to be sent here
     settings = replace(settings_from(options), outbox=None)
-    found = read_input(options)
+    found = read_input(options, settings)
     pipeline = Pipeline(settings)
     calls = found.calls.calls
     try:

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping
 from enum import Enum
 from typing import Any
 
-from otel_labelstudio.config import VARIABLES, Settings
+from otel_labelstudio.config import VARIABLES, Settings, Variable
 
 PROJECT = ("project_id", "project_name", "project_config", "answer_tag", "mode", "model_version")
 SERVER = ("url", "timeout_s")
-# What is done to each call before it is stored or written
-CALLS = ("call_filter", "media_max_bytes")
+# Which calls are read, and what is done to each before it is stored or written
+CALLS = ("call_filter", "media_max_bytes", "failed_calls")
 
 
 def add_setting_arguments(parser: argparse.ArgumentParser, names: Iterable[str]) -> None:
@@ -21,13 +21,22 @@ def add_setting_arguments(parser: argparse.ArgumentParser, names: Iterable[str])
     wanted = set(names)
     for variable in VARIABLES:
         if variable.name in wanted:
-            default = variable.default.value if isinstance(variable.default, Enum) else variable.default
-            said = "" if default is None else f", default {default}"
-            group.add_argument(
-                f"--{variable.name.replace('_', '-')}",
-                metavar=variable.name.rsplit("_", 1)[-1].upper(),
-                help=f"{variable.help} ({variable.environment}{said})".replace("%", "%%"),
-            )
+            _add(group, variable)
+
+
+def _add(group: argparse._ArgumentGroup, variable: Variable) -> None:
+    flag = f"--{variable.name.replace('_', '-')}"
+    if variable.default is False:
+        help_text = f"{variable.help.removeprefix('true or false: ')} ({variable.environment})"
+        group.add_argument(flag, action="store_true", default=None, help=help_text)
+        return
+    default = variable.default.value if isinstance(variable.default, Enum) else variable.default
+    said = "" if default is None else f", default {default}"
+    group.add_argument(
+        flag,
+        metavar=variable.name.rsplit("_", 1)[-1].upper(),
+        help=f"{variable.help} ({variable.environment}{said})".replace("%", "%%"),
+    )
 
 
 def settings_from(

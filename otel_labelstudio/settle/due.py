@@ -41,8 +41,8 @@ _TURN_S = 0.2
 
 
 class Settler:
-    """Settles what an outbox has. ``other_spans`` are the ids of spans that were seen and tell of no model; ``clock``
-    gives seconds since 1970. Raises `OutboxError`."""
+    """Settles what an outbox has. ``other_spans`` are the ids of spans that were seen and tell of no model;
+    ``takes_failed_calls``: see `failed_calls`; ``clock`` gives seconds since 1970. Raises `OutboxError`."""
 
     def __init__(
         self,
@@ -53,11 +53,12 @@ class Settler:
         other_spans: Collection[SpanIds],
         *,
         settle_s: float,
+        takes_failed_calls: bool = False,
         clock: Callable[[], float],
     ) -> None:
         self._outbox, self._rows, self._selection = outbox, outbox.settling, selection
         self._telemetry, self._skips, self._other_spans = telemetry, skips, other_spans
-        self._settle_s, self._clock = settle_s, clock
+        self._settle_s, self._takes_failed_calls, self._clock = settle_s, takes_failed_calls, clock
 
     def settle(self, due_by: float) -> None:
         """Settle some of what is due by then (seconds since 1970; infinity: all that waits)."""
@@ -73,7 +74,7 @@ class Settler:
         groups = self._rows.due_groups(due_by, _DUE_LIMIT)
         if not groups:
             return
-        deciding = HeldGroups(self._rows, set(self._other_spans))
+        deciding = HeldGroups(self._rows, set(self._other_spans), takes_failed_calls=self._takes_failed_calls)
         decisions: list[Decision] = []
         ends_at = time.monotonic() + _TURN_S
         for ids in sorted(groups, key=lambda ids: not ids[1]):  # what belongs to no span last

@@ -12,10 +12,11 @@ thousands of records without their spans cost a fraction of a second, and are lo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import partial
+from itertools import chain
 from typing import TypeAlias
 
 from otel_labelstudio.calls import LLMCall
@@ -26,7 +27,14 @@ from otel_labelstudio.errors import OutboxError
 from otel_labelstudio.outbox.entry import HeldItem
 from otel_labelstudio.outbox.serialization import UnreadableError, telemetry_from_text
 from otel_labelstudio.outbox.settling import SettlingRows
-from otel_labelstudio.settle.log_records import Joined, calls_without_span, is_call_of_its_own, owners_by_time
+from otel_labelstudio.settle.failed_calls import with_failed_calls
+from otel_labelstudio.settle.log_records import (
+    Joined,
+    calls_without_span,
+    is_call_of_its_own,
+    owners_by_time,
+    parted,
+)
 from otel_labelstudio.spans.model import LogRecord, Span, SpanIds
 
 HeldSpan: TypeAlias = tuple[HeldItem, Span]
@@ -83,11 +91,14 @@ def fate(reading: tuple[LLMCall, ...] | Skip) -> Fate:
 class HeldGroups:
     """Decides on what an outbox holds, for one round: what is held changes only with what it has decided.
 
-    ``other_spans`` are the ids of spans that were seen and tell of no model.
+    ``other_spans`` are the ids of spans that were seen and tell of no model; ``takes_failed_calls``: see
+    `failed_calls`.
     """
 
-    def __init__(self, rows: SettlingRows, other_spans: Collection[SpanIds]) -> None:
-        self._rows, self._other_spans = rows, other_spans
+    def __init__(
+        self, rows: SettlingRows, other_spans: Collection[SpanIds], *, takes_failed_calls: bool = False
+    ) -> None:
+        self._rows, self._other_spans, self._takes_failed_calls = rows, other_spans, takes_failed_calls
         self._decoded: dict[int, Span | LogRecord | UnreadableError] = {}
         self._known_owners: dict[tuple[int, ...], list[SpanIds]] = {}
 
@@ -122,7 +133,7 @@ class HeldGroups:
         for item, span in spans:
             told = records + self._records_by_time(span, bool(records), decision)
             joined = Joined(span, _in_order(record for _, record in told), relatives=self._relatives(span, decision))
-            reading = joined.read()
+            reading = self._reading_of(joined)
             decision.release += [item, *(record_item for record_item, _ in told)]
             if not isinstance(reading, Skip):
                 decision.calls.append((reading, span))
@@ -150,7 +161,7 @@ class HeldGroups:
                 _decide_alone(decide, [item], decision)
         item_of = {id(record): item for item, record in records}
         left = {item.seq: item for item, _ in records if item.due_at <= due_by}
-        for dialogue in dialogues(record for _, record in records):
+        for dialogue in chain.from_iterable(map(self._parted, dialogues(record for _, record in records))):
             members = [item_of[id(record)] for record in dialogue]
             last = _last_due(members, due_by)
             if last > due_by:  # an earlier one is decided on with the others
@@ -176,7 +187,7 @@ class HeldGroups:
             _wait_or_release(members, due_by, now, decision)
         else:
             (joined, *_) = calls_without_span(dialogue)
-            reading = joined.read()
+            reading = self._reading_of(joined)
             if isinstance(reading, Skip):
                 _wait_or_release(members, due_by, now, decision)
             else:
@@ -188,7 +199,7 @@ class HeldGroups:
         items = [item for item, _ in records]
         became = self._rows.fate_of(ids)
         joined = calls_without_span(_in_order(record for _, record in records))
-        readings = [(one.span, one.read()) for one in joined]
+        readings = [(one.span, self._reading_of(one)) for one in joined]
         found = [(reading, span) for span, reading in readings if not isinstance(reading, Skip)]
         if became == Fate.READ.value:
             decision.told += [call for reading, _ in found for call in reading]
@@ -201,6 +212,10 @@ class HeldGroups:
         elif became is None:
             decision.skips += [reading for _, reading in readings if isinstance(reading, Skip)]
         decision.release += items
+
+    def _reading_of(self, joined: Joined) -> tuple[LLMCall, ...] | Skip:
+        reading = joined.read()
+        return with_failed_calls(reading) if self._takes_failed_calls else reading
 
     def _records_by_time(self, span: Span, has_records: bool, decision: Decision) -> list[HeldRecord]:
         """The records that were written outside of the span's context, and can be of no other."""
@@ -219,16 +234,22 @@ class HeldGroups:
                 found += zip(members, dialogue, strict=True)
         return found
 
+    def _parted(self, dialogue: list[LogRecord]) -> Iterator[list[LogRecord]]:
+        return parted(dialogue, self._spans_around(dialogue[-1]) if len(dialogue) > 1 else ())
+
     def _owners(self, dialogue: Sequence[LogRecord], members: Sequence[HeldItem]) -> list[SpanIds]:
         """The held spans during which a dialogue was written."""
         key = tuple(item.seq for item in members)
         if key not in self._known_owners:
-            first = dialogue[0]
-            trace_id = first.trace_id if is_id(first.trace_id) else ""
-            around = self._rows.spans_around(first.scope.name, trace_id, first.time_unix_nano)
-            spans, _ = self._read(around, Decision())
-            self._known_owners[key] = owners_by_time(dialogue, [span for _, span in spans])
+            self._known_owners[key] = owners_by_time(dialogue, self._spans_around(dialogue[0]))
         return self._known_owners[key]
+
+    def _spans_around(self, record: LogRecord) -> list[Span]:
+        """The held spans of its scope during which a record was written."""
+        trace_id = record.trace_id if is_id(record.trace_id) else ""
+        around = self._rows.spans_around(record.scope.name, trace_id, record.time_unix_nano)
+        spans, _ = self._read(around, Decision())
+        return [span for _, span in spans]
 
     def _read(self, items: Iterable[HeldItem], decision: Decision) -> tuple[list[HeldSpan], list[HeldRecord]]:
         """The spans and log records among what is held; what cannot be read is buried."""

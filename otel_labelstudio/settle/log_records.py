@@ -5,7 +5,8 @@
    those of the application's span around it, which tells of no model. Such records are parted into dialogues, each of
    which ends with its answer, and a dialogue belongs to the one span of its own scope and resource during which it was
    written, of its own trace if it has one. Where several qualify, nothing tells which, and it is left out: half of
-   another call's dialogue is worse than none. Where none does, it is a call of its own.
+   another call's dialogue is worse than none. Where none does, it is a call of its own. Messages of calls that failed,
+   which no answer ends, stand before those of the next one: each goes to the span during which it was written.
 3. Records whose span never arrives are a call of their own: each that tells of a whole call, or else all the messages
    of one span together.
 """
@@ -15,6 +16,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 
 from otel_labelstudio.calls import LLMCall
 from otel_labelstudio.dialects import NAME_PREFIXES, Skip, read
@@ -62,14 +64,14 @@ class Joined:
     def _read_without_span(self) -> tuple[LLMCall, ...] | Skip:
         reading = read(self.span, self.log_records)
         if isinstance(reading, Skip):
-            return reading
-        return tuple(
-            replace(
-                call,
-                prompt_index=self.prompt_index + call.prompt_index,
-                incomplete=(*call.incomplete, INCOMPLETE_WITHOUT_SPAN),
-            )
-            for call in reading
+            return replace(reading, failed=tuple(map(self._without_span, reading.failed)))
+        return tuple(map(self._without_span, reading))
+
+    def _without_span(self, call: LLMCall) -> LLMCall:
+        return replace(
+            call,
+            prompt_index=self.prompt_index + call.prompt_index,
+            incomplete=(*call.incomplete, INCOMPLETE_WITHOUT_SPAN),
         )
 
 
@@ -131,7 +133,7 @@ def _find_by_time(
     for span in spans:
         of_scope[span.scope.name].append(span)
     own_calls: defaultdict[SpanIds, list[list[LogRecord]]] = defaultdict(list)
-    for records in dialogues(log_records):
+    for records in chain.from_iterable(parted(one, of_scope[one[0].scope.name]) for one in dialogues(log_records)):
         owners = owners_by_time(records, of_scope[records[0].scope.name])
         has_answer = is_answer(records[-1])
         if len(owners) == 1 and not (has_answer and owners[0] in owned):
@@ -139,6 +141,15 @@ def _find_by_time(
         elif is_call_of_its_own(records, len(owners)):
             own_calls[records[0].trace_id.strip("0"), records[0].span_id.strip("0")].append(records)
     return own_calls
+
+
+def parted(dialogue: list[LogRecord], spans: Iterable[Span]) -> Iterator[list[LogRecord]]:
+    """Single messages of calls that failed before it, and the dialogue as far as it was written during one span."""
+    around_its_end = [span for span in spans if _was_written_during(dialogue[-1], span)]
+    begins = (at for at in range(len(dialogue)) if owners_by_time(dialogue[at:], around_its_end))
+    begin = next(begins, 0)
+    yield from ([record] for record in dialogue[:begin])
+    yield dialogue[begin:]
 
 
 def owners_by_time(dialogue: Sequence[LogRecord], spans: Iterable[Span]) -> list[SpanIds]:

@@ -22,6 +22,11 @@ which the first has no answer and gives no reading, so that there is nothing to 
 Times overlap with a slack for coarse clocks. A reading without duration (Logfire's at the end of a stream, a call out
 of a single log record) was written when the call was over, and may stand shortly after the other's end.
 
+A call that failed before any answer (`failed_calls`) has no answer to compare. Its readings are one call where all of
+them failed, some perhaps after part of the answer, and their inputs are equal: a framework's failed span and the
+client's below it. A client that tried again has several; each that failed is a call of its own, and so is the one that
+succeeded.
+
 Ancestry is not looked at. Traceloop 0.47 to 0.53 make unrelated calls parent and child, and two instrumentations of one
 bare call make two traces.
 
@@ -62,7 +67,10 @@ def fingerprints(reading: LLMCall, said: Said | None = None) -> tuple[str, ...]:
     keys = [span_fingerprint(reading.trace_id, reading.span_id)]
     if reading.response_id:
         keys.append(response_fingerprint(reading.response_id))
-    keys += [f"said {_digest(item[:SHORTEST_CUT])}" for item in said.answer(reading) or said.input(reading)]
+    items = said.answer(reading) or said.input(reading)
+    if reading.error_type:  # another reading of it may have part of the answer, or none
+        items = said.answer(reading) | said.input(reading)
+    keys += [f"said {_digest(item[:SHORTEST_CUT])}" for item in items]
     return tuple(keys)
 
 
@@ -96,11 +104,18 @@ def is_same_call(one: LLMCall, other: LLMCall, said: Said | None = None) -> bool
     if ids_equal is None and not _may_be_one_model(one, other):
         return False
     said = said or Said()
+    if not ids_equal and (one.is_unanswered or other.is_unanswered):
+        return _is_same_failure(one, other, said)
     agree = shares_something if ids_equal else is_contained
     if not agree(said.answer(one), said.answer(other)):
         return False
     agree = shares_something if one.incomplete or other.incomplete else agree
     return agree(said.input(one), said.input(other))
+
+
+def _is_same_failure(one: LLMCall, other: LLMCall, said: Said) -> bool:
+    """Whether both failed on the same input; no answer would tell two failures apart that share a system prompt."""
+    return bool(one.error_type and other.error_type) and is_contained(said.input(one), said.input(other))
 
 
 def _is_reading_of(reading: LLMCall, call: Sequence[LLMCall], said: Said) -> bool:

@@ -6,6 +6,7 @@ import json
 import random
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,9 +21,9 @@ def scenarios(corpus: Path) -> Iterator[Path]:
     return (truth.parent for truth in sorted(corpus.glob("*/*/truth.json")))
 
 
-def settled_calls(requests: list[Recording]) -> list[str]:
+def settled_calls(requests: list[Recording], **chosen: Any) -> list[str]:
     """The calls of requests that arrive in this order, before any of them settles."""
-    settings = Settings.resolve({"settle_s": 3600, "project_name": "Settling"}, needs_server=False)
+    settings = Settings.resolve({"settle_s": 3600, "project_name": "Settling", **chosen}, needs_server=False)
     sink = RecordingSink()
     pipeline = Pipeline(settings, sink=sink)
     pipeline.joins_log_records = True

@@ -199,3 +199,37 @@ def test_the_title_is_of_when_a_request_was_received(tmp_path: Path) -> None:
     assert pipeline.close(10)
     (entry,) = sink.entries
     assert Destination.loads(entry.destination) == Destination(title="2020-02-29")
+
+
+FAILURES = """
+[labelstudio]
+mode = "auto"
+project_name = "Calls"
+settle_s = 0
+failed_calls = true
+
+[[route]]
+name = "failures"
+match = { "error.type" = "*" }
+project_name = "Failed calls"
+"""
+
+
+def test_failed_calls_go_to_a_project_of_their_own(tmp_path: Path) -> None:
+    """The file asks for them, and a route takes them by the attribute that names their error."""
+    asked = {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.request.model": "gpt-4o",
+        "gen_ai.input.messages": json.dumps([{"role": "user", "parts": [{"type": "text", "content": "Why?"}]}]),
+    }
+    path = tmp_path / "receiver.toml"
+    path.write_text(FAILURES, encoding="utf-8")
+    file = ConfigFile.read(str(path))
+    settings = Settings.resolve({}, fallbacks=file.labelstudio, needs_server=False)
+    sink = RecordingSink()
+    pipeline = Pipeline(settings, sink=sink, routes=file.resolved_routes(settings), is_all_or_nothing=True)
+    pipeline.accept_spans([span({**asked, "error.type": "TimeoutError"})])
+    assert pipeline.close(10)
+    (entry,) = sink.entries
+    assert entry.call.is_unanswered
+    assert Destination.loads(entry.destination) == Destination(title="Failed calls", route="failures")
