@@ -150,6 +150,13 @@ VARIABLES: tuple[Variable, ...] = (
         "name of the TextArea for the answers; by default the first that can hold one",
         _text,
     ),
+    Variable(
+        "require_prediction",
+        "OTEL_EXPORTER_LABELSTUDIO_REQUIRE_PREDICTION",
+        "true or false: calls wait where a project has no TextArea for the answers; false for projects that only rate",
+        _flag,
+        True,
+    ),
     Variable("mode", "OTEL_EXPORTER_LABELSTUDIO_MODE", "prompt, chat or auto", _mode, Mode.PROMPT),
     Variable(
         "model_version",
@@ -274,6 +281,7 @@ class Settings:
     project_name: str
     project_config: str | None
     answer_tag: str | None
+    require_prediction: bool
     mode: Mode
     model_version: str
     batch_size: int
@@ -372,7 +380,9 @@ class Settings:
                 )
         if self.project_config is not None:
             try:
-                binding_from_label_config(self.project_config, self.answer_tag)
+                binding_from_label_config(
+                    self.project_config, self.answer_tag, require_prediction=self.require_prediction
+                )
             except LabelConfigError as error:
                 raise ConfigError(f"project_config ({_environment('project_config')}): {error}") from None
         try:

@@ -39,6 +39,7 @@ class LabelStudioSpanExporter(SpanExporter):
         project_name: str | None = None,
         project_config: str | None = None,
         answer_tag: str | None = None,
+        require_prediction: bool | None = None,
         mode: str | None = None,
         model_version: str | None = None,
         batch_size: int | None = None,

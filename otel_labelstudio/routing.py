@@ -87,7 +87,13 @@ class Router:
 
 def rules_of(settings: Settings) -> ProjectRules:
     """What the settings say of projects and their tasks."""
-    return ProjectRules(settings.mode, settings.project_config, settings.model_version, settings.answer_tag)
+    return ProjectRules(
+        settings.mode,
+        settings.project_config,
+        settings.model_version,
+        settings.answer_tag,
+        settings.require_prediction,
+    )
 
 
 def _attribute(span: Span | None, name: str) -> Any:

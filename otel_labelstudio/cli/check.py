@@ -125,7 +125,7 @@ def _project_findings(settings: Settings, server: LabelStudioServer) -> Iterator
                 f'have "{settings.model_version}" (project Settings > Predictions)',
             )
     binding = rules.binding(config)
-    for warning in label_config_warnings(config, rules.answer_tag):
+    for warning in label_config_warnings(config, binding, rules.answer_tag):
         yield Finding("note", warning)
     refuse = partial(rules.refusal, binding, project=project.title if project else title, is_made=project is not None)
     yield from _binding_findings(binding, rules.mode, refuse(is_chat=True), refuse(is_chat=False))
@@ -134,10 +134,9 @@ def _project_findings(settings: Settings, server: LabelStudioServer) -> Iterator
 def _binding_findings(
     binding: Binding, mode: Mode, why_no_chats: str | None, why_no_completions: str | None
 ) -> Iterator[Finding]:
+    answers = f'the answers to the TextArea "{binding.from_name}"' if binding.from_name else "there are no predictions"
     yield Finding(
-        "ok",
-        f"labeling configuration: the prompt goes to ${binding.data_key} (<{binding.object_tag}>), the answers to the "
-        f'TextArea "{binding.from_name}"',
+        "ok", f"labeling configuration: the prompt goes to ${binding.data_key} (<{binding.object_tag}>), {answers}"
     )
     if why_no_chats and why_no_completions:
         yield Finding("FAIL", why_no_chats)

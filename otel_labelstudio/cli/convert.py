@@ -38,7 +38,9 @@ _logger = logger(__name__)
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_input_arguments(parser)
     parser.add_argument("--format", choices=("tasks", "calls"), default="tasks", help="tasks, or the calls themselves")
-    add_setting_arguments(parser, ("project_config", "answer_tag", "mode", "model_version", *CALLS))
+    add_setting_arguments(
+        parser, ("project_config", "answer_tag", "require_prediction", "mode", "model_version", *CALLS)
+    )
 
 
 def run(options: argparse.Namespace) -> int:

@@ -28,7 +28,15 @@ from otel_labelstudio.config import Settings
 from otel_labelstudio.errors import ConfigError
 from otel_labelstudio.routing import Route
 
-ROUTE_SETTINGS = ("project_id", "project_name", "project_config", "answer_tag", "mode", "model_version")
+ROUTE_SETTINGS = (
+    "project_id",
+    "project_name",
+    "project_config",
+    "answer_tag",
+    "require_prediction",
+    "mode",
+    "model_version",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,21 +13,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from importlib import resources
+from xml.etree import ElementTree as ET
 
 from otel_labelstudio.tasks.label_config import (
+    DIALOGUE_NAMES,
     PARAGRAPHS,
     TEXT,
     AnswerBox,
     LabelConfigError,
     Variable,
     answer_boxes,
+    dialogue_variables,
     parsed,
     variables,
 )
 
 _HINT = (
     "Add one in Label Studio under the project's Settings > Labeling Interface; Browse Templates > Generative AI > "
-    "Supervised Language Model Fine-tuning has one to start from."
+    "Supervised Language Model Fine-tuning has one to start from. For tasks without a prediction, where people only "
+    "rate or rank, set require_prediction=false (OTEL_EXPORTER_LABELSTUDIO_REQUIRE_PREDICTION)."
 )
 _VARIABLE_OF_MODE = "OTEL_EXPORTER_LABELSTUDIO_MODE"
 _FIT_ANY = f'mode="auto" ({_VARIABLE_OF_MODE}=auto), which takes every call'
@@ -54,11 +58,12 @@ class Binding:
     """Where a call goes in the tasks of a project.
 
     ``from_name`` and ``to_name`` address the TextArea of the answers, ``prompt`` is the variable of its object tag,
-    ``variables`` are all others that the configuration uses. ``passed_over`` are the TextAreas before it.
+    ``variables`` are all others that the configuration uses. ``passed_over`` are the TextAreas before it. Without a
+    TextArea, ``from_name`` and ``to_name`` are None, and tasks have no prediction.
     """
 
-    from_name: str
-    to_name: str
+    from_name: str | None
+    to_name: str | None
     prompt: Variable
     variables: tuple[Variable, ...] = ()
     passed_over: tuple[AnswerBox, ...] = ()
@@ -88,23 +93,36 @@ def _read_config(name: str) -> str:
     return (resources.files("otel_labelstudio.tasks") / "configs" / name).read_text(encoding="utf-8")
 
 
-def binding_from_label_config(label_config: str, answer_tag: str | None = None) -> Binding:
+def binding_from_label_config(
+    label_config: str, answer_tag: str | None = None, *, require_prediction: bool = True
+) -> Binding:
     """The binding of a labeling configuration (XML); raises `LabelConfigError` with what to change.
 
-    ``answer_tag`` is the name of the TextArea for the answers; None for the first that can hold one.
+    ``answer_tag`` is the name of the TextArea for the answers; None for the first that can hold one. Where none can,
+    that is an error, unless predictions are not required.
     """
     root = parsed(label_config)
     boxes = answer_boxes(root)
+    if not require_prediction and answer_tag is None and all(box.obstacle for box in boxes):
+        return _without_prediction(root, boxes)
     box = _chosen(boxes, answer_tag)
     if box.target is None:
         raise LabelConfigError(f'The TextArea "{box.name}" cannot hold the answers: {box.obstacle}. {_HINT}')
-    return Binding(
-        from_name=box.name,
-        to_name=box.to_name,
-        prompt=box.target,
-        variables=tuple(variable for variable in variables(root) if variable.name != box.target.name),
-        passed_over=() if answer_tag else tuple(boxes[: boxes.index(box)]),
-    )
+    passed_over = () if answer_tag else tuple(boxes[: boxes.index(box)])
+    return Binding(box.name, box.to_name, box.target, _others(root, box.target), passed_over)
+
+
+def _without_prediction(root: ET.Element, boxes: Sequence[AnswerBox]) -> Binding:
+    """The prompt goes where a variable's name says so, else to the first tag that can show it."""
+    shown = dialogue_variables(root)
+    prompt = next((variable for variable in shown if variable.name in DIALOGUE_NAMES), None) or next(iter(shown), None)
+    if prompt is None:
+        raise LabelConfigError(f"The labeling configuration has no tag that shows text. {_HINT}")
+    return Binding(None, None, prompt, _others(root, prompt), tuple(boxes))
+
+
+def _others(root: ET.Element, prompt: Variable) -> tuple[Variable, ...]:
+    return tuple(variable for variable in variables(root) if variable.name != prompt.name)
 
 
 def _chosen(boxes: Sequence[AnswerBox], answer_tag: str | None) -> AnswerBox:

@@ -14,7 +14,7 @@ from otel_labelstudio.tasks.binding import Binding
 from otel_labelstudio.tasks.facts import facts
 from otel_labelstudio.tasks.label_config import CHAT, HYPER_TEXT, PARAGRAPHS, Variable
 from otel_labelstudio.tasks.mend import mend
-from otel_labelstudio.tasks.variables import turns_of, value_of
+from otel_labelstudio.tasks.variables import shows_answer, turns_of, value_of
 
 # gen_ai.operation.name of a legacy completion; every other inference is a chat
 _COMPLETION = "text_completion"
@@ -65,10 +65,11 @@ def build_task(call: LLMCall, binding: Binding, *, call_id: str, model_version_t
     data: dict[str, Any] = {}
     for variable in binding.variables:
         _assign(data, variable, value_of(variable, call))
-    _assign(data, binding.prompt, _prompt(call, binding.prompt))
+    _assign(data, binding.prompt, _prompt(call, binding))
     # The configuration's own variables win over ours of the same name
     data = {**facts(call), CALL_ID: call_id, **data}
-    answers = None if call.is_unanswered else render.answers(call)
+    has_prediction = binding.from_name is not None and not call.is_unanswered
+    answers = render.answers(call) if has_prediction else None
     prediction = _prediction(binding, answers, model_version(call, model_version_template)) if answers else {}
     meta = {"call": call.to_dict(), META_KEY: _origin(binding, answers)}
     return Task(data=mend(data), meta=mend(meta), prediction=mend(prediction))
@@ -100,10 +101,15 @@ def _origin(binding: Binding, answers: Sequence[str] | None) -> dict[str, Any]:
     }
 
 
-def _prompt(call: LLMCall, variable: Variable) -> str | list[dict[str, str]]:
+def _prompt(call: LLMCall, binding: Binding) -> str | list[dict[str, str]]:
+    """What was asked; what was answered stands below it where it would be shown nowhere else."""
+    variable = binding.prompt
+    turns = render.dialogue(call) if is_chat(call) else [("user", render.prompt(call))]
+    if binding.from_name is None and not any(map(shows_answer, binding.variables)):
+        turns += [("assistant", text) for text in render.answers(call)]
     if variable.tag in (PARAGRAPHS, CHAT):
-        return turns_of(render.dialogue(call) if is_chat(call) else [("user", render.prompt(call))], variable)
-    text = render.dialogue_text(call) if is_chat(call) else render.prompt(call)
+        return turns_of(turns, variable)
+    text = render.turns_text(turns)
     return render.as_html(text) if variable.tag == HYPER_TEXT else text
 
 

@@ -16,6 +16,8 @@ from xml.etree import ElementTree as ET
 from otel_labelstudio.errors import ConfigError
 
 TEXT, PARAGRAPHS, HYPER_TEXT, CHAT = "Text", "Paragraphs", "HyperText", "Chat"
+# What a variable for the input of a call may be called
+DIALOGUE_NAMES = ("prompt", "input", "question", "text", "dialogue", "messages", "chat", "conversation", "query")
 # The object tags that can show a prompt or a dialogue
 DIALOGUE_TAGS = (TEXT, PARAGRAPHS, HYPER_TEXT, CHAT)
 # Label Studio's defaults for a Paragraphs tag (https://labelstud.io/tags/paragraphs); a Chat tag has no others
@@ -93,6 +95,12 @@ def variables(root: ET.Element) -> list[Variable]:
             for variable in _variables(element, attribute, value):
                 found.setdefault(variable.name, variable)
     return list(found.values())
+
+
+def dialogue_variables(root: ET.Element) -> list[Variable]:
+    """The variables of object tags that can show a dialogue, one value each."""
+    targets = [_target(e) for e in root.iter() if e.tag in DIALOGUE_TAGS and e.get("name")]
+    return [target for target in targets if target]
 
 
 def shows_variable(element: ET.Element) -> bool:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from xml.etree import ElementTree as ET
 
-from otel_labelstudio.tasks.binding import Binding, binding_from_label_config
-from otel_labelstudio.tasks.label_config import PARAGRAPHS, answer_boxes, parsed, shows_variable
+from otel_labelstudio.tasks.binding import Binding
+from otel_labelstudio.tasks.label_config import PARAGRAPHS, AnswerBox, answer_boxes, parsed, shows_variable
 
 _SETTINGS = "under Settings > Labeling Interface"
 _ANSWER_NAMES = ("response", "answer", "completion", "output")
@@ -15,37 +15,36 @@ _LEFT_EMPTY = ("Audio", "Video", "TimeSeries", "Pdf", "PDF", "ReactCode")
 _NOT_OPEN_SOURCE = ("Chat", "ReactCode")
 
 
-def label_config_warnings(label_config: str, answer_tag: str | None = None) -> list[str]:
-    """The warnings, each with how to mend it; raises `LabelConfigError` as `binding_from_label_config` does."""
+def label_config_warnings(label_config: str, binding: Binding, answer_tag: str | None = None) -> list[str]:
+    """The warnings, each with how to mend it. ``binding`` is that of the configuration."""
     root = parsed(label_config)
-    binding = binding_from_label_config(label_config, answer_tag)
-    return [*_of_choice(root, binding, answer_tag), *_of_answer_box(root, binding), *_of_tags(root)]
+    if binding.from_name is None:
+        return ["it has no TextArea for the answers: tasks have no prediction", *_of_tags(root)]
+    of_choice = [] if answer_tag else _of_choice(root, binding.from_name, binding.passed_over)
+    return [*of_choice, *_of_answer_box(root, binding.from_name), *_of_tags(root)]
 
 
-def _of_choice(root: ET.Element, binding: Binding, answer_tag: str | None) -> Iterator[str]:
-    for box in binding.passed_over:
+def _of_choice(root: ET.Element, chosen: str, passed_over: Sequence[AnswerBox]) -> Iterator[str]:
+    for box in passed_over:
         yield f'the TextArea "{box.name}" is passed over for the answers: {box.obstacle}'
-    if answer_tag is not None or binding.from_name.lower() in _ANSWER_NAMES:
+    if chosen.lower() in _ANSWER_NAMES:
         return
     fitting = [box.name for box in answer_boxes(root) if box.obstacle is None]
     better = next((name for name in fitting if any(word in name.lower() for word in _ANSWER_NAMES)), None)
-    if better is not None and better != binding.from_name:
-        yield (
-            f'the answers go to the first TextArea, "{binding.from_name}"; if "{better}" is meant, set '
-            f'answer_tag="{better}"'
-        )
+    if better is not None and better != chosen:
+        yield (f'the answers go to the first TextArea, "{chosen}"; if "{better}" is meant, set answer_tag="{better}"')
 
 
-def _of_answer_box(root: ET.Element, binding: Binding) -> Iterator[str]:
-    box = next(e for e in root.iter("TextArea") if e.get("name") == binding.from_name)
+def _of_answer_box(root: ET.Element, name: str) -> Iterator[str]:
+    box = next(e for e in root.iter("TextArea") if e.get("name") == name)
     if box.get("rows", "1") == "1":
         yield (
-            f'the TextArea "{binding.from_name}" has one row: an answer that somebody edits there loses its line '
+            f'the TextArea "{name}" has one row: an answer that somebody edits there loses its line '
             f'breaks; give it rows="8" {_SETTINGS}'
         )
     if box.get("editable", "").lower() != "true":
         yield (
-            f'the TextArea "{binding.from_name}" is not editable: an answer that is filled in cannot be corrected; '
+            f'the TextArea "{name}" is not editable: an answer that is filled in cannot be corrected; '
             f'give it editable="true" {_SETTINGS}'
         )
 

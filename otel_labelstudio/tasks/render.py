@@ -48,7 +48,11 @@ def prompt(call: LLMCall) -> str:
 
 def dialogue_text(call: LLMCall) -> str:
     """A dialogue written out for a tag that shows text; a single user turn is the text itself."""
-    turns = dialogue(call)
+    return turns_text(dialogue(call))
+
+
+def turns_text(turns: Sequence[Turn]) -> str:
+    """Turns written out; a single one of the user is the text itself."""
     if len(turns) == 1 and turns[0][0] == "user":
         return turns[0][1]
     return "\n\n".join(f"{role}:\n{text}" for role, text in turns)

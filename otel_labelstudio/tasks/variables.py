@@ -13,18 +13,17 @@ from typing import Any
 from otel_labelstudio.calls import BlobPart, LLMCall, UriPart
 from otel_labelstudio.tasks import render
 from otel_labelstudio.tasks.facts import facts
-from otel_labelstudio.tasks.label_config import CHAT, HYPER_TEXT, PARAGRAPHS, Variable
+from otel_labelstudio.tasks.label_config import CHAT, DIALOGUE_NAMES, HYPER_TEXT, PARAGRAPHS, Variable
 
-_DIALOGUE = ("prompt", "input", "question", "text", "dialogue", "messages", "chat", "conversation")
-_ANSWER = ("response", "answer", "completion", "output")
-_ANSWERS = (*(f"{name}s" for name in _ANSWER), "choices", "options", "items")
+_ANSWER = ("response", "answer", "completion", "output", "summary")
+_ANSWERS = ("responses", "answers", "completions", "outputs", "summaries", "choices", "options", "items")
 _TOOLS = ("tools", "tool_definitions", "functions")
 
 # What a variable may be called -> the text that fills it
 _TEXTS: dict[str, Callable[[LLMCall], Any]] = {
     **dict.fromkeys(("system", "system_prompt", "system_instructions", "instructions"), render.system_text),
     **dict.fromkeys(_TOOLS, lambda call: render.tools_text(call.tool_definitions)),
-    **dict.fromkeys(_DIALOGUE, render.dialogue_text),
+    **dict.fromkeys(DIALOGUE_NAMES, render.dialogue_text),
     **dict.fromkeys(_ANSWER, lambda call: render.answers(call)[0]),
     **dict.fromkeys(_ANSWERS, lambda call: "\n\n".join(render.answers(call))),
     **dict.fromkeys(("service", "service_name"), lambda call: call.service_name),
@@ -49,6 +48,13 @@ def value_of(variable: Variable, call: LLMCall) -> Any:
         return _items(variable.name.partition("[")[0], call)
     typed = _TYPED.get(variable.tag)
     return typed(variable, call) if typed else _text(variable.name, call)
+
+
+def shows_answer(variable: Variable) -> bool:
+    """Whether the variable shows an answer of the call."""
+    name = variable.name.partition("[")[0]
+    is_list = variable.tag == "List" and name not in (*DIALOGUE_NAMES, *_TOOLS)
+    return is_list or name in (*_ANSWER, *_ANSWERS) or bool(_NUMBERED_ANSWER.match(name))
 
 
 def turns_of(turns: Sequence[render.Turn], variable: Variable) -> list[dict[str, str]]:
@@ -96,7 +102,7 @@ def _table(variable: Variable, call: LLMCall) -> Mapping[str, Any] | Sequence[An
         return {key: _cell(value) for key, value in call.request_parameters.items()}
     if name == "metadata":
         return {key: _cell(value) for key, value in call.metadata.items()}
-    if name in _ANSWERS or name in _DIALOGUE or name in _TOOLS:
+    if name in _ANSWERS or name in DIALOGUE_NAMES or name in _TOOLS:
         return {item["title"]: item["body"] for item in _items(name, call)}
     if name in ("facts", "call", "table"):
         return {key: _cell(value) for key, value in facts(call).items()}
@@ -110,7 +116,7 @@ def _cell(value: Any) -> str:
 
 def _list(variable: Variable, call: LLMCall) -> list[dict[str, str]]:
     """Of a List, and of the Ranker that sorts it: the choices, unless the name asks for something else."""
-    known = variable.name in (*_DIALOGUE, *_TOOLS)
+    known = variable.name in (*DIALOGUE_NAMES, *_TOOLS)
     return _items(variable.name if known else "choices", call)
 
 
@@ -123,7 +129,7 @@ def _items(name: str, call: LLMCall) -> list[dict[str, str]]:
     """The choices (their ids are the choices' indexes), turns or tools of a call, one each."""
     if name in (*_ANSWERS, *_ANSWER):
         titled = [(f"Answer {index + 1}", text) for index, text in enumerate(render.answers(call))]
-    elif name in (*_DIALOGUE, "turns"):
+    elif name in (*DIALOGUE_NAMES, "turns"):
         titled = render.dialogue(call)
     elif name in _TOOLS:
         titled = [render.tool_text(definition) for definition in call.tool_definitions]

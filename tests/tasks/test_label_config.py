@@ -84,10 +84,34 @@ def test_the_keys_of_turns() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("tags", "expected"),
+    [
+        ('<Text name="task" value="$task"/><Text name="p" value="$prompt"/>', "prompt"),
+        ('<Text name="d" value="$document"/><Text name="s" value="$summary"/>', "document"),
+        ('<Image name="i" value="$image"/><Paragraphs name="p" value="$messages"/>', "messages"),
+    ],
+)
+def test_the_prompt_of_an_interface_without_a_text_area(tags: str, expected: str) -> None:
+    """Where a name says so, else the first tag that can show it; only if predictions are not required."""
+    label_config = f'<View>{tags}<Rating name="r" toName="p"/></View>'
+    binding = binding_from_label_config(label_config, require_prediction=False)
+    assert (binding.data_key, binding.from_name) == (expected, None)
+    with pytest.raises(LabelConfigError, match="require_prediction=false"):
+        binding_from_label_config(label_config)
+
+
+def test_an_interface_that_shows_no_text() -> None:
+    """There is no place for a call."""
+    with pytest.raises(LabelConfigError, match="no tag that shows text"):
+        binding_from_label_config('<View><Image name="i" value="$i"/></View>', require_prediction=False)
+
+
 @pytest.mark.parametrize("mode", Mode)
 def test_our_own_configurations_warn_of_nothing(mode: Mode) -> None:
     """They are the defaults."""
-    assert label_config_warnings(default_label_config(mode)) == []
+    label_config = default_label_config(mode)
+    assert label_config_warnings(label_config, binding_from_label_config(label_config)) == []
 
 
 @pytest.mark.parametrize(
@@ -106,5 +130,5 @@ def test_our_own_configurations_warn_of_nothing(mode: Mode) -> None:
 )
 def test_what_people_are_warned_of(label_config: str, warning: str) -> None:
     """One warning each, with what to do."""
-    (found,) = label_config_warnings(label_config)
+    (found,) = label_config_warnings(label_config, binding_from_label_config(label_config))
     assert warning in found

@@ -49,6 +49,7 @@ class ProjectRules:
     project_config: str | None
     model_version: str
     answer_tag: str | None = None
+    require_prediction: bool = True
 
     @property
     def label_config(self) -> str:
@@ -62,7 +63,7 @@ class ProjectRules:
 
     def binding(self, label_config: str) -> Binding:
         """That of a project with this labeling configuration; raises `LabelConfigError`."""
-        return binding_from_label_config(label_config, self.answer_tag)
+        return binding_from_label_config(label_config, self.answer_tag, require_prediction=self.require_prediction)
 
     def refusal(self, binding: Binding, *, is_chat: bool, project: str, is_made: bool) -> str | None:
         """Why a project with this binding, which is there or would be made, does not take a call; None if it does."""
@@ -259,10 +260,12 @@ def _failing_quietly(project: Project) -> Iterator[None]:
 def _say_passed_over(project: Project, binding: Binding) -> None:
     if binding.passed_over:
         _logger.info(
-            'Project "%s" (%d): the answers go to the TextArea "%s". Passed over: %s.',
+            'Project "%s" (%d): %s. Passed over: %s.',
             project.title,
             project.id,
-            binding.from_name,
+            f'the answers go to the TextArea "{binding.from_name}"'
+            if binding.from_name
+            else "tasks have no prediction",
             "; ".join(f'"{box.name}", since {box.obstacle}' for box in binding.passed_over),
         )
 

@@ -264,7 +264,7 @@ class _Batch:
         """What was imported is delivered if it stands where the project shows it, with its prediction."""
         self._target.newest_task_id = max(imported.task_ids)
         self._target.unconfirmed += stored
-        if imported.predictions != len(_answered(stored)):
+        if imported.predictions != len(self._with_prediction(stored)):
             yield Stored(stored)
             yield from self._check_predictions(stored)
         else:
@@ -279,7 +279,7 @@ class _Batch:
         now = self._target.binding
         if (used.from_name, used.to_name) != (now.from_name, now.to_name):
             self._target.unconfirmed = imported  # until their predictions are there
-            yield from self._add_predictions(_answered(imported))
+            yield from self._add_predictions(self._with_prediction(imported))
             self._target.unconfirmed = []
 
     def _sort_out(self, built: list[tuple[OutboxEntry, Task]], error: RejectedTasksError) -> Iterator[Result]:
@@ -298,7 +298,7 @@ class _Batch:
         """Add the predictions that Label Studio lost, and look again."""
         if not stored:
             return
-        answered = _answered(stored)
+        answered = self._with_prediction(stored)
         missing = self._without_prediction(answered)
         if missing:
             _logger.info("Label Studio lost %d of %d predictions; they are added.", len(missing), len(answered))
@@ -338,14 +338,16 @@ class _Batch:
             if isinstance(task, Task):
                 yield {"task": task_id, **task.prediction}
 
+    def _with_prediction(self, tasks: Sequence[tuple[OutboxEntry, int]]) -> list[tuple[OutboxEntry, int]]:
+        """Those whose task has one to lose: not that of a call which failed before any answer, and none in a project
+        without a TextArea."""
+        if self._target.binding.from_name is None:
+            return []
+        return [(entry, task_id) for entry, task_id in tasks if not entry.call.is_unanswered]
+
     def _stored_tasks(self, entries: Sequence[OutboxEntry], after_task_id: int) -> Mapping[str, Any]:
         call_ids = [entry.call_id for entry in entries]
         return self._server.stored_tasks(self._target.project.id, CALL_ID, call_ids, after_task_id)
-
-
-def _answered(tasks: Sequence[tuple[OutboxEntry, int]]) -> list[tuple[OutboxEntry, int]]:
-    """Those whose task has a prediction: a call that failed before any answer has none to lose."""
-    return [(entry, task_id) for entry, task_id in tasks if not entry.call.is_unanswered]
 
 
 def _chunks(items: Sequence[Any]) -> Iterator[Sequence[Any]]:

@@ -11,6 +11,7 @@ from otel_labelstudio.tasks.label_config import LabelConfigError, answer_boxes, 
 from tests.delivery.labeling import Labeling, fresh_title
 from tests.delivery.pipelines import Pipelines
 from tests.delivery.telemetry import chat
+from tests.tasks.test_variables import CALL, CHOICES
 
 # Of each: the TextArea of the answers and the tag of the prompt, or why there is none
 TEMPLATES = {
@@ -118,3 +119,49 @@ def test_those_that_take_calls_get_them(
     pipeline.accept_calls([chat("What is it?", "An answer.")])
     assert pipeline.flush(60)
     assert labeling.texts(project_id) == [["An answer."]]
+
+
+ASKED, ANSWERED = "Which?", ["First.", "<b>Second</b>"]
+# What stands in the data of those of the gallery's "Generative AI" that only rate, rank or choose
+WITHOUT_TEXT_AREA: dict[str, dict[str, Any]] = {
+    "LLM Ranker": {"prompt": ASKED, "task": "", "items": CHOICES},
+    "Visual Ranker": {"prompt": ASKED, "images": CHOICES},
+    "Human Preference collection for RLHF": {"prompt": ASKED, "answer1": ANSWERED[0], "answer2": ANSWERED[1]},
+    "LLM Response Grading": {"document": ASKED, "summary": ANSWERED[0]},
+    "Chatbot Model Assessment": {
+        "messages": [
+            {"role": "user", "content": ASKED},
+            *({"role": "assistant", "content": answer} for answer in ANSWERED),
+        ]
+    },
+}
+
+
+@pytest.mark.parametrize("title", WITHOUT_TEXT_AREA)
+def test_those_that_only_rate_get_tasks_without_a_prediction(
+    title: str, templates: dict[str, Any], pipelines: Pipelines, labeling: Labeling
+) -> None:
+    """If the user says so: the answers stand where they are compared, or below what was asked."""
+    project_id = labeling.make_project(fresh_title("Rated"), templates[title])
+    pipeline = pipelines(project_id=project_id, mode="auto", require_prediction=False)
+    pipeline.accept_calls([CALL])
+    assert pipeline.flush(60)
+    (task,) = labeling.tasks(project_id)
+    expected = WITHOUT_TEXT_AREA[title]
+    assert {name: task["data"][name] for name in expected} == expected
+    assert task["predictions"] == []
+    assert pipeline.progress().paused == ()
+
+
+def test_a_text_area_that_comes_later_gets_the_answers(pipelines: Pipelines, labeling: Labeling) -> None:
+    """Somebody adds one while calls arrive: from then on tasks have predictions."""
+    config = '<View><Text name="t" value="$prompt"/><Rating name="r" toName="t"/>{}</View>'
+    project_id = labeling.make_project(fresh_title("Rated"), config.format(""))
+    pipeline = pipelines(project_id=project_id, mode="auto", require_prediction=False)
+    pipeline.accept_calls([chat(answer="before")])
+    assert pipeline.flush(60)
+    labeling.change_project(project_id, label_config=config.format('<TextArea name="a" toName="t"/>'))
+    later = pipelines(project_id=project_id, mode="auto", require_prediction=False)
+    later.accept_calls([chat(answer="after")])
+    assert later.flush(60)
+    assert [len(task["predictions"]) for task in labeling.tasks(project_id)] == [0, 1]
