@@ -145,11 +145,16 @@ def _find_by_time(
 
 def parted(dialogue: list[LogRecord], spans: Iterable[Span]) -> Iterator[list[LogRecord]]:
     """Single messages of calls that failed before it, and the dialogue as far as it was written during one span."""
-    around_its_end = [span for span in spans if _was_written_during(dialogue[-1], span)]
-    begins = (at for at in range(len(dialogue)) if owners_by_time(dialogue[at:], around_its_end))
-    begin = next(begins, 0)
+    around_its_end = (span for span in spans if _was_written_during(dialogue[-1], span))
+    begin = min((_begin_within(span, dialogue) for span in around_its_end), default=0)
     yield from ([record] for record in dialogue[:begin])
     yield dialogue[begin:]
+
+
+def _begin_within(span: Span, dialogue: Sequence[LogRecord]) -> int:
+    """At which of its records the part of a dialogue begins that was written during a span, to the end."""
+    ends_outside = (end for end in range(len(dialogue), 0, -1) if not _was_written_during(dialogue[end - 1], span))
+    return next(ends_outside, 0)
 
 
 def owners_by_time(dialogue: Sequence[LogRecord], spans: Iterable[Span]) -> list[SpanIds]:

@@ -283,7 +283,7 @@ class Running:
 
     def __init__(self, outbox: Path | None = None, max_calls: int = 10_000) -> None:
         given = {"settle_s": 0.02, "outbox": outbox and str(outbox), "outbox_max_calls": max_calls}
-        settings = Settings.resolve(given, needs_server=False)
+        settings = Settings.resolve({**given, "failed_calls": True}, needs_server=False)
         self.sink = TroubledSink()
         self.pipeline = Pipeline(settings, sink=self.sink)
         self.pipeline.joins_log_records = True
