@@ -202,6 +202,7 @@ class Acceptance:
                 raise OutboxFullError("the outbox is full", is_hopeless=is_empty)
             if position:
                 self._outbox.notes.write(_read_to(position.source), str(position.number))
+            self._outbox.check_in_place()
             return put, fit, len(self._outbox)
 
     def _hold(self, telemetry: Span | LogRecord, due_at: float) -> bool:

@@ -7,7 +7,8 @@
         ├── ConfigError                  stop at start and say how to mend it
         ├── DecodeError                  tell the sender that the bytes are not OTLP
         ├── OutboxError                  nothing was accepted: the disk is full or the file is damaged
-        │   └── OutboxFullError          nothing was accepted: as much waits for delivery as may
+        │   ├── OutboxFullError          nothing was accepted: as much waits for delivery as may
+        │   └── OutboxGoneError          nothing was accepted: somebody removed or replaced the file meanwhile
         └── DeliveryError                Label Studio did not take the tasks
             ├── RetryableDeliveryError   try the same again, after `retry_after_s` where the server named a time
             ├── UnknownOutcomeError      it may or may not have happened: look before trying again
@@ -46,6 +47,10 @@ class OutboxFullError(OutboxError):
     def __init__(self, message: str, *, is_hopeless: bool = False) -> None:
         super().__init__(message)
         self.is_hopeless = is_hopeless
+
+
+class OutboxGoneError(OutboxError):
+    """The outbox on the disk is not the one that is open: what was stored there would end with this process."""
 
 
 class DeliveryError(LabelStudioExportError):

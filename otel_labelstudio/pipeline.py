@@ -137,6 +137,10 @@ class Pipeline:
         """The number of the last position of a source from which something was stored; 0 if nothing was."""
         return self._acceptance.read_to(source)
 
+    def check_outbox(self) -> None:
+        """Raises `OutboxGoneError` where the outbox's file was removed or replaced, and takes nothing any more."""
+        self._outbox.check_in_place()
+
     def flush(self, timeout_s: float) -> bool:
         """Settle and deliver what waits; whether all of it was delivered within the time."""
         return self._drain(timeout_s)
@@ -262,11 +266,11 @@ class Pipeline:
 
     def _say_what_is_left(self) -> None:
         try:
-            left = len(self._outbox)
+            left, is_kept = len(self._outbox), self._outbox.is_kept
         except Exception as error:
             _logger.error("Cannot read what is left in the outbox: %s", safe_text(error))  # noqa: TRY400
             return
-        if self.settings.outbox:
+        if is_kept:
             _logger.warning("%d calls stay in the outbox %s for the next start.", left, self.settings.outbox)
         else:
             self.telemetry.count("calls.dropped", left, reason="shutdown")

@@ -166,7 +166,7 @@ class Deliveries:
 
     def _deliver(self, destination: str, entries: Sequence[OutboxEntry]) -> None:
         # What waits in a file has a later time: the next start
-        is_last_try = self._is_last_try and not self._outbox.is_durable
+        is_last_try = self._is_last_try and not self._outbox.is_kept
         has_more = len(entries) >= self._schedule.limit(destination)
         terms = Terms(self._may_create_project(destination), is_last_try, has_more)
         is_done = False

@@ -6,6 +6,7 @@ process, which delivers.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -17,11 +18,14 @@ class Election:
 
     def __init__(self, outbox_path: str | None) -> None:
         self._lock = _lock_beside(outbox_path) if outbox_path else None
+        self._directory = os.path.dirname(os.path.abspath(outbox_path)) if outbox_path else ""
 
     def is_won(self) -> bool:
         """Whether this process delivers; asks again each time, and never waits."""
         if self._lock is None or self._lock.is_locked:
             return True
+        if not os.path.isdir(self._directory):
+            return True  # removed or moved: a lock would make it again, and be in its way when it is moved back
         try:
             self._lock.acquire(timeout=0)
         except TimeoutError:  # filelock.Timeout is one

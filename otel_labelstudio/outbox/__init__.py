@@ -73,6 +73,15 @@ class Outbox:
         with self.database.transaction():
             yield
 
+    @property
+    def is_kept(self) -> bool:
+        """Whether the next process that opens the outbox finds what waits here."""
+        return self.is_durable and self.database.is_in_place
+
+    def check_in_place(self) -> None:
+        """Raises `OutboxGoneError` where somebody has removed or replaced the file: nothing may be accepted then."""
+        self.database.check_in_place()
+
     def __len__(self) -> int:
         """How many readings and calls wait or are in flight, and how many things are held."""
         with self.database.reading():

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from otel_labelstudio.errors import ConfigError, OutboxError
+from otel_labelstudio.outbox.open_files import OpenFiles
 from otel_labelstudio.outbox.schema import APPLICATION_ID, FORMAT_VERSION, MIGRATIONS, create
 
 # Python raises the second where SQLite's own message repeats bytes of a damaged file
@@ -31,6 +32,7 @@ class Database:
         self._depth = 0
         self._connection: sqlite3.Connection | None = None
         self._connection = open_outbox_file(path)
+        self._files = OpenFiles(path)
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -44,6 +46,15 @@ class Database:
                 yield from _committed(self._connected())
             finally:
                 self._depth -= 1
+
+    @property
+    def is_in_place(self) -> bool:
+        """Whether the file that is open is the one on the disk (`open_files`)."""
+        return self._files.are_in_place
+
+    def check_in_place(self) -> None:
+        """Raises `OutboxGoneError` where what is written now would end with this process."""
+        self._files.check()
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -68,9 +79,12 @@ class Database:
 
     def close_and_lock(self) -> None:
         """For a fork: SQLite's connections to files must not be carried into another process. Waits until nobody is at
-        work in here, and keeps everybody out until `unlock`, by the same thread; the next use connects again."""
+        work in here, and keeps everybody out until `unlock`, by the same thread; the next use connects again.
+
+        A file that is not in place stays open: what waits in it would be gone. The child leaves that connection alone.
+        """
         self._lock.acquire()
-        if self._path is not None and self._connection is not None:
+        if self._path is not None and self._connection is not None and self.is_in_place:
             connection, self._connection = self._connection, None
             with suppress(sqlite3.Error):
                 connection.close()
@@ -85,6 +99,7 @@ class Database:
                 self._connection = open_outbox_file(self._path)
             except ConfigError as error:
                 raise OutboxError(str(error)) from None
+            self._files = OpenFiles(self._path)
         return self._connection
 
 

@@ -52,6 +52,7 @@ class DeadLetters:
     def retry(self) -> int:
         """Deliver them after all, once their cause is mended; how many there were."""
         with self._database.transaction() as db:
+            self._database.check_in_place()
             return db.execute(
                 "UPDATE readings SET state = 'pending', reason = NULL, done_at = NULL, not_before = 0, failures = 0"
                 " WHERE state = 'dead'"
@@ -60,6 +61,7 @@ class DeadLetters:
     def purge(self) -> int:
         """Forget them; how many there were."""
         with self._database.transaction() as db:
+            self._database.check_in_place()
             return db.execute("DELETE FROM readings WHERE state = 'dead'").rowcount
 
     def _forget_oldest(self, db: Connection) -> None:

@@ -57,9 +57,9 @@ class Intake:
         self, inbox: Inbox, pipeline: Pipeline, limits: Limits, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.limits = limits
-        self._inbox = inbox
+        self._inbox, self._pipeline = inbox, pipeline
         self._reader = InboxReader(inbox, pipeline, self._is_busy)
-        self._writer = InboxWriter(inbox)
+        self._writer = InboxWriter(inbox, pipeline.check_outbox)
         self._under_way = 0
         self._answered_at = float("-inf")
         self._admission = Admission(limits.max_held_bytes)
@@ -153,6 +153,7 @@ class Intake:
         if not self._writer.is_working:
             return "the thread that stores requests has ended"
         try:
+            self._pipeline.check_outbox()
             self._inbox.check_room(min(self.limits.max_request_bytes, _ORDINARY_BYTES))
         except OutboxError as error:
             return str(refusal_of(error))

@@ -99,8 +99,11 @@ class Segment:
 
     @property
     def is_gone(self) -> bool:
-        """Whether somebody has removed the file: what is appended would be lost with this process."""
-        return os.fstat(self._opened()).st_nlink == 0
+        """Whether somebody has removed or moved the file: the next process would not find what is appended."""
+        try:
+            return not os.path.samestat(os.fstat(self._opened()), os.stat(self.path))
+        except FileNotFoundError:
+            return True
 
     def append(self, pieces: Sequence[bytes]) -> None:
         """All of the pieces are on the disk afterwards, or, if it raises, the file is as before as far as can be."""

@@ -16,7 +16,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 
-from otel_labelstudio.errors import DecodeError, OutboxError, OutboxFullError
+from otel_labelstudio.errors import DecodeError, OutboxError, OutboxFullError, OutboxGoneError
 
 PROTOBUF, JSON = "application/x-protobuf", "application/json"
 
@@ -104,6 +104,8 @@ def _refusal_of(error: Exception) -> RefusedError:
         if error.is_hopeless:
             return RefusedError(Outcome.TOO_LARGE, "the request is larger than the whole inbox; send less at once")
         return RefusedError(Outcome.FULL, "the inbox is full; Label Studio is behind")
+    if isinstance(error, OutboxGoneError):
+        return RefusedError(Outcome.STORAGE, "the receiver's outbox was removed from its disk; its log says more")
     if isinstance(error, OutboxError):
         return RefusedError(Outcome.STORAGE, "the disk cannot be written")
     return RefusedError(Outcome.FAULT, "the receiver failed")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from otel_labelstudio.background import FOREVER, BackgroundThread
@@ -20,10 +20,10 @@ _Waiting: TypeAlias = "tuple[Request, asyncio.Future[None]]"
 
 
 class InboxWriter:
-    """For the requests of one event loop."""
+    """For the requests of one event loop. ``check`` raises `OutboxError` where none may be stored."""
 
-    def __init__(self, inbox: Inbox) -> None:
-        self._inbox = inbox
+    def __init__(self, inbox: Inbox, check: Callable[[], None] = lambda: None) -> None:
+        self._inbox, self._check = inbox, check
         self._waiting: list[_Waiting] = []
         self._coming = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -68,6 +68,7 @@ class InboxWriter:
 
     def _outcomes(self, requests: Sequence[Request]) -> Sequence[Exception | None]:
         try:
+            self._check()
             return self._inbox.put(requests)
         except Exception as error:
             return [error] * len(requests)
