@@ -40,6 +40,7 @@ from otel_labelstudio.destinations.destination import Destination
 from otel_labelstudio.errors import safe_text
 from otel_labelstudio.outbox import Outbox
 from otel_labelstudio.outbox.entry import DeadLetter
+from otel_labelstudio.outbox.sent_to import SentTo
 from otel_labelstudio.printable import logger
 from otel_labelstudio.routing import Route, Router, rules_of
 from otel_labelstudio.selection import Selection
@@ -140,6 +141,11 @@ class Pipeline:
     def check_outbox(self) -> None:
         """Raises `OutboxGoneError` where the outbox's file was removed or replaced, and takes nothing any more."""
         self._outbox.check_in_place()
+
+    @property
+    def sent_to(self) -> SentTo:
+        """To which projects calls of each destination were sent."""
+        return self._outbox.sent_to
 
     def flush(self, timeout_s: float) -> bool:
         """Settle and deliver what waits; whether all of it was delivered within the time."""

@@ -20,7 +20,9 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from otel_labelstudio.calls import LLMCall
 from otel_labelstudio.cli import COMMANDS, main
+from otel_labelstudio.config import Settings
 from otel_labelstudio.demo.label_studio import EmbeddedLabelStudio
+from otel_labelstudio.pipeline import Pipeline
 from otel_labelstudio.recordings import read_calls
 from otel_labelstudio.tasks.binding import Mode, default_label_config
 from otel_labelstudio.tasks.build import Task, build_task
@@ -36,8 +38,9 @@ Command = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture(autouse=True)
-def _environment(label_studio: EmbeddedLabelStudio, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The shared server, a project of this test's own, and quick tries."""
+def _environment(label_studio: EmbeddedLabelStudio, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The shared server, a project of this test's own, quick tries, and nothing that was sent before."""
+    monkeypatch.setattr("otel_labelstudio.cli.sent_before.PATH", str(tmp_path / "state" / "sent.db"))
     monkeypatch.setattr("otel_labelstudio.delivery.retry._LONGEST_S", 0.2)
     for name, value in {
         "LABEL_STUDIO_URL": label_studio.url,
@@ -510,6 +513,65 @@ def test_send_does_not_share_an_applications_outbox(
     assert command("send", CHAT)[0] == 0
     assert len(labeling.tasks(title)) == 1
     assert not (tmp_path / "outbox.db").exists()
+
+
+@pytest.mark.parametrize("is_made_again", [False, True])
+def test_send_after_the_project_was_renamed(
+    command: Command, labeling: Labeling, title: str, is_made_again: bool
+) -> None:
+    """What an earlier run has sent is found where it is; what is new goes to the project of the title, and none is made
+    before there is something new."""
+    assert command("send", CHAT, TOOLS)[0] == 0
+    (renamed,) = labeling.project_ids(title)
+    labeling.change_project(renamed, title=fresh_title("Archive"))
+    if is_made_again:
+        labeling.make_project(title, default_label_config(Mode.CHAT))
+    assert command("send", CHAT, TOOLS)[0] == 0
+    assert len(labeling.project_ids(title)) == is_made_again
+    assert command("send", CHAT, TOOLS, COMPLETION, "--mode", "auto")[0] == 0
+    assert (len(labeling.tasks(renamed)), len(labeling.tasks(title))) == (3, 1)
+    labeling.change_project(labeling.project_ids(title)[0], title=fresh_title("Archive"))
+    assert command("send", CHAT, TOOLS, COMPLETION, "--mode", "auto")[0] == 0
+    assert labeling.project_ids(title) == []
+
+
+def test_send_finds_what_an_application_delivered_before_the_rename(
+    command: Command, labeling: Labeling, title: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The outbox that the settings name knows to which project the application's calls went."""
+    path = str(tmp_path / "outbox.db")
+    pipeline = Pipeline(Settings.resolve({"outbox": path, "settle_s": 0}))
+    pipeline.accept_calls(read_calls(CHAT))
+    assert pipeline.flush(60)
+    pipeline.close(0)
+    (renamed,) = labeling.project_ids(title)
+    labeling.change_project(renamed, title=fresh_title("Archive"))
+    monkeypatch.setenv("OTEL_EXPORTER_LABELSTUDIO_OUTBOX", path)
+    assert command("send", CHAT)[0] == 0
+    assert labeling.project_ids(title) == []
+    assert len(labeling.tasks(renamed)) == 1
+
+
+def test_send_after_the_renamed_project_was_deleted(command: Command, labeling: Labeling, title: str) -> None:
+    """What is nowhere any more is sent again."""
+    assert command("send", CHAT)[0] == 0
+    (project_id,) = labeling.project_ids(title)
+    labeling.change_project(project_id, title=fresh_title("Archive"))
+    labeling.delete_project(project_id)
+    assert command("send", CHAT)[0] == 0
+    assert len(labeling.tasks(title)) == 1
+
+
+def test_send_where_nothing_can_be_remembered(
+    command: Command, labeling: Labeling, title: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file that says where calls were sent to cannot be used: that is said, and they are sent."""
+    (tmp_path / "taken").write_text("a file", encoding="utf-8")
+    monkeypatch.setattr("otel_labelstudio.cli.sent_before.PATH", str(tmp_path / "taken" / "sent.db"))
+    status, _, err = command("send", CHAT)
+    assert status == 0
+    assert err.count("a renamed project will not be found") == 1
+    assert len(labeling.tasks(title)) == 1
 
 
 def test_send_counts_what_the_call_filter_leaves_out(

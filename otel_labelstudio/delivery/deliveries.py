@@ -18,6 +18,7 @@ from otel_labelstudio.delivery.lanes import Lanes
 from otel_labelstudio.delivery.results import (
     Dead,
     Delivered,
+    InProject,
     LookUpsFail,
     NotStored,
     ProjectCreated,
@@ -76,6 +77,7 @@ class Deliveries:
         self._lanes = Lanes()
         self._max_new_projects = max_new_projects
         self._known: set[str] | None = None
+        self._projects: dict[str, int] = {}
         self._is_last_try = False
         self._has_said_limit = False
         # By destination, and as that was when a call was set aside last: to tell whether others of its destination pass
@@ -146,6 +148,12 @@ class Deliveries:
         if self._known is not None:
             self._known.add(destination)
 
+    def _note_project(self, destination: str, project_id: int) -> None:
+        """Once for each: a note is a write."""
+        if self._projects.get(destination) != project_id:
+            self._outbox.sent_to.note(destination, project_id)
+            self._projects[destination] = project_id
+
     def _serve(self, destination: str) -> float:
         """Deliver a batch to a destination if it can be tried; seconds until it can be tried again."""
         wait_s = self._schedule.due_at(destination) - time.monotonic()
@@ -197,6 +205,8 @@ class Deliveries:
                 queue.mark_stored(tasks)
             case Recheck(entries, after_s):
                 queue.mark_recheck(entries, after_s)
+            case InProject(project_id):
+                self._note_project(destination, project_id)
             case ProjectCreated():
                 self._mark_known(destination, is_created=True)
             case Delivered(entries):

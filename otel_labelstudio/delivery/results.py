@@ -43,6 +43,13 @@ class Recheck:
 
 
 @dataclass(frozen=True, slots=True)
+class InProject:
+    """The project with this id is the destination's now: what is sent next goes there, and may be looked up there."""
+
+    project_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class ProjectCreated:
     """The destination's project did not exist, and was created."""
 
@@ -80,4 +87,6 @@ class LookUpsFail:
     after_s: float
 
 
-Result: TypeAlias = Sending | NotStored | Stored | Recheck | ProjectCreated | Delivered | Dead | Retry | LookUpsFail
+Result: TypeAlias = (
+    Sending | NotStored | Stored | Recheck | InProject | ProjectCreated | Delivered | Dead | Retry | LookUpsFail
+)

@@ -31,6 +31,7 @@ from otel_labelstudio.outbox.database import Database
 from otel_labelstudio.outbox.dead_letters import DeadLetters
 from otel_labelstudio.outbox.queue import DeliveryQueue
 from otel_labelstudio.outbox.retention import Retention
+from otel_labelstudio.outbox.sent_to import SentTo
 from otel_labelstudio.outbox.settling import SettlingRows
 from otel_labelstudio.outbox.status import OutboxNotes
 
@@ -59,7 +60,8 @@ class Outbox:
         self.accepting = Accepting(self.database, bounds, clock)
         self.settling = SettlingRows(self.database, clock)
         self.dead_letters = DeadLetters(self.database, bounds, clock)
-        self.queue = DeliveryQueue(self.database, self.dead_letters, clock)
+        self.sent_to = SentTo(self.database, clock)
+        self.queue = DeliveryQueue(self.database, self.dead_letters, self.sent_to, clock)
         self.retention = Retention(self.database, bounds, clock)
         self.notes = OutboxNotes(self.database, clock)
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 
 from otel_labelstudio.errors import ConfigError, OutboxError
 from otel_labelstudio.outbox.open_files import OpenFiles
-from otel_labelstudio.outbox.schema import APPLICATION_ID, FORMAT_VERSION, MIGRATIONS, create
+from otel_labelstudio.outbox.schema import APPLICATION_ID, FORMAT_VERSION, MIGRATIONS, SENT_TO, create
 
 # Python raises the second where SQLite's own message repeats bytes of a damaged file
 _SQLITE_ERRORS = (sqlite3.Error, UnicodeDecodeError)
@@ -134,6 +134,7 @@ def _prepare(db: sqlite3.Connection, path: str | None) -> None:
         elif version != FORMAT_VERSION:
             MIGRATIONS[version](db, time.time())
         db.execute("COMMIT")
+    db.execute(SENT_TO)
 
 
 def _format_of(db: sqlite3.Connection, path: str | None) -> int:

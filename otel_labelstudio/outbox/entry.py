@@ -25,7 +25,8 @@ class OutboxEntry:
     ``task_id`` is set once the call is known to be a task. ``is_outcome_unknown`` holds while it may be one: since
     ``sent_at`` (seconds since 1970; None where an earlier run of ours may have stored it), as a task with an id above
     ``after_task_id``. ``import_ids`` name the requests that carried it. ``failures`` counts how often the call was
-    set aside, because requests with it alone failed, while the server took others.
+    set aside, because requests with it alone failed, while the server took others. ``project_ids`` are, if it may be a
+    task, the projects to which calls of its destination were sent.
     """
 
     seq: int
@@ -38,14 +39,17 @@ class OutboxEntry:
     task_id: int | None = None
     import_ids: tuple[str, ...] = ()
     failures: int = 0
+    project_ids: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class CallToRecheck:
-    """A delivered call that is to be looked up once more, with the ids of the requests that carried it."""
+    """A delivered call that is to be looked up once more, with the ids of the requests that carried it, and of the
+    projects to which calls of its destination were sent."""
 
     call_id: str
     import_ids: tuple[str, ...]
+    project_ids: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,12 @@ unknown from just before the request until an answer has come, so that whoever t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from otel_labelstudio.outbox.database import Database
 from otel_labelstudio.outbox.dead_letters import DeadLetters
 from otel_labelstudio.outbox.entry import CallToRecheck, OutboxEntry
+from otel_labelstudio.outbox.sent_to import SentTo
 from otel_labelstudio.outbox.serialization import UnreadableError, call_from_text
 
 _FOREVER = float("inf")
@@ -21,8 +23,10 @@ KNOWN_S = 48 * 3600.0
 class DeliveryQueue:
     """Raises `OutboxError`. ``clock`` gives seconds since 1970."""
 
-    def __init__(self, database: Database, dead_letters: DeadLetters, clock: Callable[[], float]) -> None:
-        self._database, self._dead_letters, self._clock = database, dead_letters, clock
+    def __init__(
+        self, database: Database, dead_letters: DeadLetters, sent_to: SentTo, clock: Callable[[], float]
+    ) -> None:
+        self._database, self._dead_letters, self._sent_to, self._clock = database, dead_letters, sent_to, clock
 
     def destinations(self) -> list[str]:
         """Every destination that has calls to deliver now, the one that has waited longest first."""
@@ -47,13 +51,14 @@ class DeliveryQueue:
         unreadable: list[tuple[int, str]] = []
         size = 0
         with self._database.transaction() as db:
+            project_ids = self._sent_to.projects(destination)
             rows = db.execute(_TAKE, (destination, self._clock(), limit))
             for row in rows:  # a row at a time: many large calls are not held at once
                 size += row[0]
                 if taken and size > max_bytes:
                     break
                 try:
-                    taken.append(_entry(*row[1:]))
+                    taken.append(_entry(project_ids, *row[1:]))
                 except UnreadableError as error:
                     unreadable.append((row[1], f"cannot be read ({error})"))
             rows.close()
@@ -141,7 +146,11 @@ class DeliveryQueue:
         due: dict[str, list[CallToRecheck]] = {}
         for destination, call_id, import_ids in rows:
             due.setdefault(destination, []).append(CallToRecheck(call_id, tuple(import_ids.split())))
-        return due
+        return {destination: self._located(destination, calls) for destination, calls in due.items()}
+
+    def _located(self, destination: str, calls: Iterable[CallToRecheck]) -> list[CallToRecheck]:
+        project_ids = self._sent_to.projects(destination)
+        return [replace(call, project_ids=project_ids) for call in calls]
 
     def next_recheck_in_s(self) -> float:
         """Seconds until the next delivered call is to be looked up again; infinity when none is."""
@@ -221,6 +230,7 @@ _TAKE = (
 
 
 def _entry(
+    project_ids: tuple[int, ...],
     seq: int,
     call_id: str,
     destination: str,
@@ -245,4 +255,5 @@ def _entry(
         task_id=task_id,
         import_ids=tuple(import_ids.split()),
         failures=failures,
+        project_ids=project_ids if outcome_unknown or task_id is not None else (),
     )

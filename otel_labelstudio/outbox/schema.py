@@ -80,6 +80,17 @@ CREATE INDEX seen_spans_by_time ON seen_spans (seen_at);
 CREATE TABLE destinations (destination TEXT PRIMARY KEY, delivered_at REAL NOT NULL, created_at REAL) WITHOUT ROWID;
 """
 
+# To which projects calls of a destination were sent: by its title a renamed one is not found any more. Added to files
+# of format 2 when they are opened, which earlier versions go on reading
+SENT_TO = """
+CREATE TABLE IF NOT EXISTS sent_to (
+    destination TEXT NOT NULL,
+    project_id INTEGER NOT NULL,
+    sent_at REAL NOT NULL,
+    PRIMARY KEY (destination, project_id)
+) WITHOUT ROWID
+"""
+
 _INDEXES = """
 CREATE INDEX readings_by_state ON readings (state, destination);
 CREATE INDEX readings_put_off ON readings (not_before) WHERE state = 'pending' AND not_before > 0;

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import TYPE_CHECKING, Any
 
 from otel_labelstudio.delivery.label_studio.limits import MAX_PAGES
@@ -17,9 +17,17 @@ _PAGE_SIZE = 1000
 
 
 def pages(
-    connection: Connection, path: str, params: Mapping[str, str | int], *, items: str, total: str
+    connection: Connection,
+    path: str,
+    params: Mapping[str, str | int],
+    *,
+    items: str,
+    total: str,
+    others: Set[str] = frozenset(),
 ) -> list[Mapping[str, Any]]:
-    """All records of a list, which is ordered by id; ``items`` and ``total`` are the keys that a page has them under.
+    """All records of a list, which is ordered by id; ``items`` and ``total`` are the keys that a page has them under,
+    ``others`` what else it has. Raises LookupError, TypeError or ValueError for an answer that is no such page: it is
+    not taken for an empty list.
 
     A page that holds nothing new is an error, as is a list without an end, or one that ends before its total: a call
     that is not found because somebody deleted tasks meanwhile would be stored again.
@@ -28,12 +36,21 @@ def pages(
     for page in range(1, MAX_PAGES + 1):
         answer = connection.request("GET", path, {**params, "page": page, "page_size": _PAGE_SIZE})
         known = len(found)
-        found |= {number(record["id"]): record for record in answer[items]}
-        if len(found) >= number(answer[total]):
+        records, expected = _page(answer, items, total, others)
+        found |= {number(record["id"]): record for record in records}
+        if len(found) >= expected:
             return [found[record_id] for record_id in sorted(found)]
         if len(found) == known:
             raise RetryableDeliveryError(f"page {page} of a list has nothing that the pages before it did not have")
     raise RetryableDeliveryError(f"a list has more than {MAX_PAGES} pages")
+
+
+def _page(answer: Any, items: str, total: str, others: Set[str]) -> tuple[list[Mapping[str, Any]], int]:
+    """The records of a page, and how many the whole list has."""
+    records, expected = answer[items], number(answer[total])
+    if not isinstance(records, list) or expected < 0 or not others <= answer.keys():
+        raise TypeError("no page of a list")
+    return records, expected
 
 
 def task_params(

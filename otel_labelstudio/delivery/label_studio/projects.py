@@ -1,6 +1,9 @@
 """From a destination to a project and its binding, by the rules of LangChain's ``LabelStudioCallbackHandler``.
 
-An id: that project, which must exist. A title: the project of exactly that title, or a new one with the label config.
+An id: that project, which must exist. A title: the project of exactly that title, or a new one with the label config
+(`titled`). Where the project was renamed meanwhile, calls follow the title, and those that may have been sent before
+are looked up where they were sent to.
+
 Unlike the handler's, a new one is made only for calls that it takes: an empty project that was made in the wrong mode
 would go on refusing calls after the mode is set right.
 """
@@ -16,8 +19,9 @@ from functools import partial
 from otel_labelstudio.calls import LLMCall
 from otel_labelstudio.delivery.label_studio.records import Project
 from otel_labelstudio.delivery.label_studio.server import LabelStudioServer
+from otel_labelstudio.delivery.label_studio.titled import TitledProjects
 from otel_labelstudio.destinations.destination import Destination
-from otel_labelstudio.errors import DeliveryError, PausedDeliveryError, ProjectLimitError, RetryableDeliveryError
+from otel_labelstudio.errors import DeliveryError, PausedDeliveryError, ProjectLimitError
 from otel_labelstudio.outbox.entry import OutboxEntry
 from otel_labelstudio.printable import logger
 from otel_labelstudio.tasks.binding import (
@@ -95,7 +99,8 @@ class Target:
 
 
 class Projects:
-    """The projects of one server that calls have gone to. ``routes`` has the rules of each route, by its name."""
+    """The projects of one server that calls have gone to. ``routes`` has the rules of each route, by its name;
+    ``creation_wait_s`` is for how long a project is waited for whose creation was not answered."""
 
     def __init__(
         self,
@@ -103,8 +108,10 @@ class Projects:
         rules: ProjectRules,
         clock: Callable[[], float] = time.monotonic,
         routes: Mapping[str, ProjectRules] | None = None,
+        creation_wait_s: float = 30.0,
     ) -> None:
         self._server, self._rules, self._clock = server, rules, clock
+        self._titled = TitledProjects(server, creation_wait_s, clock)
         self._routes = routes or {}
         self._known: dict[str, Target] = {}
         self._model_versions: dict[int, set[str]] = {}
@@ -124,10 +131,12 @@ class Projects:
         Raises `PausedDeliveryError` for a project that does not exist or cannot show answers, and `ProjectLimitError`
         for one that would have to be created and may not.
         """
+        asked = Destination.loads(destination)
+        if entries is not None:
+            self._follow_title(destination, asked)
         known = self._known.get(destination)
         if known is not None and not fresh and self._clock() - known.read_at < _PROJECT_LIFETIME_S:
             return known
-        asked = Destination.loads(destination)
         rules = self._rules_of(asked)
         is_new = False
         if known:
@@ -140,7 +149,9 @@ class Projects:
             raise PausedDeliveryError(f'Project "{project.title}" ({project.id}): {error}') from None
         newest = known.newest_task_id if known else None
         target = Target(project, binding, rules, self._clock(), newest)
-        if target.exists:
+        if known is not None and asked.title not in (None, project.title):
+            self.forget(destination)  # it was renamed: what comes next goes to the project of the title
+        elif target.exists:
             if is_new:
                 self._decorate(target)
             if known is None:
@@ -148,6 +159,20 @@ class Projects:
                 _say_passed_over(project, binding)
             self._known[destination] = target
         return replace(target, is_new=True) if is_new else target
+
+    def id_of(self, destination: str) -> int | None:
+        """The project to which calls go now; None where there is none."""
+        known, asked = self._known.get(destination), Destination.loads(destination)
+        if known is not None:
+            return known.project.id
+        return asked.project_id if asked.title is None else self._titled.find(asked.title)
+
+    def former(self, destination: str, project_id: int) -> tuple[str, Target] | None:
+        """Another project to which calls of a destination went before, as a destination; None where it is gone."""
+        pinned = replace(Destination.loads(destination), project_id=project_id, title=None).dumps()
+        if pinned not in self._known and not self._server.has_project(project_id):
+            return None
+        return pinned, self.target(pinned)
 
     def is_read_lately(self, target: Target) -> bool:
         """Whether a project was read so lately that what is imported next may be imported by that."""
@@ -187,6 +212,14 @@ class Projects:
             )
         return self._routes.get(destination.route, self._rules)
 
+    def _follow_title(self, destination: str, asked: Destination) -> None:
+        """Forget a project that is not its title's any more: it was renamed, or one with a lower id is there."""
+        known = self._known.get(destination)
+        if known is None or asked.title is None or not self._titled.is_to_be_looked_up(asked.title):
+            return
+        if self._titled.find(asked.title) != known.project.id:
+            self.forget(destination)
+
     def _resolve(
         self, destination: Destination, rules: ProjectRules, entries: Sequence[OutboxEntry] | None, may_create: bool
     ) -> tuple[Project, bool]:
@@ -194,21 +227,18 @@ class Projects:
         if destination.project_id is not None:
             return self._server.project(destination.project_id), False
         title = destination.title or ""
-        is_missing = not self._server.project_ids(title)
-        if is_missing and entries is not None and not _is_wanted(title, rules, entries):
+        found = self._titled.find(title)
+        if found is not None:
+            return self._server.project(found), False
+        if entries is not None and not _is_wanted(title, rules, entries):
             return Project(0, title, rules.label_config, ""), False
-        if is_missing and not may_create:
+        if not may_create:
             raise ProjectLimitError(
                 "there is no project of that title, and as many projects were created lately as may be. Raise "
                 "max_new_projects (OTEL_EXPORTER_LABELSTUDIO_MAX_NEW_PROJECTS), or create the project by hand"
             )
-        if is_missing:
-            self._server.create_project(title, rules.label_config)
-        # Titles are not unique, and another process may have made one at the same moment: all take the lowest id
-        found = self._server.project_ids(title)
-        if not found:
-            raise RetryableDeliveryError(f'project "{title}" was created and is not listed yet')
-        return self._server.project(found[0]), is_missing
+        project_id, is_ours = self._titled.create(title, rules.label_config)
+        return self._server.project(project_id), is_ours
 
     def _decorate(self, target: Target) -> None:
         """What makes a new project easier to work in; its tasks do not wait for a server that fails to do it."""

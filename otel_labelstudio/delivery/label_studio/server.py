@@ -40,6 +40,10 @@ _DECORATION_S = 5.0
 _OF_PROJECT = {"include": "id,title,label_config,model_version"}
 
 
+# Beside the records and their number: by it an empty list is told from what is none of Label Studio's
+_OF_PAGE = frozenset({"next", "previous"})
+
+
 class _TooMuchAtOnceError(RetryableDeliveryError):
     """A search for so many values is too large, in its address or in its answer."""
 
@@ -109,21 +113,36 @@ class LabelStudioServer:
             operation, lambda connection: project_of(connection.request("GET", f"projects/{project_id}/", _OF_PROJECT))
         )
 
+    def has_project(self, project_id: int) -> bool:
+        """Whether there is a project with this id (still)."""
+
+        def look(connection: Connection) -> bool:
+            try:
+                return project_of(connection.request("GET", f"projects/{project_id}/", _OF_PROJECT)).id == project_id
+            except RefusedError as error:
+                _raise_unless_missing(error)
+                return False
+
+        return self._api.call(Operation(f"project {project_id}"), look)
+
     def project_ids(self, title: str) -> list[int]:
         """The ids of the projects of exactly this title, lowest first (the server's filter matches substrings)."""
 
         def read(connection: Connection) -> list[int]:
             params = {"title": title, "include": "id,title", "ordering": "id"}
-            listed = pages(connection, "projects/", params, items="results", total="count")
-            return sorted(number(project["id"]) for project in listed if project["title"] == title)
+            listed = pages(connection, "projects/", params, items="results", total="count", others=_OF_PAGE)
+            return sorted(number(project["id"]) for project in listed if text(project["title"]) == title)
 
         return self._api.call(Operation("the projects"), read)
 
-    def create_project(self, title: str, label_config: str) -> None:
-        """Make a project; ask `project_ids` afterwards which one counts, since titles are not unique."""
+    def create_project(self, title: str, label_config: str) -> int:
+        """Make a project, and give back its id; `UnknownOutcomeError` where it cannot be told. Ask `project_ids`
+        afterwards which one counts, since titles are not unique."""
         body = {"title": title, "label_config": label_config}
-        operation = Operation(f"the creation of project {title!r}")
-        self._api.call(operation, lambda connection: connection.request("POST", "projects/", body=body))
+        operation = Operation(f"the creation of project {title!r}", is_import=True)
+        return self._api.call(
+            operation, lambda connection: number(connection.request("POST", "projects/", body=body)["id"])
+        )
 
     def add_view(self, project_id: int, view: Mapping[str, Any]) -> None:
         """Make a view of the Data Manager, unless the project has one."""

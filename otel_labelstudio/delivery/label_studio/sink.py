@@ -2,6 +2,7 @@
 
 A batch takes these steps, and says after each of them how far it came, before the next:
 
+0. look up what may be in a project that was the destination's before, and was renamed: what is there is done with
 1. find the project and its binding
 2. look up what an earlier request may have stored; what is missing waits until nothing can come of that any more
 3. build the tasks of the rest, and import them; what does not fit the project is dead, so is what the server names as
@@ -30,7 +31,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from otel_labelstudio.delivery.label_studio.duplicates import SentCall
-from otel_labelstudio.delivery.label_studio.projects import ProjectRules, Projects
+from otel_labelstudio.delivery.label_studio.projects import ProjectRules, Projects, Target
 from otel_labelstudio.delivery.label_studio.recheck import Rechecked, recheck
 from otel_labelstudio.delivery.label_studio.records import Imported
 from otel_labelstudio.delivery.label_studio.server import LabelStudioServer
@@ -39,6 +40,7 @@ from otel_labelstudio.delivery.progress import FirstDeliveries
 from otel_labelstudio.delivery.results import (
     Dead,
     Delivered,
+    InProject,
     LookUpsFail,
     NotStored,
     ProjectCreated,
@@ -95,14 +97,18 @@ class LabelStudioSink:
         deletes_duplicates: bool = True,
     ) -> None:
         self.server, self.waits, self.telemetry, self.clock = server, waits, telemetry, clock
-        self.projects = Projects(server, rules, routes=routes)
+        self.projects = Projects(server, rules, routes=routes, creation_wait_s=waits.resend_wait_s)
         self.first_deliveries = FirstDeliveries(server.url)
         self._deletes_duplicates = deletes_duplicates
         self._deadline = float("inf")
 
     def deliver(self, destination: str, entries: Sequence[OutboxEntry], terms: Terms) -> Iterator[Result]:
         with self._alone(destination):
-            yield from _Batch(self, destination, entries, terms).deliver(entries)
+            settled = yield from self._resume_elsewhere(destination, entries, terms)
+            rest = [entry for entry in entries if entry.seq not in settled]
+            if rest:
+                target = self.projects.target(destination, entries=rest, may_create=terms.may_create_project)
+                yield from _Batch(self, destination, terms, target).deliver(rest)
 
     def takes_calls(self, destination: str) -> bool:
         with self._alone(destination):
@@ -111,11 +117,37 @@ class LabelStudioSink:
 
     def recheck(self, destination: str, calls: Sequence[CallToRecheck]) -> Iterator[str]:
         with self._alone(destination):
-            project_id = self.projects.target(destination, may_create=False).project.id
             sent = [SentCall(call.call_id, frozenset(call.import_ids)) for call in calls]
-            for found in recheck(self.server, project_id, sent, delete_duplicates=self._deletes_duplicates):
+            *others, last = self._projects_of(destination, calls)
+            for project_id in others:
+                for found in recheck(self.server, project_id, sent, delete_duplicates=self._deletes_duplicates):
+                    self._count(found)
+            for found in recheck(self.server, last, sent, delete_duplicates=self._deletes_duplicates):
                 self._count(found)
                 yield found.call_id
+
+    def _projects_of(self, destination: str, calls: Sequence[CallToRecheck]) -> list[int]:
+        """Where calls of a destination were sent to; where that is not known, or gone, the project of the title."""
+        known = sorted({project_id for call in calls for project_id in call.project_ids})
+        there = [project_id for project_id in known if self.server.has_project(project_id)]
+        return there or [self.projects.target(destination, may_create=False).project.id]
+
+    def _resume_elsewhere(
+        self, destination: str, entries: Sequence[OutboxEntry], terms: Terms
+    ) -> Generator[Result, None, set[int]]:
+        """Look calls up that went to a project which is not the destination's any more, as after it was renamed; gives
+        back the ``seq`` of those with which nothing more is to be done now."""
+        settled: set[int] = set()
+        sent = [entry for entry in entries if entry.project_ids]
+        if not sent:
+            return settled
+        now = self.projects.id_of(destination)
+        for project_id in sorted({project_id for entry in sent for project_id in entry.project_ids} - {now}):
+            asked = [entry for entry in sent if project_id in entry.project_ids and entry.seq not in settled]
+            former = self.projects.former(destination, project_id) if asked else None
+            if former is not None:
+                settled |= yield from _Batch(self, former[0], terms, former[1]).resume(asked)
+        return settled
 
     def _count(self, found: Rechecked) -> None:
         self.telemetry.count("tasks.duplicates_removed", len(found.deleted_tasks))
@@ -142,19 +174,31 @@ class LabelStudioSink:
 
 
 class _Batch:
-    """One delivery to one destination."""
+    """One delivery to one project."""
 
-    def __init__(self, sink: LabelStudioSink, destination: str, entries: Sequence[OutboxEntry], terms: Terms) -> None:
+    def __init__(self, sink: LabelStudioSink, destination: str, terms: Terms, target: Target) -> None:
         self._sink, self._server, self._projects = sink, sink.server, sink.projects
-        self._destination, self._terms = destination, terms
-        self._target = sink.projects.target(destination, entries=entries, may_create=terms.may_create_project)
+        self._destination, self._terms, self._target = destination, terms, target
 
     def deliver(self, entries: Sequence[OutboxEntry]) -> Iterator[Result]:
         if self._target.is_new:
             yield ProjectCreated()
+        if self._target.exists:
+            yield InProject(self._target.project.id)
         found = {entry.seq: entry.task_id for entry in entries if entry.task_id is not None}
         kept_back = yield from self._look_up(entries, found)
         yield from self._import([entry for entry in entries if entry.seq not in found and entry.seq not in kept_back])
+        yield from self._check_found(entries, found)
+
+    def resume(self, sent: Sequence[OutboxEntry]) -> Generator[Result, None, set[int]]:
+        """Finish those of the calls that are tasks here, and send none; gives back the ``seq`` of those, and of those
+        of which it is not known yet."""
+        found: dict[int, int] = {}
+        kept_back = yield from self._look_up(sent, found)
+        yield from self._check_found(sent, found)
+        return kept_back | found.keys()
+
+    def _check_found(self, entries: Sequence[OutboxEntry], found: Mapping[int, int]) -> Iterator[Result]:
         stored = [(entry, found[entry.seq]) for entry in entries if entry.seq in found]
         try:
             yield from self._check_predictions(stored)
@@ -165,7 +209,8 @@ class _Batch:
     def _look_up(self, entries: Sequence[OutboxEntry], found: dict[int, int]) -> Generator[Result, None, set[int]]:
         """Adds to ``found`` the task ids of those calls that an earlier request has stored after all; gives back those
         that may not be sent yet."""
-        asked = [entry for entry in entries if entry.is_outcome_unknown and entry.task_id is None]
+        may_be_stored = [entry for entry in entries if entry.is_outcome_unknown or entry.task_id is not None]
+        asked = [entry for entry in may_be_stored if entry.seq not in found]
         if not asked or not self._target.exists:
             return set()
         yield Recheck([entry for entry in asked if entry.sent_at is not None], self._sink.waits.recheck_wait_s)
@@ -200,7 +245,7 @@ class _Batch:
             return waiting
         now, wait_s = self._sink.clock(), self._sink.waits.resend_wait_s
         for entry in missing:
-            if entry.sent_at is not None and now < entry.sent_at + wait_s:
+            if entry.task_id is None and entry.sent_at is not None and now < entry.sent_at + wait_s:
                 yield Retry([entry], entry.sent_at + wait_s - now)
                 waiting.add(entry.seq)
         return waiting
