@@ -121,6 +121,20 @@ class Inbox:
         self._moved_at = time.monotonic()
         return None
 
+    def following(self, stored: StoredRequest, max_bytes: int) -> StoredRequest | None:
+        """The request behind one that `next` gave, to be read with it; None where there is none of that size, or where
+        it takes `next` to tell what is there."""
+        segment = self._segments[0]
+        if not segment.offset <= stored.end < min(segment.end, self._end):
+            return None
+        try:
+            if segment.end_of_record(stored.end) - stored.end > max_bytes:
+                return None
+            found = segment.read(stored.end)
+        except OSError as error:
+            raise _cannot_be("read", error) from None
+        return found if isinstance(found, StoredRequest) else None
+
     def done(self, stored: StoredRequest) -> None:
         """A request was read into the outbox, or is kept elsewhere."""
         self._move(stored.end)

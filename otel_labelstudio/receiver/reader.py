@@ -23,6 +23,7 @@ from otel_labelstudio.receiver.inbox import Inbox
 from otel_labelstudio.receiver.pieces import Fault, accept_in_pieces, decoded_in_pieces
 from otel_labelstudio.receiver.requests import Telemetry, uncompressed
 from otel_labelstudio.receiver.segments import StoredRequest
+from otel_labelstudio.receiver.together import SMALL_BYTES, taken_together
 
 _logger = logger(__name__)
 
@@ -52,6 +53,8 @@ class InboxReader:
         self._seldom = Seldom(clock=clock)
         # The offset that could not be read last, and since when
         self._refused_at: tuple[int, float] | None = None
+        # Up to this offset, requests are not taken in together
+        self._singly_to = 0
         # What is to be set aside, by its end
         self._not_kept: dict[int, list[Fault]] = {}
         self._thread = BackgroundThread(
@@ -82,13 +85,14 @@ class InboxReader:
         return self._thread.stop(timeout_s)
 
     def step(self) -> float:
-        """Read one request; seconds until there may be another."""
+        """Read one request, or some small ones; seconds until there may be another."""
         stored = self._next()
         if stored is None:
             self._rest()
             return _LOOK_S
         self._give_way()
-        self._take_in(stored)
+        if not self._take_in_together(stored):
+            self._take_in(stored)
         self._last_read_at = self._clock()
         return 0.0
 
@@ -119,6 +123,24 @@ class InboxReader:
 
     def _is_half_full(self) -> bool:
         return self._inbox.size > self._inbox.max_bytes // 2
+
+    def _take_in_together(self, first: StoredRequest) -> bool:
+        """Small requests that follow each other, in one transaction (`together`); False where one is to be taken in by
+        itself. Where that fails, so are all of them: then it shows which is to blame."""
+        if self._inbox.read_to < self._singly_to:
+            return False
+        last = first
+        try:
+            together = taken_together(first, lambda stored: self._inbox.following(stored, SMALL_BYTES))
+            if together is None:
+                return False
+            last = together.last
+            self._accept(together.telemetry, Position(self._inbox.id, last.end, last.received_at))
+        except BaseException:
+            self._singly_to = last.end
+            return False
+        self._inbox.done(last)
+        return True
 
     def _take_in(self, stored: StoredRequest) -> None:
         faults = self._not_kept.get(stored.end)

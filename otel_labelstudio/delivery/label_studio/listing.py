@@ -26,8 +26,8 @@ def pages(
     others: Set[str] = frozenset(),
 ) -> list[Mapping[str, Any]]:
     """All records of a list, which is ordered by id; ``items`` and ``total`` are the keys that a page has them under,
-    ``others`` what else it has. Raises LookupError, TypeError or ValueError for an answer that is no such page: it is
-    not taken for an empty list.
+    ``others`` what else an empty one has. Raises LookupError, TypeError or ValueError for an answer that is no such
+    page: it is not taken for an empty list.
 
     A page that holds nothing new is an error, as is a list without an end, or one that ends before its total: a call
     that is not found because somebody deleted tasks meanwhile would be stored again.
@@ -48,7 +48,8 @@ def pages(
 def _page(answer: Any, items: str, total: str, others: Set[str]) -> tuple[list[Mapping[str, Any]], int]:
     """The records of a page, and how many the whole list has."""
     records, expected = answer[items], number(answer[total])
-    if not isinstance(records, list) or expected < 0 or not others <= answer.keys():
+    is_whole = bool(records) or others <= answer.keys()  # an empty list is believed only if nothing of it is missing
+    if not isinstance(records, list) or expected < 0 or not is_whole:
         raise TypeError("no page of a list")
     return records, expected
 
