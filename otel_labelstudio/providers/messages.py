@@ -45,6 +45,8 @@ _ROLES = {
     "ipython": "tool",  # Llama
     "developer": "system",
 }
+# Whose content is no response of a tool
+_SPEAKERS = frozenset(name for name, role in _ROLES.items() if role != "tool")
 # Responses items that are the model's, without a role of their own
 _ASSISTANT_ITEMS = frozenset(("reasoning", "function_call", "custom_tool_call", "output_text", "refusal", "compaction"))
 _TOOL_ITEMS = frozenset(("function_call_output", "custom_tool_call_output"))
@@ -87,7 +89,20 @@ def message_from(value: Any, default_role: str = "user") -> Message | None:
     if not isinstance(value, dict):
         parts = parts_from(value)
         return Message(default_role, parts) if parts else None
-    kind = kind_of(value)
+    return _plain_turn(value) or _of_kind(value, kind_of(value), default_role)
+
+
+def _plain_turn(value: JSONObject) -> Message | None:
+    """The quick way for a turn that has a role, a text and at most a finish reason, as nearly all have."""
+    role, content, reason = value.get("role"), value.get("content"), value.get("finish_reason")
+    if len(value) > (2 if reason is None else 3) or not isinstance(content, str) or not content:
+        return None
+    if not isinstance(role, str) or role not in _SPEAKERS or not (reason is None or isinstance(reason, str)):
+        return None
+    return Message(_ROLES[role], (TextPart(content),), None, reason or None)
+
+
+def _of_kind(value: JSONObject, kind: Kind | None, default_role: str) -> Message | None:
     if kind is Kind.CHOICE:
         return _of_choice(value)
     if kind is Kind.PIECE or kind is Kind.TYPED:
