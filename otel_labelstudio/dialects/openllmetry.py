@@ -8,7 +8,7 @@ those of its decorators and frameworks, which say ``traceloop.span.kind`` in all
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,7 +19,7 @@ from otel_labelstudio.dialects.shared.operations import is_no_inference, known_o
 from otel_labelstudio.providers.messages import message_from
 from otel_labelstudio.providers.parts import blocks_or_text, part_from, parts_from
 from otel_labelstudio.providers.tools import tool_definitions_from
-from otel_labelstudio.spans.attributes import decoded, has_any_below, nested, text
+from otel_labelstudio.spans.attributes import decoded, has_any_below, nested, numbered, text
 from otel_labelstudio.spans.model import LogRecord, Span
 
 NAME = "openllmetry"
@@ -105,12 +105,15 @@ def _operation(span: Span) -> str:
 
 def _numbered(span: Span, prefix: str) -> tuple[list[Mapping[str, Any]], int]:
     """The messages below a prefix in their order, and the number of the first."""
-    keys = {k: value for k, value in span.attributes.items() if k.startswith(prefix) and _MESSAGE_KEY.match(k)}
-    found = nested(keys, prefix)
-    if not isinstance(found, list):
-        return [], 0
-    first = min(int(number) for number in {key[len(prefix) :].split(".", 1)[0] for key in keys})
-    return [item for item in found if isinstance(item, dict)], first
+    found = numbered(span.attributes, prefix)
+    messages = [nested(keys, "") if _is_nested(keys) else keys for keys in found.values()]
+    first = int(next(iter(found), 0))
+    return [message for message in messages if isinstance(message, dict)], first
+
+
+def _is_nested(keys: Iterable[str]) -> bool:
+    """Whether there is more than plain properties: tool calls, for one."""
+    return any("." in key for key in keys)
 
 
 def _message(held: Mapping[str, Any], default_role: str, *, is_encoded: bool = False) -> Message:

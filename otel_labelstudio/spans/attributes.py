@@ -190,6 +190,24 @@ def nested(attributes: Mapping[str, Any], prefix: str) -> Any:
     return _listed(tree) if tree else None
 
 
+def numbered(attributes: Mapping[str, Any], prefix: str) -> dict[str, dict[str, Any]]:
+    """The flat keys below each number below a prefix (which ends in a dot), in numerical order.
+
+    ``0.role``, ``0.content``, ``1.role`` give two dicts, the first with ``role`` and ``content``. Keys that go on with
+    no number are passed over.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    start = len(prefix)
+    for key, value in attributes.items():
+        if key.startswith(prefix):
+            number, _, name = key[start:].partition(".")
+            if number in found:
+                found[number][name] = value
+            elif name and _is_number(number):
+                found[number] = {name: value}
+    return {number: found[number] for number in sorted(found, key=int)}
+
+
 class _Node(dict[str, Any]):
     """A dict that flat keys spell out, as against a dict that is an attribute's value."""
 
@@ -216,9 +234,13 @@ def _node_at(tree: _Node, path: str) -> _Node:
 def _listed(node: dict[str, Any]) -> Any:
     values = {name: _listed(item) if isinstance(item, _Node) else item for name, item in node.items()}
     for name in values:
-        if not name.isdecimal() or len(name) >= 10:
+        if not _is_number(name):
             return values
     return [values[name] for name in sorted(values, key=int)]
+
+
+def _is_number(name: str) -> bool:
+    return name.isdecimal() and len(name) < 10
 
 
 def _loaded(source: str) -> Any:
