@@ -18,6 +18,7 @@ from otel_labelstudio.calls import Message, ReasoningPart, TextPart
 from otel_labelstudio.dialects.dialect import Findings, Skip, SkipReason
 from otel_labelstudio.dialects.shared.capture_hints import APPLICATION
 from otel_labelstudio.dialects.shared.exchange import INPUT_HIDDEN, PARTS_HIDDEN, findings_of_exchange, has_content
+from otel_labelstudio.dialects.shared.merging import combined
 from otel_labelstudio.dialects.shared.openinference_messages import (
     flat_messages,
     flat_texts,
@@ -76,14 +77,15 @@ def read(span: Span, log_records: Sequence[LogRecord] = ()) -> Findings | Skip: 
         return Skip(SkipReason.NOT_INFERENCE)
     if _is_layer(span):
         return Skip(SkipReason.NOT_INFERENCE)
-    request, response = _request(span), _response(span)
+    flat = flat_messages(attributes, _INPUT_MESSAGES, "user")
+    request, response = _request(span, flat), _response(span)
     metadata = decoded(attributes.get(_METADATA)).value
     metadata = metadata if isinstance(metadata, dict) else {}
     return findings_of_exchange(
         NAME,
         request,
         response,
-        incomplete=(*_hidden(attributes, request), *_dropped(span, request)),
+        incomplete=(*_hidden(attributes, request), *_dropped(span, request, flat)),
         is_answer_hidden=is_redacted(attributes, _OUTPUT, _OUTPUT_MESSAGES, f"{_CHOICES}."),
         provider=text(first(attributes, _PROVIDER)),
         conversation_id=None if attributes.get("session.id") else _conversation(metadata),
@@ -102,24 +104,25 @@ def _is_layer(span: Span) -> bool:
     return not has_any_below(span.attributes, _INPUT_MESSAGES, _OUTPUT_MESSAGES, _PROMPTS)
 
 
-def _request(span: Span) -> Request:
+def _request(span: Span, flat: tuple[Message, ...]) -> Request:
     attributes = span.attributes
-    raw = request_from(attributes.get(_INPUT))
-    flat, prompts = flat_messages(attributes, _INPUT_MESSAGES, "user"), flat_texts(attributes, _PROMPTS, "prompt")
+    raw, prompts = request_from(attributes.get(_INPUT)), flat_texts(attributes, _PROMPTS, "prompt")
     configured = decoded(attributes.get(_PARAMETERS)).value
     configured = configured if isinstance(configured, dict) else {}
-    request = raw
-    if not _is_raw_preferred(span, flat, _as_messages(raw), _INPUT_MESSAGES):
-        request = Request((flat,), is_cut=False)
+    told = raw
     if prompts and not flat:
-        request = Request(prompt_inputs(prompts))
+        told = Request(prompt_inputs(prompts))
+    elif not _is_raw_preferred(span, flat, _as_messages(raw), _INPUT_MESSAGES):
+        told = Request((flat,))
     named = (attributes.get(_REQUEST_MODEL), raw.model, configured.get("model"), configured.get("model_name"))
-    return replace(
-        request,
-        is_text_completion=not flat and (bool(prompts) or raw.is_text_completion),
+    return Request(
+        told.inputs,
+        told.system_instructions,
         tool_definitions=tool_definitions_from(_schemas(attributes)) or raw.tool_definitions,
         parameters={**raw.parameters, **request_parameters_from(configured)},
         model=next((name for name in map(text, named) if name), None) or text(attributes.get(_MODEL)),
+        is_text_completion=not flat and (bool(prompts) or raw.is_text_completion),
+        is_cut=told.is_cut,
     )
 
 
@@ -131,18 +134,18 @@ def _response(span: Span) -> Response:
         Message("assistant", (TextPart(choice),) if choice else ())
         for choice in flat_texts(attributes, _CHOICES, "completion")
     )
-    response = raw
-    if not _is_raw_preferred(span, flat, raw.outputs, _OUTPUT_MESSAGES):
-        response = replace(raw, outputs=_one_answer(flat, held), is_cut=False)
+    is_raw = _is_raw_preferred(span, flat, raw.outputs, _OUTPUT_MESSAGES)
+    outputs = raw.outputs if is_raw else _one_answer(flat, held)
     reason = text(attributes.get(_FINISH_REASON))
-    if len(response.outputs) == 1 and not response.outputs[0].finish_reason and reason:
-        response = replace(response, outputs=(replace(response.outputs[0], finish_reason=reason),))
+    if len(outputs) == 1 and not outputs[0].finish_reason and reason:
+        outputs = (replace(outputs[0], finish_reason=reason),)
     found = _RESPONSE_ID.search(held) if raw.id is None and isinstance(held, str) else None
-    return replace(
-        response,
+    return Response(
+        outputs,
         id=raw.id or (found.group() if found else None),
         model=text(attributes.get(_RESPONSE_MODEL)) or raw.model or text(attributes.get(_MODEL)),
-        usage=usage_from(raw.usage.to_dict(), below(attributes, _TOKEN_COUNT)),
+        usage=combined((raw.usage, usage_from(below(attributes, _TOKEN_COUNT)))),
+        is_cut=is_raw and raw.is_cut,
     )
 
 
@@ -195,9 +198,9 @@ def _hidden(attributes: Mapping[str, Any], request: Request) -> Iterator[str]:
         yield PARTS_HIDDEN
 
 
-def _dropped(span: Span, request: Request) -> Iterator[str]:
+def _dropped(span: Span, request: Request, flat: Sequence[Message]) -> Iterator[str]:
     first = _first_number(span, _INPUT_MESSAGES)
-    if first > 1 and len(request.messages) <= len(flat_messages(span.attributes, _INPUT_MESSAGES, "user")):
+    if first > 1 and len(request.messages) <= len(flat):
         yield f"the first {first} messages are missing"
 
 

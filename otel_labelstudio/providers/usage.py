@@ -85,7 +85,7 @@ _UNSET: tuple[Any, ...] = (None, "", "Infinity", "inf", "NOT_GIVEN", [], {})
 
 def usage_from(*counts: Any) -> Usage:
     """The counts of one call, each from the first of these objects that has it."""
-    objects = [held for held in map(decoded_object, counts) if held]
+    objects = [held for item in counts if item is not None and (held := decoded_object(item))]
     found: dict[str, int] = {}
     for item in reversed(objects):
         found |= _COUNTS.values(_counts(_flat(item)))
@@ -119,8 +119,11 @@ def _flat(item: JSONObject) -> JSONObject:
 
 
 def _counts(item: JSONObject) -> dict[str, int]:
-    counts = {key: integer(value) for key, value in item.items() if key in _COUNT_NAMES}
-    return {key: count for key, count in counts.items() if count is not None and count >= 0}
+    return {
+        key: count
+        for key, value in item.items()
+        if key in _COUNT_NAMES and (count := integer(value)) is not None and count >= 0
+    }
 
 
 def _set(item: JSONObject) -> dict[str, Any]:
