@@ -118,7 +118,7 @@ def _content(span: Span, log_records: Iterable[LogRecord]) -> tuple[dict[str, De
     for place in _places(span, records):
         for key in _CONTENT:
             value = place.get(key)
-            if value not in (None, "", [], "[]") and (key not in held or held[key].is_cut):
+            if value and value != "[]" and (key not in held or held[key].is_cut):
                 found = decoded(value)
                 held[key] = held.get(key, found) if found.is_cut else found
     return held, records

@@ -86,7 +86,7 @@ def texts(value: Any) -> tuple[str, ...]:
     """A list of texts, however it is written: a list, JSON or a repr of one, or a single text."""
     if value is None:
         return ()
-    items = decoded(value).value
+    items = value if isinstance(value, list) else decoded(value).value
     if isinstance(items, (str, int, float)):
         items = [items]
     if not isinstance(items, list):
@@ -98,10 +98,10 @@ def integer(value: Any) -> int | None:
     """A whole number of 64 bits, also one written as text or as a float."""
     if value is None:
         return None
-    found = number(value)
+    found = value if type(value) is int else number(value)
     if found is None or not MIN_INT <= found <= MAX_INT:
         return None
-    return int(found) if found == int(found) else None
+    return found if type(found) is int else int(found) if found == int(found) else None
 
 
 def number(value: Any) -> float | int | None:
@@ -134,6 +134,17 @@ def below(attributes: Mapping[str, Any], prefix: str) -> dict[str, Any]:
     """The attributes whose keys start with the prefix, without it."""
     start = len(prefix)
     return {key[start:]: value for key, value in attributes.items() if key.startswith(prefix)}
+
+
+def grouped(attributes: Mapping[str, Any], prefixes: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+    """The attributes below each of the prefixes that has any, without it, in one pass. None begins with another."""
+    found: dict[str, dict[str, Any]] = {}
+    for key, value in attributes.items():
+        if key.startswith(prefixes):
+            for prefix in prefixes:
+                if key.startswith(prefix):
+                    found.setdefault(prefix, {})[key[len(prefix) :]] = value
+    return found
 
 
 def has_any_below(attributes: Mapping[str, Any], *prefixes: str) -> bool:

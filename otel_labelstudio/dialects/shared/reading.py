@@ -123,7 +123,10 @@ def _cleaned(message: Message, role: str) -> Message:
 
 
 def _filled(parts: tuple[Part, ...]) -> tuple[Part, ...]:
-    return tuple([part for part in parts if not is_empty(part)]) if any(map(is_empty, parts)) else parts
+    for part in parts:
+        if is_empty(part):
+            return tuple([part for part in parts if not is_empty(part)])
+    return parts
 
 
 def _without_repeated_system(messages: tuple[Message, ...], system: tuple[Part, ...]) -> tuple[Message, ...]:
