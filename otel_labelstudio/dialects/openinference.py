@@ -18,7 +18,6 @@ from otel_labelstudio.calls import Message, ReasoningPart, TextPart
 from otel_labelstudio.dialects.dialect import Findings, Skip, SkipReason
 from otel_labelstudio.dialects.shared.capture_hints import APPLICATION
 from otel_labelstudio.dialects.shared.exchange import INPUT_HIDDEN, PARTS_HIDDEN, findings_of_exchange, has_content
-from otel_labelstudio.dialects.shared.merging import combined
 from otel_labelstudio.dialects.shared.openinference_messages import (
     flat_messages,
     flat_texts,
@@ -144,7 +143,7 @@ def _response(span: Span) -> Response:
         outputs,
         id=raw.id or (found.group() if found else None),
         model=text(attributes.get(_RESPONSE_MODEL)) or raw.model or text(attributes.get(_MODEL)),
-        usage=combined((raw.usage, usage_from(below(attributes, _TOKEN_COUNT)))),
+        usage=usage_from(raw.usage, below(attributes, _TOKEN_COUNT)),
         is_cut=is_raw and raw.is_cut,
     )
 

@@ -7,7 +7,7 @@ since frameworks mix them. Nothing here raises, whatever the JSON value.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from otel_labelstudio.calls import (
@@ -131,16 +131,21 @@ def joined(messages: Iterable[Message]) -> Message:
 
 def _messages(value: Any, default_role: str, depth: int) -> Iterator[tuple[Message, bool]]:
     if isinstance(value, (list, tuple)) and depth < _MAX_DEPTH:
-        # ["human", "..."] is LangChain's short form of a message
-        if len(value) == 2 and all(isinstance(item, str) for item in value) and value[0] in _SHORT_ROLES:
+        if _is_short_form(value):
             yield Message(role_of(value[0]), parts_from(value[1])), False
             return
         for item in value:
-            yield from _messages(item, default_role, depth + 1)
-        return
-    message = message_from(value, default_role)
-    if message is not None:
+            if isinstance(item, (list, tuple)):
+                yield from _messages(item, default_role, depth + 1)
+            elif (message := message_from(item, default_role)) is not None:
+                yield message, is_item(item)
+    elif (message := message_from(value, default_role)) is not None:
         yield message, is_item(value)
+
+
+def _is_short_form(value: Sequence[Any]) -> bool:
+    """Whether it is LangChain's short form of a message: ["human", "..."]."""
+    return len(value) == 2 and all(isinstance(item, str) for item in value) and value[0] in _SHORT_ROLES
 
 
 _SHORT_ROLES = frozenset(("system", "human", "user", "ai", "assistant"))

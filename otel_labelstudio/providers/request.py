@@ -22,6 +22,7 @@ _WRAPPERS = ("request", "body", "kwargs", "params", "input", "inputs", "prompt")
 _CONTENTS = ("messages", "prompts", "prompt", "input", "contents", "chat_history", "message", "inputs")
 _SYSTEMS = ("system", "instructions", "system_instruction", "systemInstruction", "system_instructions", "systemPrompt")
 _TOOLS = ("tools", "functions", "toolConfig", "tool_config")
+_OF_TURN = frozenset(("role", "content", "parts", "kwargs", "type"))
 _SETTINGS = frozenset(("role", "model", *_SYSTEMS, *_TOOLS))
 
 
@@ -116,7 +117,7 @@ def _inputs(body: JSONObject) -> tuple[tuple[tuple[Message, ...], ...], bool]:
 def _is_turn(item: Any) -> bool:
     """Whether it is a message, or a list of them, as against a message's part."""
     if isinstance(item, dict):
-        return any(name in item for name in ("role", "content", "parts", "kwargs", "type"))
+        return not _OF_TURN.isdisjoint(item)
     return isinstance(item, list)
 
 
