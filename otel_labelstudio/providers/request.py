@@ -11,6 +11,7 @@ from otel_labelstudio.providers.messages import messages_from
 from otel_labelstudio.providers.parts import first, parts_from
 from otel_labelstudio.providers.tools import tool_definitions_from
 from otel_labelstudio.providers.usage import request_parameters_from
+from otel_labelstudio.quick_init import quick_init
 from otel_labelstudio.spans.attributes import REDACTED, decoded, decoded_object
 
 # Where frameworks put the parameters of a request, and where they wrap the whole of it
@@ -26,6 +27,7 @@ _OF_TURN = frozenset(("role", "content", "parts", "kwargs", "type"))
 _SETTINGS = frozenset(("role", "model", *_SYSTEMS, *_TOOLS))
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class Request:
     """``inputs`` has the messages of each prompt: one dialogue, or as many prompts as a legacy completion holds."""
