@@ -47,7 +47,7 @@ def decoded(value: Any) -> Decoded:
     except (ValueError, RecursionError):
         prefix = parsed_prefix(value, MAX_DEPTH) if start in "[{(" else None
         return Decoded(value) if prefix is None else Decoded(*prefix)
-    if value.count("[") + value.count("{") > MAX_DEPTH and _is_deeper(loaded, MAX_DEPTH):
+    if len(value) > 2 * MAX_DEPTH and value.count("[") + value.count("{") > MAX_DEPTH and _is_deeper(loaded, MAX_DEPTH):
         loaded = bounded(loaded)
     # JSON may write half of a surrogate pair, which no encoder takes afterwards
     may_hold_halves = "\\" in value and ("\\ud" in value or "\\uD" in value)
