@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from otel_labelstudio.bounds import MAX_INT, MIN_INT, bounded_float, bounded_int
 from otel_labelstudio.spans.damaged_json import parsed_prefix, without_lone_surrogates
@@ -23,6 +23,10 @@ MAX_DEPTH = 64
 # `a.0.b.1.c`: more levels than any convention has
 _MAX_KEY_LEVELS = 24
 _TOO_DEEP = "(nested too deeply)"
+
+
+# Attributes by the beginning of their names, which they are without: see `grouped`
+Groups: TypeAlias = Mapping[str, Mapping[str, Any]]
 
 
 class Decoded(NamedTuple):
@@ -177,8 +181,8 @@ class Fields:
         return found
 
 
-def nested(attributes: Mapping[str, Any], prefix: str) -> Any:
-    """Flat keys below a prefix (which ends in a dot) as the value that they spell out; None where there are none.
+def nested(attributes: Mapping[str, Any], prefix: str = "") -> Any:
+    """Flat keys (those below a prefix, which ends in a dot) as the value that they spell out; None where there are none.
 
     ``0.role``, ``0.content``, ``1.role`` give a list of two dicts. Lists are in numerical order and renumbered from
     their lowest index with the gaps closed: a limit on the number of attributes takes the first ones or the last. A key
@@ -201,21 +205,18 @@ def nested(attributes: Mapping[str, Any], prefix: str) -> Any:
     return _listed(tree) if tree else None
 
 
-def numbered(attributes: Mapping[str, Any], prefix: str) -> dict[str, dict[str, Any]]:
-    """The flat keys below each number below a prefix (which ends in a dot), in numerical order.
+def numbered(keys: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Flat keys that begin with a number, as those below each number, in numerical order.
 
-    ``0.role``, ``0.content``, ``1.role`` give two dicts, the first with ``role`` and ``content``. Keys that go on with
-    no number are passed over.
+    ``0.role``, ``0.content``, ``1.role`` give two dicts, the first with ``role`` and ``content``.
     """
     found: dict[str, dict[str, Any]] = {}
-    start = len(prefix)
-    for key, value in attributes.items():
-        if key.startswith(prefix):
-            number, _, name = key[start:].partition(".")
-            if number in found:
-                found[number][name] = value
-            elif name and _is_number(number):
-                found[number] = {name: value}
+    for key, value in keys.items():
+        number, _, name = key.partition(".")
+        if number in found:
+            found[number][name] = value
+        elif name and _is_number(number):
+            found[number] = {name: value}
     return {number: found[number] for number in sorted(found, key=int)}
 
 

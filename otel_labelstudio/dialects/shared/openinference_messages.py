@@ -18,17 +18,17 @@ _CONTENT, _TOOL_CALL = "message_content", "tool_call"
 _FUNCTION_NAME, _FUNCTION_ARGUMENTS = "function_call_name", "function_call_arguments_json"
 
 
-def flat_messages(attributes: Mapping[str, Any], prefix: str, default_role: str) -> tuple[Message, ...]:
-    """The messages below a prefix; their numbers may begin anywhere and have gaps."""
-    found = [_message(keys, default_role) for keys in numbered(attributes, prefix).values()]
+def flat_messages(keys: Mapping[str, Any], default_role: str) -> tuple[Message, ...]:
+    """The messages that keys below one of the prefixes spell out; their numbers may begin anywhere and have gaps."""
+    found = [_message(keys, default_role) for keys in numbered(keys).values()]
     return tuple([message for message in found if message is not None])
 
 
-def flat_texts(attributes: Mapping[str, Any], prefix: str, name: str) -> tuple[str, ...]:
-    """``prefix.N.name.text``, or a plain list of texts under the prefix itself."""
-    found = nested(attributes, f"{prefix}.")
+def flat_texts(keys: Mapping[str, Any], listed: Any, name: str) -> tuple[str, ...]:
+    """``N.name.text`` of each N, or else the plain list of texts that stands under the prefix itself."""
+    found = nested(keys)
     if not isinstance(found, list):
-        return texts(attributes.get(prefix))
+        return texts(listed)
     held = (item.get(name) for item in found if isinstance(item, dict))
     return tuple(str(item.get("text") or "") for item in held if isinstance(item, dict))
 

@@ -7,11 +7,11 @@ session id or what the application attached, so that they are read in one place,
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, TypeAlias
+from typing import Any
 
 from otel_labelstudio.calls import JSONObject
 from otel_labelstudio.dialects.shared.span_outcome import error_type_of
-from otel_labelstudio.spans.attributes import Fields, bounded, decoded, grouped, number, text, texts
+from otel_labelstudio.spans.attributes import Fields, Groups, bounded, decoded, grouped, number, text, texts
 from otel_labelstudio.spans.model import Span
 
 # What the application attached to the call. OpenLLMetry: set_association_properties, LangChain's metadata
@@ -52,9 +52,6 @@ _WORTH_KEEPING = (
 # semantic-conventions-genai: what a prompt template was filled with
 _PROMPT_VARIABLES = "gen_ai.prompt.variable."
 _OPEN_ENDED = (*_PARAMETER_PREFIXES, _ATTACHED, _PROMPT_VARIABLES)
-
-# Attributes by the beginning of their names, see `grouped`
-_OpenEnded: TypeAlias = Mapping[str, Mapping[str, Any]]
 
 
 class FactKeys:
@@ -115,7 +112,7 @@ def _model(attributes: Mapping[str, Any], keys: tuple[str, ...]) -> str | None:
     return None
 
 
-def _parameters(found: dict[str, Any], open_ended: _OpenEnded) -> JSONObject:
+def _parameters(found: dict[str, Any], open_ended: Groups) -> JSONObject:
     for prefix in reversed(_PARAMETER_PREFIXES):
         found |= open_ended.get(prefix, {})
     return {
@@ -134,7 +131,7 @@ def _parameter(name: str, value: Any) -> Any:
     return bounded(value) if found is None else found
 
 
-def _metadata(attributes: Mapping[str, Any], open_ended: _OpenEnded) -> JSONObject:
+def _metadata(attributes: Mapping[str, Any], open_ended: Groups) -> JSONObject:
     attached = {**open_ended.get(_ATTACHED, {})}
     attached |= {key.removeprefix("gen_ai."): attributes[key] for key in _WORTH_KEEPING if key in attributes}
     if _PROMPT_VARIABLES in open_ended:
