@@ -182,7 +182,7 @@ class Fields:
 
 
 def nested(attributes: Mapping[str, Any], prefix: str = "") -> Any:
-    """Flat keys (those below a prefix, which ends in a dot) as the value that they spell out; None where there are none.
+    """Flat keys, or those below a prefix, which ends in a dot, as the value that they spell out; None without any.
 
     ``0.role``, ``0.content``, ``1.role`` give a list of two dicts. Lists are in numerical order and renumbered from
     their lowest index with the gaps closed: a limit on the number of attributes takes the first ones or the last. A key
