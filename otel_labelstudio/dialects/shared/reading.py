@@ -146,8 +146,7 @@ def _without_repeated_system(messages: tuple[Message, ...], system: tuple[Part, 
 
 
 def _with_finish_reasons(messages: tuple[Message, ...], reasons: tuple[str, ...]) -> tuple[Message, ...]:
-    if len(reasons) < len(messages):
-        reasons = (*reasons, *(("",) * (len(messages) - len(reasons))))
+    reasons += ("",) * (len(messages) - len(reasons))
     return tuple(
         [
             _with_finish_reason(message, finish_reason_of(message.finish_reason) or reason or None)

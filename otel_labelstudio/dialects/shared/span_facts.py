@@ -114,7 +114,8 @@ def _model(attributes: Mapping[str, Any], keys: tuple[str, ...]) -> str | None:
 
 def _parameters(found: dict[str, Any], open_ended: Groups) -> JSONObject:
     for prefix in reversed(_PARAMETER_PREFIXES):
-        found |= open_ended.get(prefix, {})
+        if prefix in open_ended:
+            found |= open_ended[prefix]
     return {
         name: _parameter(name, value)
         for name, value in found.items()
@@ -123,11 +124,10 @@ def _parameters(found: dict[str, Any], open_ended: Groups) -> JSONObject:
 
 
 def _parameter(name: str, value: Any) -> Any:
+    if isinstance(value, str) and name not in _NUMBERS:
+        # LiteLLM: Python's text
+        return value == "True" if name == "stream" and value in ("True", "False") else value
     found = number(value)
-    if isinstance(value, str):
-        if name == "stream" and value in ("True", "False"):  # LiteLLM: Python's text
-            return value == "True"
-        return found if name in _NUMBERS and found is not None else value
     return bounded(value) if found is None else found
 
 
