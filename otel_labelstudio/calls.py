@@ -16,12 +16,14 @@ from typing import Any, ClassVar, NamedTuple, TypeAlias
 
 from otel_labelstudio.bounds import bounded_time
 from otel_labelstudio.json_fields import Reader, json_object, optional, text, tuple_of, whole_number
+from otel_labelstudio.quick_init import quick_init
 
 JSONObject: TypeAlias = Mapping[str, Any]
 # Nanoseconds since 1970 (UTC), in the range of `bounds`; 0 is unknown
 UnixNano: TypeAlias = int
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class TextPart:
     """Text that was sent to the model or came from it."""
@@ -40,6 +42,7 @@ class ReasoningPart:
     extra: JSONObject = field(default_factory=dict)
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class ToolCallPart:
     """A tool that the model asked for; ``arguments`` is a JSON value, not the text that held it."""
@@ -51,6 +54,7 @@ class ToolCallPart:
     extra: JSONObject = field(default_factory=dict)
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class ToolCallResponsePart:
     """What a tool returned; ``response`` is a JSON value, ``id`` that of the tool call it answers."""
@@ -157,6 +161,7 @@ def part_to_dict(part: Part) -> dict[str, Any]:
     return {**part.extra, **own} if part.extra else own
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class Message:
     """One turn: ``role`` is system, user, assistant or tool. Only output messages have a ``finish_reason``."""
@@ -179,6 +184,7 @@ class Message:
         return cls(**_read(_MESSAGE_READERS, record))
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class Usage:
     """Token counts, named as the attributes ``gen_ai.usage.*`` are."""
@@ -205,6 +211,7 @@ class CallKey(NamedTuple):
     prompt_index: int
 
 
+@quick_init
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LLMCall:
     """One inference call as telemetry tells of it.

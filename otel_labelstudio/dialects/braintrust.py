@@ -50,7 +50,7 @@ def read(span: Span, log_records: Sequence[LogRecord] = ()) -> Findings | Skip: 
             parameters={**request_parameters_from(metadata), **request.parameters},
             tool_definitions=request.tool_definitions or tool_definitions_from(metadata.get("tools")),
         ),
-        replace(response, usage=usage_from(response.usage.to_dict(), attributes.get(_METRICS))),
+        replace(response, usage=usage_from(response.usage, attributes.get(_METRICS))),
         provider=text(metadata.get("provider")),
         metadata=_attached(metadata),
     )

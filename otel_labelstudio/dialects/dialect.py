@@ -8,6 +8,7 @@ from enum import Enum
 from typing import Any, Protocol
 
 from otel_labelstudio.calls import JSONObject, LLMCall, Message, Part
+from otel_labelstudio.quick_init import quick_init
 from otel_labelstudio.spans.model import LogRecord, Span
 
 
@@ -35,6 +36,7 @@ class Skip:
     failed: tuple[LLMCall, ...] = field(default=(), repr=False, compare=False)
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class Content:
     """A call's content as a dialect found it; ``incomplete`` says what is missing, for people."""
@@ -49,6 +51,7 @@ class Content:
 NO_CONTENT = Content()
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class Findings:
     """What one dialect found of a call. What it did not find may be there in another one.

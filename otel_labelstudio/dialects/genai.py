@@ -76,7 +76,6 @@ _MARKS = (*_CALL_MARKS, "gen_ai.provider.name", "gen_ai.system")
 
 # gen-ai-input-messages.json; a tool's text is its response, which is left to the full reader
 _ROLES = frozenset(("system", "user", "assistant"))
-_TEXT = {"type", "content"}
 _OF_MESSAGE = frozenset(("role", "parts", "name", "finish_reason"))
 
 
@@ -119,7 +118,7 @@ def _content(span: Span, log_records: Iterable[LogRecord]) -> tuple[dict[str, De
     for place in _places(span, records):
         for key in _CONTENT:
             value = place.get(key)
-            if value not in (None, "", [], "[]") and (key not in held or held[key].is_cut):
+            if value and value != "[]" and (key not in held or held[key].is_cut):
                 found = decoded(value)
                 held[key] = held.get(key, found) if found.is_cut else found
     return held, records
@@ -138,26 +137,36 @@ def _places(span: Span, records: Iterable[LogRecord]) -> Iterator[Mapping[str, A
 
 def _messages(held: Any, read_others: Callable[[Any], tuple[Message, ...]] = messages_from) -> tuple[Message, ...]:
     """Messages, the quick way where they are as the conventions say, which nearly all are."""
-    if isinstance(held, list) and all(isinstance(item, dict) and "role" in item and "parts" in item for item in held):
-        found = (_text_message(item) or message_from(item) for item in held)
-        return tuple(message for message in found if message is not None)
-    return read_others(held)
+    if not isinstance(held, list):
+        return read_others(held)
+    found = []
+    for item in held:
+        if not isinstance(item, dict) or "role" not in item or "parts" not in item:
+            return read_others(held)
+        message = _text_message(item) or message_from(item)
+        if message is not None:
+            found.append(message)
+    return tuple(found)
 
 
 def _text_message(item: dict[str, Any]) -> Message | None:
     """The message where all of its parts are plain text, else None."""
-    role, parts, name, reason = item["role"], item["parts"], item.get("name"), item.get("finish_reason")
+    role, parts = item["role"], item["parts"]
     if not isinstance(role, str) or role not in _ROLES or not isinstance(parts, list) or not parts:
-        return None
-    if not item.keys() <= _OF_MESSAGE:  # LiteLLM: tool calls beside the parts
         return None
     texts = []
     for part in parts:
-        if not isinstance(part, dict) or part.keys() != _TEXT or part["type"] != "text":
+        if not isinstance(part, dict) or len(part) > 2 or part.get("type") != "text":
             return None
-        if not isinstance(part["content"], str) or not part["content"]:
+        content = part.get("content")
+        if not isinstance(content, str) or not content:
             return None
-        texts.append(TextPart(part["content"]))
+        texts.append(TextPart(content))
+    if len(item) == 2:
+        return Message(role, tuple(texts))
+    if not item.keys() <= _OF_MESSAGE:  # LiteLLM: tool calls beside the parts
+        return None
+    name, reason = item.get("name"), item.get("finish_reason")
     return Message(
         role,
         tuple(texts),

@@ -32,6 +32,8 @@ def recognises(span: Span) -> bool:  # noqa: ARG001
 
 
 def read(span: Span, log_records: Sequence[LogRecord] = ()) -> Findings | Skip:
+    if not span.events and not log_records and _PROMPT not in span.attributes and _COMPLETION not in span.attributes:
+        return Skip(SkipReason.NOT_GENAI)
     requests: list[Request] = list(map(request_from, _held(span, log_records, _PROMPT_EVENT, _PROMPT)))
     responses: list[Response] = list(map(response_from, _held(span, log_records, _COMPLETION_EVENT, _COMPLETION)))
     if not requests and not responses:

@@ -167,7 +167,7 @@ def _response(attributes: Mapping[str, Any], metadata: Mapping[str, Any]) -> Res
         response,
         id=response.id or (text(metadata.get("id")) if metadata.get("object") else None),
         model=response.model or text(attributes.get(_MODEL)),
-        usage=usage_from(attributes.get(_USAGE), response.usage.to_dict()),
+        usage=usage_from(attributes.get(_USAGE), response.usage),
     )
 
 

@@ -68,7 +68,7 @@ def read(span: Span, log_records: Sequence[LogRecord] = ()) -> Findings | Skip: 
     return findings_of_exchange(
         NAME,
         request,
-        replace(response, usage=usage_from(response.usage.to_dict(), metadata.get("usage_metadata"), details)),
+        replace(response, usage=usage_from(response.usage, metadata.get("usage_metadata"), details)),
         provider=text(metadata.get("ls_provider")),
         metadata=_attached(metadata),
     )

@@ -80,7 +80,7 @@ def _response(span: Span) -> Response:
     return replace(
         response,
         model=response.model or text(_unquoted(attributes, _MODEL)),
-        usage=usage_from(response.usage.to_dict(), attributes.get(_USAGE)),
+        usage=usage_from(response.usage, attributes.get(_USAGE)),
     )
 
 

@@ -29,7 +29,7 @@ from otel_labelstudio.providers.request import Request, prompt_inputs, request_f
 from otel_labelstudio.providers.response import Response, response_from
 from otel_labelstudio.providers.tools import tool_definitions_from
 from otel_labelstudio.providers.usage import request_parameters_from, usage_from
-from otel_labelstudio.spans.attributes import below, decoded, first, has_any_below, nested, text
+from otel_labelstudio.spans.attributes import Groups, decoded, first, grouped, has_any_below, nested, text
 from otel_labelstudio.spans.model import LogRecord, Span
 
 NAME = "openinference"
@@ -54,6 +54,8 @@ _PROVIDER = ("llm.provider", "llm.system")
 _TOKEN_COUNT = "llm.token_count."  # noqa: S105
 _METADATA = "metadata"
 _PROMPT_TEMPLATE = "llm.prompt_template."
+# Keys in which something is spelled out flat
+_FLAT = (_INPUT_MESSAGES, _OUTPUT_MESSAGES, f"{_PROMPTS}.", f"{_CHOICES}.", _TOOLS, _TOKEN_COUNT, _PROMPT_TEMPLATE)
 
 # LangChain's and LangGraph's own words among the application's metadata
 _FRAMEWORK = ("ls_", "lc_", "langgraph_", "checkpoint_ns", "versions", "__")
@@ -76,18 +78,20 @@ def read(span: Span, log_records: Sequence[LogRecord] = ()) -> Findings | Skip: 
         return Skip(SkipReason.NOT_INFERENCE)
     if _is_layer(span):
         return Skip(SkipReason.NOT_INFERENCE)
-    request, response = _request(span), _response(span)
+    flat = grouped(attributes, _FLAT)
+    inputs = flat_messages(flat.get(_INPUT_MESSAGES, {}), "user")
+    request, response = _request(span, flat, inputs), _response(span, flat)
     metadata = decoded(attributes.get(_METADATA)).value
     metadata = metadata if isinstance(metadata, dict) else {}
     return findings_of_exchange(
         NAME,
         request,
         response,
-        incomplete=(*_hidden(attributes, request), *_dropped(span, request)),
+        incomplete=(*_hidden(attributes, request), *_dropped(flat, request, inputs)),
         is_answer_hidden=is_redacted(attributes, _OUTPUT, _OUTPUT_MESSAGES, f"{_CHOICES}."),
         provider=text(first(attributes, _PROVIDER)),
         conversation_id=None if attributes.get("session.id") else _conversation(metadata),
-        metadata={**_attached(metadata), **_prompt_template(attributes)},
+        metadata={**_attached(metadata), **_prompt_template(flat)},
     )
 
 
@@ -102,69 +106,72 @@ def _is_layer(span: Span) -> bool:
     return not has_any_below(span.attributes, _INPUT_MESSAGES, _OUTPUT_MESSAGES, _PROMPTS)
 
 
-def _request(span: Span) -> Request:
+def _request(span: Span, flat: Groups, inputs: tuple[Message, ...]) -> Request:
     attributes = span.attributes
     raw = request_from(attributes.get(_INPUT))
-    flat, prompts = flat_messages(attributes, _INPUT_MESSAGES, "user"), flat_texts(attributes, _PROMPTS, "prompt")
+    prompts = flat_texts(flat.get(f"{_PROMPTS}.", {}), attributes.get(_PROMPTS), "prompt")
     configured = decoded(attributes.get(_PARAMETERS)).value
     configured = configured if isinstance(configured, dict) else {}
-    request = raw
-    if not _is_raw_preferred(span, flat, _as_messages(raw), _INPUT_MESSAGES):
-        request = Request((flat,), is_cut=False)
-    if prompts and not flat:
-        request = Request(prompt_inputs(prompts))
+    told = raw
+    if prompts and not inputs:
+        told = Request(prompt_inputs(prompts))
+    elif not _is_raw_preferred(span, inputs, _as_messages(raw), flat, _INPUT_MESSAGES):
+        told = Request((inputs,))
     named = (attributes.get(_REQUEST_MODEL), raw.model, configured.get("model"), configured.get("model_name"))
-    return replace(
-        request,
-        is_text_completion=not flat and (bool(prompts) or raw.is_text_completion),
-        tool_definitions=tool_definitions_from(_schemas(attributes)) or raw.tool_definitions,
+    return Request(
+        told.inputs,
+        told.system_instructions,
+        tool_definitions=tool_definitions_from(_schemas(flat)) or raw.tool_definitions,
         parameters={**raw.parameters, **request_parameters_from(configured)},
         model=next((name for name in map(text, named) if name), None) or text(attributes.get(_MODEL)),
+        is_text_completion=not inputs and (bool(prompts) or raw.is_text_completion),
+        is_cut=told.is_cut,
     )
 
 
-def _response(span: Span) -> Response:
+def _response(span: Span, flat: Groups) -> Response:
     attributes = span.attributes
     held = attributes.get(_OUTPUT)
     raw = response_from(held)
-    flat = flat_messages(attributes, _OUTPUT_MESSAGES, "assistant") or tuple(
+    outputs = flat_messages(flat.get(_OUTPUT_MESSAGES, {}), "assistant") or tuple(
         Message("assistant", (TextPart(choice),) if choice else ())
-        for choice in flat_texts(attributes, _CHOICES, "completion")
+        for choice in flat_texts(flat.get(f"{_CHOICES}.", {}), attributes.get(_CHOICES), "completion")
     )
-    response = raw
-    if not _is_raw_preferred(span, flat, raw.outputs, _OUTPUT_MESSAGES):
-        response = replace(raw, outputs=_one_answer(flat, held), is_cut=False)
+    is_raw = _is_raw_preferred(span, outputs, raw.outputs, flat, _OUTPUT_MESSAGES)
+    outputs = raw.outputs if is_raw else _one_answer(outputs, held)
     reason = text(attributes.get(_FINISH_REASON))
-    if len(response.outputs) == 1 and not response.outputs[0].finish_reason and reason:
-        response = replace(response, outputs=(replace(response.outputs[0], finish_reason=reason),))
+    if len(outputs) == 1 and not outputs[0].finish_reason and reason:
+        outputs = (replace(outputs[0], finish_reason=reason),)
     found = _RESPONSE_ID.search(held) if raw.id is None and isinstance(held, str) else None
-    return replace(
-        response,
+    return Response(
+        outputs,
         id=raw.id or (found.group() if found else None),
         model=text(attributes.get(_RESPONSE_MODEL)) or raw.model or text(attributes.get(_MODEL)),
-        usage=usage_from(raw.usage.to_dict(), below(attributes, _TOKEN_COUNT)),
+        usage=usage_from(raw.usage, flat.get(_TOKEN_COUNT)),
+        is_cut=is_raw and raw.is_cut,
     )
 
 
-def _is_raw_preferred(span: Span, flat: Sequence[Message], raw: Sequence[Message], prefix: str) -> bool:
+def _is_raw_preferred(span: Span, told: Sequence[Message], raw: Sequence[Message], flat: Groups, prefix: str) -> bool:
     if is_redacted(span.attributes, prefix):
         return False
-    if _has_reasoning(flat) and not _has_reasoning(raw):
+    if _has_reasoning(told) and not _has_reasoning(raw):
         return False
-    is_damaged = span.dropped_attributes_count > 0 or not has_content(flat) or _first_number(span, prefix) > 1
-    return has_content(raw) and tells_the_same(flat, raw, is_flat_damaged=is_damaged)
+    is_damaged = span.dropped_attributes_count > 0 or not has_content(told) or _first_number(flat, prefix) > 1
+    return has_content(raw) and tells_the_same(told, raw, is_flat_damaged=is_damaged)
 
 
 def _has_reasoning(messages: Sequence[Message]) -> bool:
     return any(isinstance(part, ReasoningPart) for message in messages for part in message.parts)
 
 
-def _first_number(span: Span, prefix: str) -> int:
+def _first_number(flat: Groups, prefix: str) -> int:
     """The number of the first message; those before it were dropped. The Responses API's begin at 1 or at 0."""
-    if f"{prefix}0.message.role" in span.attributes:
+    keys = flat.get(prefix, {})
+    if "0.message.role" in keys:
         return 0
-    keys = (key[len(prefix) :].split(".", 1)[0] for key in span.attributes if key.startswith(prefix))
-    return min((int(number) for number in keys if number.isdecimal()), default=0)
+    numbers = (key.split(".", 1)[0] for key in keys)
+    return min((int(number) for number in numbers if number.isdecimal()), default=0)
 
 
 def _as_messages(request: Request) -> tuple[Message, ...]:
@@ -181,9 +188,9 @@ def _one_answer(flat: tuple[Message, ...], held: Any) -> tuple[Message, ...]:
     return (joined(flat),) if is_items else flat
 
 
-def _schemas(attributes: Mapping[str, Any]) -> list[Any]:
+def _schemas(flat: Groups) -> list[Any]:
     # llm.tools.N.tool.json_schema
-    found = nested(attributes, _TOOLS)
+    found = nested(flat.get(_TOOLS, {}))
     tools = [item.get("tool") for item in (found if isinstance(found, list) else ()) if isinstance(item, dict)]
     return [tool.get("json_schema") for tool in tools if isinstance(tool, dict)]
 
@@ -195,9 +202,9 @@ def _hidden(attributes: Mapping[str, Any], request: Request) -> Iterator[str]:
         yield PARTS_HIDDEN
 
 
-def _dropped(span: Span, request: Request) -> Iterator[str]:
-    first = _first_number(span, _INPUT_MESSAGES)
-    if first > 1 and len(request.messages) <= len(flat_messages(span.attributes, _INPUT_MESSAGES, "user")):
+def _dropped(flat: Groups, request: Request, inputs: Sequence[Message]) -> Iterator[str]:
+    first = _first_number(flat, _INPUT_MESSAGES)
+    if first > 1 and len(request.messages) <= len(inputs):
         yield f"the first {first} messages are missing"
 
 
@@ -209,7 +216,6 @@ def _attached(metadata: Mapping[str, Any]) -> dict[str, Any]:
     return {str(key): value for key, value in metadata.items() if not str(key).startswith(_FRAMEWORK)}
 
 
-def _prompt_template(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        f"prompt_template.{name}": decoded(value).value for name, value in below(attributes, _PROMPT_TEMPLATE).items()
-    }
+def _prompt_template(flat: Groups) -> dict[str, Any]:
+    held = flat.get(_PROMPT_TEMPLATE, {})
+    return {f"prompt_template.{name}": decoded(value).value for name, value in held.items()}

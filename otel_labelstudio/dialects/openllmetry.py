@@ -8,7 +8,7 @@ those of its decorators and frameworks, which say ``traceloop.span.kind`` in all
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,7 +19,7 @@ from otel_labelstudio.dialects.shared.operations import is_no_inference, known_o
 from otel_labelstudio.providers.messages import message_from
 from otel_labelstudio.providers.parts import blocks_or_text, part_from, parts_from
 from otel_labelstudio.providers.tools import tool_definitions_from
-from otel_labelstudio.spans.attributes import decoded, has_any_below, nested, text
+from otel_labelstudio.spans.attributes import decoded, grouped, has_any_below, nested, numbered, text
 from otel_labelstudio.spans.model import LogRecord, Span
 
 NAME = "openllmetry"
@@ -53,6 +53,7 @@ _REQUEST_TYPE = "llm.request.type"
 _PROMPT = "gen_ai.prompt."
 _COMPLETION = "gen_ai.completion."
 _FUNCTIONS = "llm.request.functions."
+_FLAT = (_PROMPT, _COMPLETION, _FUNCTIONS)
 # The conventions (gen-ai-spans.md), also written by OpenLLMetry since 0.53
 _OPERATION = "gen_ai.operation.name"
 # LiteLLM 1.80 to 1.110, integrations/opentelemetry.py
@@ -79,15 +80,16 @@ def read(span: Span, log_records: Sequence[LogRecord] = ()) -> Findings | Skip: 
     operation = _operation(span)
     if _SPAN_KIND in span.attributes or is_no_inference(operation):
         return Skip(SkipReason.NOT_INFERENCE)
-    prompts, first_prompt = _numbered(span, _PROMPT)
-    completions, _ = _numbered(span, _COMPLETION)
+    flat = grouped(span.attributes, _FLAT)
+    prompts, first_prompt = _numbered(flat.get(_PROMPT, {}))
+    completions, _ = _numbered(flat.get(_COMPLETION, {}))
     if span.scope.name == _WITHOUT_ANSWERS:
         completions = []
     is_encoded = span.scope.name == _ENCODING
     content = Content(
         input_messages=tuple(_message(prompt, "user", is_encoded=is_encoded) for prompt in prompts),
         output_messages=tuple(_answers(_choices(completions), is_encoded=is_encoded)),
-        tool_definitions=tool_definitions_from(nested(span.attributes, _FUNCTIONS)),
+        tool_definitions=tool_definitions_from(nested(flat.get(_FUNCTIONS, {}))),
         incomplete=tuple(_missing((*prompts, *completions), first_prompt)),
     )
     return Findings(NAME, operation, content)
@@ -103,14 +105,17 @@ def _operation(span: Span) -> str:
     return "text_completion" if span.name.endswith(".completion") else "chat"
 
 
-def _numbered(span: Span, prefix: str) -> tuple[list[Mapping[str, Any]], int]:
-    """The messages below a prefix in their order, and the number of the first."""
-    keys = {k: value for k, value in span.attributes.items() if k.startswith(prefix) and _MESSAGE_KEY.match(k)}
-    found = nested(keys, prefix)
-    if not isinstance(found, list):
-        return [], 0
-    first = min(int(number) for number in {key[len(prefix) :].split(".", 1)[0] for key in keys})
-    return [item for item in found if isinstance(item, dict)], first
+def _numbered(keys: Mapping[str, Any]) -> tuple[list[Mapping[str, Any]], int]:
+    """The messages that keys below one of the prefixes spell out, in their order, and the number of the first."""
+    found = numbered(keys)
+    messages = [nested(keys) if _is_nested(keys) else keys for keys in found.values()]
+    first = int(next(iter(found), 0))
+    return [message for message in messages if isinstance(message, dict)], first
+
+
+def _is_nested(keys: Iterable[str]) -> bool:
+    """Whether there is more than plain properties: tool calls, for one."""
+    return any("." in key for key in keys)
 
 
 def _message(held: Mapping[str, Any], default_role: str, *, is_encoded: bool = False) -> Message:

@@ -7,7 +7,7 @@ since frameworks mix them. Nothing here raises, whatever the JSON value.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from otel_labelstudio.calls import (
@@ -45,6 +45,8 @@ _ROLES = {
     "ipython": "tool",  # Llama
     "developer": "system",
 }
+# Whose content is no response of a tool
+_SPEAKERS = frozenset(name for name, role in _ROLES.items() if role != "tool")
 # Responses items that are the model's, without a role of their own
 _ASSISTANT_ITEMS = frozenset(("reasoning", "function_call", "custom_tool_call", "output_text", "refusal", "compaction"))
 _TOOL_ITEMS = frozenset(("function_call_output", "custom_tool_call_output"))
@@ -87,7 +89,20 @@ def message_from(value: Any, default_role: str = "user") -> Message | None:
     if not isinstance(value, dict):
         parts = parts_from(value)
         return Message(default_role, parts) if parts else None
-    kind = kind_of(value)
+    return _plain_turn(value) or _of_kind(value, kind_of(value), default_role)
+
+
+def _plain_turn(value: JSONObject) -> Message | None:
+    """The quick way for a turn that has a role, a text and at most a finish reason, as nearly all have."""
+    role, content, reason = value.get("role"), value.get("content"), value.get("finish_reason")
+    if len(value) > (2 if reason is None else 3) or not isinstance(content, str) or not content:
+        return None
+    if not isinstance(role, str) or role not in _SPEAKERS or not (reason is None or isinstance(reason, str)):
+        return None
+    return Message(_ROLES[role], (TextPart(content),), None, reason or None)
+
+
+def _of_kind(value: JSONObject, kind: Kind | None, default_role: str) -> Message | None:
     if kind is Kind.CHOICE:
         return _of_choice(value)
     if kind is Kind.PIECE or kind is Kind.TYPED:
@@ -116,16 +131,21 @@ def joined(messages: Iterable[Message]) -> Message:
 
 def _messages(value: Any, default_role: str, depth: int) -> Iterator[tuple[Message, bool]]:
     if isinstance(value, (list, tuple)) and depth < _MAX_DEPTH:
-        # ["human", "..."] is LangChain's short form of a message
-        if len(value) == 2 and all(isinstance(item, str) for item in value) and value[0] in _SHORT_ROLES:
+        if _is_short_form(value):
             yield Message(role_of(value[0]), parts_from(value[1])), False
             return
         for item in value:
-            yield from _messages(item, default_role, depth + 1)
-        return
-    message = message_from(value, default_role)
-    if message is not None:
+            if isinstance(item, (list, tuple)):
+                yield from _messages(item, default_role, depth + 1)
+            elif (message := message_from(item, default_role)) is not None:
+                yield message, is_item(item)
+    elif (message := message_from(value, default_role)) is not None:
         yield message, is_item(value)
+
+
+def _is_short_form(value: Sequence[Any]) -> bool:
+    """Whether it is LangChain's short form of a message: ["human", "..."]."""
+    return len(value) == 2 and all(isinstance(item, str) for item in value) and value[0] in _SHORT_ROLES
 
 
 _SHORT_ROLES = frozenset(("system", "human", "user", "ai", "assistant"))

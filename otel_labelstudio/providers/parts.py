@@ -9,7 +9,7 @@ block that is not known becomes a `GenericPart` with all that it had. Nothing he
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Container, Iterable
 from typing import Any, TypeAlias
 
 from otel_labelstudio.calls import (
@@ -34,6 +34,8 @@ def parts_from(content: Any) -> tuple[Part, ...]:
     """A message's content, as text, block or list of blocks, in any provider's form; empty text gives no part."""
     if isinstance(content, str):
         return (TextPart(content),) if content else ()
+    if content is None:
+        return ()
     blocks = content if isinstance(content, (list, tuple)) else (content,)
     return tuple([part for part in map(part_from, blocks) if part is not None])
 
@@ -100,7 +102,7 @@ def first(block: JSONObject, *names: str) -> Any:
     return None
 
 
-def rest(block: JSONObject, *names: str) -> dict[str, Any]:
+def rest(block: JSONObject, names: Container[str] = ()) -> dict[str, Any]:
     """The properties beside these that have a value."""
     return {
         str(name): value
@@ -111,7 +113,7 @@ def rest(block: JSONObject, *names: str) -> dict[str, Any]:
 
 def tool_call(block: JSONObject) -> Part | None:
     """A tool that the model asked for, in any provider's form; arguments held as JSON text become the value."""
-    inner = next((block[key] for key in _NESTED_CALL if isinstance(block.get(key), dict)), block)
+    inner = block if _NESTED_CALLS.isdisjoint(block) else _inner(block, _NESTED_CALL)
     name = first(inner, "name", "toolName", "tool_name")
     call_id = first(block, "call_id", "toolCallId", "tool_call_id", "id") or first(inner, "toolUseId", "id", "ref")
     arguments = first(inner, *_ARGUMENTS)
@@ -123,8 +125,13 @@ def tool_call(block: JSONObject) -> Part | None:
         name=name,
         arguments={} if arguments in (None, "") else _opened(arguments),
         id=None if call_id is None else str(call_id),
-        extra=rest(block, *_CALL_PROPERTIES, *_NESTED_CALL),
+        extra=rest(block, _CALL_PROPERTIES),
     )
+
+
+def _inner(block: JSONObject, names: Iterable[str]) -> JSONObject:
+    """The object below the first of these names that has one, else the block itself."""
+    return next((block[name] for name in names if isinstance(block.get(name), dict)), block)
 
 
 def _opened(arguments: Any) -> Any:
@@ -135,13 +142,13 @@ def _opened(arguments: Any) -> Any:
 
 def tool_response(block: JSONObject) -> Part | None:
     """What a tool returned, in any provider's form."""
-    inner = next((block[key] for key in _NESTED_RESPONSE if isinstance(block.get(key), dict)), block)
+    inner = _inner(block, _NESTED_RESPONSE)
     origin = inner.get("origin")  # Haystack keeps the whole call beside its result
     response_id = first(inner, *_RESPONSE_IDS) or (origin.get("id") if isinstance(origin, dict) else None)
     return ToolCallResponsePart(
         response=unwrapped(first(inner, *_RESPONSES)),
         id=None if response_id is None else str(response_id),
-        extra=rest(inner, *_RESPONSE_IDS, *_RESPONSES, *_NESTED_RESPONSE),
+        extra=rest(inner, _RESPONSE_PROPERTIES),
     )
 
 
@@ -158,15 +165,14 @@ def unwrapped(response: Any) -> Any:
 
 def _text(block: JSONObject) -> Part | None:
     # Vercel AI SDK 4 and LangChain write {"type": "text", "text"}, the conventions and pydantic-ai "content"
-    text = first(block, "text", "content", "input_text", "output_text")
+    text = first(block, *_TEXTS)
     if isinstance(text, dict):  # OpenAI Assistants: {"text": {"value", "annotations"}}
         text = text.get("value")
     if block.get("thought") is True:  # Gemini
-        return ReasoningPart(json_text(text), rest(block, "text", "thought")) if text else None
+        return ReasoningPart(json_text(text), rest(block, ("text", "thought"))) if text else None
     if text is None:
         return None
-    extra = rest(block, "text", "content", "input_text", "output_text")
-    return TextPart(json_text(text), extra) if text != "" else None
+    return TextPart(json_text(text), rest(block, _TEXTS)) if text != "" else None
 
 
 def _refusal(block: JSONObject) -> Part | None:
@@ -179,9 +185,9 @@ def _reasoning(block: JSONObject) -> Part | None:
     inner = first(block, "reasoningContent", "reasoning_content")
     inner = inner if isinstance(inner, dict) else block
     text = first(inner, *_THOUGHTS)
-    extra = rest(inner, *_THOUGHTS)
+    extra = rest(inner, _THOUGHTS)
     if isinstance(text, dict):  # Bedrock: {"reasoningText": {"text", "signature"}}; Haystack: reasoning_text
-        extra |= rest(text, "text", "reasoning_text")
+        extra |= rest(text, ("text", "reasoning_text"))
         text = first(text, "text", "reasoning_text")
     if isinstance(text, (list, tuple)):  # OpenAI Responses: summary and content are lists of blocks
         text = "\n\n".join(t for item in text for t in (_plain(item),) if t)
@@ -223,20 +229,17 @@ _NESTED_CALL = ("function", "functionCall", "function_call", "toolUse", "tool_ca
 _NESTED_RESPONSE = ("toolResult", "functionResponse", "function_response", "tool_call_result", "toolResponse")
 # OpenAI arguments, Anthropic and Vercel AI SDK 5 input, LangChain, Gemini and Vercel AI SDK 4 args, Cohere parameters
 _ARGUMENTS = ("arguments", "args", "input", "parameters")
-_CALL_PROPERTIES = (
-    "name",
-    "toolName",
-    "tool_name",
-    "id",
-    "call_id",
-    "toolCallId",
-    "tool_call_id",
-    "index",
-    "ref",
-    *_ARGUMENTS,
+_NESTED_CALLS = frozenset(_NESTED_CALL)
+_CALL_PROPERTIES = frozenset(
+    (
+        *("name", "toolName", "tool_name", "id", "call_id", "toolCallId", "tool_call_id", "index", "ref"),
+        *(*_ARGUMENTS, *_NESTED_CALL),
+    )
 )
 _RESPONSE_IDS = ("tool_use_id", "toolUseId", "toolCallId", "tool_call_id", "call_id", "id", "ref")
 _RESPONSES = ("response", "output", "result", "content")
+_RESPONSE_PROPERTIES = frozenset((*_RESPONSE_IDS, *_RESPONSES, *_NESTED_RESPONSE))
+_TEXTS = ("text", "content", "input_text", "output_text")
 _THOUGHTS = ("reasoningText", "thinking", "reasoning", "text", "reasoning_text", "content", "summary")
 
 _BY_TYPE: dict[str, Reader] = {

@@ -17,7 +17,7 @@ from otel_labelstudio.providers.parts import json_value, tool_call
 def without_repeated_calls(parts: Iterable[Part]) -> tuple[Part, ...]:
     """The parts without a second mention of a tool call: the same id again, or text that merely repeats calls."""
     parts = tuple(parts)
-    if not any(map(_is_call, parts)):
+    if len(parts) < 2 or not any(map(_is_call, parts)):
         return parts
     kept = tuple(_each_id_once(parts))
     if not any(map(_may_repeat_calls, kept)):

@@ -11,6 +11,7 @@ from otel_labelstudio.providers.messages import messages_from
 from otel_labelstudio.providers.parts import first, parts_from
 from otel_labelstudio.providers.tools import tool_definitions_from
 from otel_labelstudio.providers.usage import request_parameters_from
+from otel_labelstudio.quick_init import quick_init
 from otel_labelstudio.spans.attributes import REDACTED, decoded, decoded_object
 
 # Where frameworks put the parameters of a request, and where they wrap the whole of it
@@ -22,9 +23,11 @@ _WRAPPERS = ("request", "body", "kwargs", "params", "input", "inputs", "prompt")
 _CONTENTS = ("messages", "prompts", "prompt", "input", "contents", "chat_history", "message", "inputs")
 _SYSTEMS = ("system", "instructions", "system_instruction", "systemInstruction", "system_instructions", "systemPrompt")
 _TOOLS = ("tools", "functions", "toolConfig", "tool_config")
+_OF_TURN = frozenset(("role", "content", "parts", "kwargs", "type"))
 _SETTINGS = frozenset(("role", "model", *_SYSTEMS, *_TOOLS))
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class Request:
     """``inputs`` has the messages of each prompt: one dialogue, or as many prompts as a legacy completion holds."""
@@ -116,7 +119,7 @@ def _inputs(body: JSONObject) -> tuple[tuple[tuple[Message, ...], ...], bool]:
 def _is_turn(item: Any) -> bool:
     """Whether it is a message, or a list of them, as against a message's part."""
     if isinstance(item, dict):
-        return any(name in item for name in ("role", "content", "parts", "kwargs", "type"))
+        return not _OF_TURN.isdisjoint(item)
     return isinstance(item, list)
 
 

@@ -11,6 +11,7 @@ from otel_labelstudio.providers.messages import message_from, output_messages_fr
 from otel_labelstudio.providers.parts import first, parts_from
 from otel_labelstudio.providers.shapes import FLAT_ANSWERS, Kind, is_told, kind_of
 from otel_labelstudio.providers.usage import usage_from
+from otel_labelstudio.quick_init import quick_init
 from otel_labelstudio.spans.attributes import REDACTED, Decoded, decoded
 
 # OpenAI, Responses, LangChain, Gemini, Haystack; then what frameworks wrap an answer in
@@ -19,6 +20,7 @@ _USAGES = ("usage", "usage_metadata", "usageMetadata", "token_usage", "tokenUsag
 _MAX_DEPTH = 6
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class Response:
     """``outputs`` has one message a choice; a legacy completion's choices stand prompt by prompt."""

@@ -74,6 +74,6 @@ def _definition(tool: JSONObject) -> JSONObject:
         "description": first(inner, "description"),
         "parameters": schema,
     }
-    held = {**rest(tool, *_WRAPPERS), **rest(inner)}
+    held = {**rest(tool, _WRAPPERS), **rest(inner)}
     others = {name: value for name, value in held.items() if name not in own and name not in _SCHEMAS}
     return {name: value for name, value in own.items() if value is not None} | others

@@ -72,10 +72,10 @@ _PARAMETER_KEYS: dict[str, tuple[str, ...]] = {
 
 
 _COUNTS, _PARAMETERS = Fields(_COUNT_KEYS), Fields(_PARAMETER_KEYS)
-# The objects of details, such as prompt_tokens_details
-_DETAILS = frozenset(
-    key.partition(".")[0] for keys in (*_COUNT_KEYS.values(), *_PARAMETER_KEYS.values()) for key in keys if "." in key
-)
+# What is known of the objects of details, such as prompt_tokens_details
+_DETAILS: dict[str, list[str]] = {}
+for _key in (key for keys in (*_COUNT_KEYS.values(), *_PARAMETER_KEYS.values()) for key in keys if "." in key):
+    _DETAILS.setdefault(_key.partition(".")[0], []).append(_key.partition(".")[2])
 _COUNT_NAMES = frozenset(key for keys in _COUNT_KEYS.values() for key in keys)
 PARAMETER_NAMES = frozenset(key for keys in _PARAMETER_KEYS.values() for key in keys)
 _LISTS = frozenset(("stop_sequences",))
@@ -84,12 +84,15 @@ _UNSET: tuple[Any, ...] = (None, "", "Infinity", "inf", "NOT_GIVEN", [], {})
 
 
 def usage_from(*counts: Any) -> Usage:
-    """The counts of one call, each from the first of these objects that has it."""
-    objects = [held for held in map(decoded_object, counts) if held]
+    """The counts of one call, each from the first of these that has it: objects, JSON texts of such, or `Usage`."""
     found: dict[str, int] = {}
-    for item in reversed(objects):
-        found |= _COUNTS.values(_counts(_flat(item)))
-    split = next((item for item in objects if "input" in item and "output" in item), None)
+    split: JSONObject | None = None
+    for item in reversed(counts):
+        if isinstance(item, Usage):
+            found |= item.to_dict()
+        elif item is not None and (held := decoded_object(item)):
+            found |= _COUNTS.values(_counts(_flat(held)))
+            split = held if "input" in held and "output" in held else split
     if split is not None:  # Langfuse counts the cached tokens apart, and the reasoning; others within the whole
         found |= {f"{side}_tokens": sum(_parts_of(split, side)) for side in ("input", "output")}
     return Usage(**found)
@@ -111,16 +114,23 @@ def request_parameters_from(*objects: Any) -> dict[str, Any]:
 
 def _flat(item: JSONObject) -> JSONObject:
     """The object with what its objects of details hold under ``details.key``; what is written so goes before."""
-    details = [(name, item[name]) for name in item.keys() & _DETAILS]
-    if not details:
-        return item
-    inner = {f"{name}.{key}": value for name, held in details if isinstance(held, dict) for key, value in held.items()}
-    return {**inner, **item}
+    details = item.keys() & _DETAILS.keys()
+    inner = {
+        f"{name}.{key}": item[name][key]
+        for name in details
+        if isinstance(item[name], dict)
+        for key in _DETAILS[name]
+        if key in item[name]
+    }
+    return {**inner, **item} if inner else item
 
 
 def _counts(item: JSONObject) -> dict[str, int]:
-    counts = {key: integer(value) for key, value in item.items() if key in _COUNT_NAMES}
-    return {key: count for key, count in counts.items() if count is not None and count >= 0}
+    return {
+        key: count
+        for key, value in item.items()
+        if key in _COUNT_NAMES and (count := integer(value)) is not None and count >= 0
+    }
 
 
 def _set(item: JSONObject) -> dict[str, Any]:

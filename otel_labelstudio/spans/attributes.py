@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from otel_labelstudio.bounds import MAX_INT, MIN_INT, bounded_float, bounded_int
 from otel_labelstudio.spans.damaged_json import parsed_prefix, without_lone_surrogates
@@ -23,6 +23,10 @@ MAX_DEPTH = 64
 # `a.0.b.1.c`: more levels than any convention has
 _MAX_KEY_LEVELS = 24
 _TOO_DEEP = "(nested too deeply)"
+
+
+# Attributes by the beginning of their names, which they are without: see `grouped`
+Groups: TypeAlias = Mapping[str, Mapping[str, Any]]
 
 
 class Decoded(NamedTuple):
@@ -47,7 +51,7 @@ def decoded(value: Any) -> Decoded:
     except (ValueError, RecursionError):
         prefix = parsed_prefix(value, MAX_DEPTH) if start in "[{(" else None
         return Decoded(value) if prefix is None else Decoded(*prefix)
-    if value.count("[") + value.count("{") > MAX_DEPTH and _is_deeper(loaded, MAX_DEPTH):
+    if len(value) > 2 * MAX_DEPTH and value.count("[") + value.count("{") > MAX_DEPTH and _is_deeper(loaded, MAX_DEPTH):
         loaded = bounded(loaded)
     # JSON may write half of a surrogate pair, which no encoder takes afterwards
     may_hold_halves = "\\" in value and ("\\ud" in value or "\\uD" in value)
@@ -86,7 +90,7 @@ def texts(value: Any) -> tuple[str, ...]:
     """A list of texts, however it is written: a list, JSON or a repr of one, or a single text."""
     if value is None:
         return ()
-    items = decoded(value).value
+    items = value if isinstance(value, list) else decoded(value).value
     if isinstance(items, (str, int, float)):
         items = [items]
     if not isinstance(items, list):
@@ -98,10 +102,10 @@ def integer(value: Any) -> int | None:
     """A whole number of 64 bits, also one written as text or as a float."""
     if value is None:
         return None
-    found = number(value)
+    found = value if type(value) is int else number(value)
     if found is None or not MIN_INT <= found <= MAX_INT:
         return None
-    return int(found) if found == int(found) else None
+    return found if type(found) is int else int(found) if found == int(found) else None
 
 
 def number(value: Any) -> float | int | None:
@@ -136,6 +140,17 @@ def below(attributes: Mapping[str, Any], prefix: str) -> dict[str, Any]:
     return {key[start:]: value for key, value in attributes.items() if key.startswith(prefix)}
 
 
+def grouped(attributes: Mapping[str, Any], prefixes: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+    """The attributes below each of the prefixes that has any, without it, in one pass. None begins with another."""
+    found: dict[str, dict[str, Any]] = {}
+    for key, value in attributes.items():
+        if key.startswith(prefixes):
+            for prefix in prefixes:
+                if key.startswith(prefix):
+                    found.setdefault(prefix, {})[key[len(prefix) :]] = value
+    return found
+
+
 def has_any_below(attributes: Mapping[str, Any], *prefixes: str) -> bool:
     """Whether any key starts with one of the prefixes. Nearly free where none does, which is what most are asked."""
     names = "\n".join(attributes)
@@ -166,8 +181,8 @@ class Fields:
         return found
 
 
-def nested(attributes: Mapping[str, Any], prefix: str) -> Any:
-    """Flat keys below a prefix (which ends in a dot) as the value that they spell out; None where there are none.
+def nested(attributes: Mapping[str, Any], prefix: str = "") -> Any:
+    """Flat keys, or those below a prefix, which ends in a dot, as the value that they spell out; None without any.
 
     ``0.role``, ``0.content``, ``1.role`` give a list of two dicts. Lists are in numerical order and renumbered from
     their lowest index with the gaps closed: a limit on the number of attributes takes the first ones or the last. A key
@@ -188,6 +203,21 @@ def nested(attributes: Mapping[str, Any], prefix: str) -> Any:
             else:
                 node[last] = held
     return _listed(tree) if tree else None
+
+
+def numbered(keys: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Flat keys that begin with a number, as those below each number, in numerical order.
+
+    ``0.role``, ``0.content``, ``1.role`` give two dicts, the first with ``role`` and ``content``.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for key, value in keys.items():
+        number, _, name = key.partition(".")
+        if number in found:
+            found[number][name] = value
+        elif name and _is_number(number):
+            found[number] = {name: value}
+    return {number: found[number] for number in sorted(found, key=int)}
 
 
 class _Node(dict[str, Any]):
@@ -216,9 +246,13 @@ def _node_at(tree: _Node, path: str) -> _Node:
 def _listed(node: dict[str, Any]) -> Any:
     values = {name: _listed(item) if isinstance(item, _Node) else item for name, item in node.items()}
     for name in values:
-        if not name.isdecimal() or len(name) >= 10:
+        if not _is_number(name):
             return values
     return [values[name] for name in sorted(values, key=int)]
+
+
+def _is_number(name: str) -> bool:
+    return name.isdecimal() and len(name) < 10
 
 
 def _loaded(source: str) -> Any:

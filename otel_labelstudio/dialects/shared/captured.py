@@ -49,7 +49,10 @@ def has_input(content: Content) -> bool:
 def is_input_whole(content: Content) -> bool:
     """Whether there is an input of which no message has lost its content."""
     for message in content.input_messages:
-        if not any(map(says_something, message.parts)):
+        for part in message.parts:
+            if says_something(part):
+                break
+        else:
             return False
     return bool(content.input_messages)
 

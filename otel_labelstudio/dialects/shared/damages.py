@@ -56,12 +56,12 @@ def is_no_answer(text: str) -> bool:
 
 def _is_not_understood(message: Message) -> bool:
     """Whether an answer is nothing but raw JSON: a part that nobody knows, or a provider's envelope as text."""
+    texts = [part.content for part in message.parts if isinstance(part, TextPart)]
+    if len(texts) > 1 or (texts and not texts[0].startswith(("{", "["))):
+        return False
     if any(isinstance(part, ToolCallPart) for part in message.parts):
         return False
-    texts = [part.content for part in message.parts if isinstance(part, TextPart)]
-    if not texts:
-        return any(isinstance(part, GenericPart) for part in message.parts)
-    return len(texts) == 1 and texts[0].startswith(("{", "[")) and is_envelope(decoded(texts[0]).value)
+    return is_envelope(decoded(texts[0]).value) if texts else any(isinstance(p, GenericPart) for p in message.parts)
 
 
 def _probable_limit(span: Span, content: Content) -> int | None:
@@ -69,7 +69,7 @@ def _probable_limit(span: Span, content: Content) -> int | None:
 
     A round length alone is none: the texts break off in the middle of a sentence, or several values are just as long.
     """
-    longest = max([len(text) for text in _texts(content)], default=0)
+    longest = max(map(len, _texts(content)), default=0)
     if longest not in _LIKELY_LIMITS:
         return None
     values = {value for value in _values(span) if isinstance(value, str) and len(value) >= longest}

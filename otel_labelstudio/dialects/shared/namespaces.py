@@ -25,8 +25,8 @@ class Namespaces:
             words.update(event.name.partition(".")[0] for event in span.events)
         for word in [word for word in words if ":" in word]:
             words.add(word.partition(":")[0])
-        known = words & self._known
-        return self._of_words(frozenset(known)) if known else ()
+        known = self._known & words
+        return self._of_words(known) if known else ()
 
     def _find(self, known: frozenset[str]) -> tuple[Dialect, ...]:
         return tuple(d for d in self._dialects if not self._words[d.NAME] or self._words[d.NAME] & known)

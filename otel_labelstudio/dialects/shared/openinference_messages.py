@@ -8,28 +8,27 @@ from typing import Any
 from otel_labelstudio.calls import Message, TextPart, ToolCallPart, ToolCallResponsePart
 from otel_labelstudio.providers.messages import message_from
 from otel_labelstudio.providers.parts import blocks_or_text, json_text
-from otel_labelstudio.spans.attributes import REDACTED, nested, texts
+from otel_labelstudio.spans.attributes import REDACTED, nested, numbered, texts
 
 # Below llm.input_messages.N. and llm.output_messages.N. (specification, messages): message.role, message.content,
 # message.contents.M.message_content.*, message.tool_calls.M.tool_call.*, message.tool_call_id, message.name
-_MESSAGE, _CONTENT, _TOOL_CALL = "message", "message_content", "tool_call"
+_MESSAGE, _ROLE, _TEXT = "message.", "message.role", "message.content"
+_CONTENT, _TOOL_CALL = "message_content", "tool_call"
 # Before tool_calls, for OpenAI's function calling
 _FUNCTION_NAME, _FUNCTION_ARGUMENTS = "function_call_name", "function_call_arguments_json"
 
 
-def flat_messages(attributes: Mapping[str, Any], prefix: str, default_role: str) -> tuple[Message, ...]:
-    """The messages below a prefix; their numbers may begin anywhere and have gaps."""
-    found = nested(attributes, prefix)
-    held = (item.get(_MESSAGE) for item in (found if isinstance(found, list) else ()) if isinstance(item, dict))
-    messages = (_message(message, default_role) for message in held if isinstance(message, dict))
-    return tuple(message for message in messages if message is not None)
+def flat_messages(keys: Mapping[str, Any], default_role: str) -> tuple[Message, ...]:
+    """The messages that keys below one of the prefixes spell out; their numbers may begin anywhere and have gaps."""
+    found = [_message(keys, default_role) for keys in numbered(keys).values()]
+    return tuple([message for message in found if message is not None])
 
 
-def flat_texts(attributes: Mapping[str, Any], prefix: str, name: str) -> tuple[str, ...]:
-    """``prefix.N.name.text``, or a plain list of texts under the prefix itself."""
-    found = nested(attributes, f"{prefix}.")
+def flat_texts(keys: Mapping[str, Any], listed: Any, name: str) -> tuple[str, ...]:
+    """``N.name.text`` of each N, or else the plain list of texts that stands under the prefix itself."""
+    found = nested(keys)
     if not isinstance(found, list):
-        return texts(attributes.get(prefix))
+        return texts(listed)
     held = (item.get(name) for item in found if isinstance(item, dict))
     return tuple(str(item.get("text") or "") for item in held if isinstance(item, dict))
 
@@ -55,7 +54,15 @@ def tells_the_same(flat: Iterable[Message], raw: Iterable[Message], *, is_flat_d
     return flat_text == raw_text or _squeezed(flat_text) == _squeezed(raw_text)
 
 
-def _message(held: Mapping[str, Any], default_role: str) -> Message | None:
+def _message(keys: Mapping[str, Any], default_role: str) -> Message | None:
+    if len(keys) == 2 and isinstance(keys.get(_TEXT), str) and _ROLE in keys:  # as nearly all are
+        content = blocks_or_text(keys[_TEXT])
+        return message_from({"role": keys[_ROLE] or default_role, "content": content}, default_role)
+    held = nested(keys, _MESSAGE)
+    return _whole_message(held, default_role) if isinstance(held, dict) else None
+
+
+def _whole_message(held: Mapping[str, Any], default_role: str) -> Message | None:
     content, contents = blocks_or_text(held.get("content")), held.get("contents")  # Mistral: the JSON of blocks
     blocks = list(_blocks(contents))
     if content and not any(block.get("text") == content for block in blocks):

@@ -140,7 +140,10 @@ def _cleaned(message: Message, role: str) -> Message:
 
 
 def _filled(parts: tuple[Part, ...]) -> tuple[Part, ...]:
-    return tuple([part for part in parts if not is_empty(part)]) if any(map(is_empty, parts)) else parts
+    for part in parts:
+        if is_empty(part):
+            return tuple([part for part in parts if not is_empty(part)])
+    return parts
 
 
 def _without_repeated_system(messages: tuple[Message, ...], system: tuple[Part, ...]) -> tuple[Message, ...]:
@@ -160,8 +163,7 @@ def _without_repeated_system(messages: tuple[Message, ...], system: tuple[Part, 
 
 
 def _with_finish_reasons(messages: tuple[Message, ...], reasons: tuple[str, ...]) -> tuple[Message, ...]:
-    if len(reasons) < len(messages):
-        reasons = (*reasons, *(("",) * (len(messages) - len(reasons))))
+    reasons += ("",) * (len(messages) - len(reasons))
     return tuple(
         [
             _with_finish_reason(message, finish_reason_of(message.finish_reason) or reason or None)

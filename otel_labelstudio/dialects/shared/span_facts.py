@@ -11,7 +11,7 @@ from typing import Any
 
 from otel_labelstudio.calls import JSONObject
 from otel_labelstudio.dialects.shared.span_outcome import error_type_of
-from otel_labelstudio.spans.attributes import Fields, below, bounded, decoded, number, text, texts
+from otel_labelstudio.spans.attributes import Fields, Groups, bounded, decoded, grouped, number, text, texts
 from otel_labelstudio.spans.model import Span
 
 # What the application attached to the call. OpenLLMetry: set_association_properties, LangChain's metadata
@@ -51,8 +51,7 @@ _WORTH_KEEPING = (
 )
 # semantic-conventions-genai: what a prompt template was filled with
 _PROMPT_VARIABLES = "gen_ai.prompt.variable."
-_METADATA_PREFIXES = (_ATTACHED, _PROMPT_VARIABLES, *_WORTH_KEEPING)
-_OPEN_ENDED = (*_PARAMETER_PREFIXES, *_METADATA_PREFIXES)
+_OPEN_ENDED = (*_PARAMETER_PREFIXES, _ATTACHED, _PROMPT_VARIABLES)
 
 
 class FactKeys:
@@ -73,8 +72,7 @@ def facts_of(span: Span, keys: FactKeys) -> dict[str, Any]:
     """Keyword arguments of `LLMCall`, without content, usage, operation, dialect and what no span says."""
     attributes = span.attributes
     named = keys.values(attributes)
-    # One pass over the span's attributes, of which few are of these
-    open_ended = {key: value for key, value in attributes.items() if key.startswith(_OPEN_ENDED)}
+    open_ended = grouped(attributes, _OPEN_ENDED)
     return {
         "trace_id": span.trace_id,
         "span_id": span.span_id,
@@ -86,11 +84,11 @@ def facts_of(span: Span, keys: FactKeys) -> dict[str, Any]:
         "request_model": _model(attributes, _REQUEST_MODEL) or text(named.get("request_model")),
         "response_model": _model(attributes, _RESPONSE_MODEL),
         "response_id": text(named.get("response_id")),
-        "request_parameters": _parameters(open_ended, _OTHER_PARAMETERS.values(attributes)),
+        "request_parameters": _parameters(_OTHER_PARAMETERS.values(attributes), open_ended),
         "conversation_id": _id(named.get("conversation_id")),
         "user_id": _id(named.get("user_id")),
         "tags": texts(named.get("tags")),
-        "metadata": _metadata(open_ended),
+        "metadata": _metadata(attributes, open_ended),
         "run_id": _id(named.get("run_id")),
         "service_name": text(span.resource.get("service.name")),
         "error_type": error_type_of(span),
@@ -114,12 +112,10 @@ def _model(attributes: Mapping[str, Any], keys: tuple[str, ...]) -> str | None:
     return None
 
 
-def _parameters(attributes: Mapping[str, Any], others: Mapping[str, Any]) -> JSONObject:
-    if not attributes and not others:
-        return {}
-    found = dict(others)
+def _parameters(found: dict[str, Any], open_ended: Groups) -> JSONObject:
     for prefix in reversed(_PARAMETER_PREFIXES):
-        found |= below(attributes, prefix)
+        if prefix in open_ended:
+            found |= open_ended[prefix]
     return {
         name: _parameter(name, value)
         for name, value in found.items()
@@ -128,20 +124,18 @@ def _parameters(attributes: Mapping[str, Any], others: Mapping[str, Any]) -> JSO
 
 
 def _parameter(name: str, value: Any) -> Any:
+    if isinstance(value, str) and name not in _NUMBERS:
+        # LiteLLM: Python's text
+        return value == "True" if name == "stream" and value in ("True", "False") else value
     found = number(value)
-    if isinstance(value, str):
-        if name == "stream" and value in ("True", "False"):  # LiteLLM: Python's text
-            return value == "True"
-        return found if name in _NUMBERS and found is not None else value
     return bounded(value) if found is None else found
 
 
-def _metadata(attributes: Mapping[str, Any]) -> JSONObject:
-    if all(key.startswith(_PARAMETER_PREFIXES) for key in attributes):
-        return {}
-    attached = below(attributes, _ATTACHED)
+def _metadata(attributes: Mapping[str, Any], open_ended: Groups) -> JSONObject:
+    attached = {**open_ended.get(_ATTACHED, {})}
     attached |= {key.removeprefix("gen_ai."): attributes[key] for key in _WORTH_KEEPING if key in attributes}
-    attached |= {f"prompt.variable.{name}": value for name, value in below(attributes, _PROMPT_VARIABLES).items()}
+    if _PROMPT_VARIABLES in open_ended:
+        attached |= {f"prompt.variable.{name}": value for name, value in open_ended[_PROMPT_VARIABLES].items()}
     return {name: decoded(value).value for name, value in attached.items() if value not in (None, "", [], {})}
 
 

@@ -55,6 +55,8 @@ _FINISH_REASON_KEYS = (
 )
 # The conventions' word for an error without a name
 UNNAMED_ERROR = "_OTHER"
+# gen-ai-output-messages.json
+_IN_CONVENTIONS = frozenset(("stop", "length", "content_filter", "tool_call", "error"))
 # OpenAI, Anthropic, Gemini, Bedrock, Cohere and the frameworks around them
 _FINISH_REASONS = {
     **dict.fromkeys(("end_turn", "stop_sequence", "completed", "complete", "eos_token", "eos", "end"), "stop"),
@@ -86,12 +88,9 @@ def finish_reasons_of(attributes: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def finish_reason_of(reason: str | None) -> str | None:
-    """A finish reason in the conventions' words where they have one for it, else as the provider says it.
-
-    stop, length, content_filter, tool_call, error (gen-ai-output-messages.json).
-    """
-    if not reason:
-        return None
+    """A finish reason in the conventions' words where they have one for it, else as the provider says it."""
+    if not reason or reason in _IN_CONVENTIONS:
+        return reason or None
     word = reason.removeprefix("FinishReason.").lower().replace("-", "_")
     return _FINISH_REASONS.get(word, word) or None
 
