@@ -1,7 +1,8 @@
 """LiteLLM's span below a call, ``raw_gen_ai_request``: what went to the provider and came back, a key for each field.
 
 The call itself is written in the conventions' words and in OpenLLMetry's. Of a Responses call these leave out the
-instructions and the tools, and in 1.80 the answer, which are borrowed from the span below. Its values are Python's.
+instructions and the tools, and in 1.80 the answer; of any call an answer that is neither text nor tool calls, such as a
+refusal. Those are borrowed from the span below. Its values are Python's.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ HINTS: Mapping[str, str] = {"litellm": "do not set turn_off_message_logging in t
 _SCOPE, _RAW = "litellm", "raw_gen_ai_request"
 _PREFIX = "llm."
 _REQUEST_TYPE = "llm.request.type"
+# litellm 1.108, as json.dumps writes it
+_ANSWER, _NO_PARTS = "gen_ai.output.messages", '"parts": []'
 _RESPONSES = ("responses", "aresponses")
 _OF_ANSWER = frozenset(("id", "object", "choices", "output", "usage", "role", "stop_reason"))
 
@@ -38,7 +41,10 @@ def read(span: Span, log_records: Sequence[LogRecord] = ()) -> Findings | Skip: 
 
 
 def borrows(span: Span) -> bool:
-    return span.scope.name == _SCOPE and span.attributes.get(_REQUEST_TYPE) in _RESPONSES
+    if span.scope.name != _SCOPE:
+        return False
+    is_unanswered = _NO_PARTS in str(span.attributes.get(_ANSWER, ""))
+    return is_unanswered or span.attributes.get(_REQUEST_TYPE) in _RESPONSES
 
 
 def lends(span: Span) -> bool:

@@ -41,6 +41,12 @@ _WRAPPERS = (
 _KNOWN = frozenset((*_DATA, *_URL, *_FILE_ID, *_MIME_TYPE, *_WRAPPERS, "type", "source_type", "modality"))
 
 
+def is_place_holder(held: str) -> bool:
+    """Whether it only says that something was there: "<replaced>", "__REDACTED__", "[base64_data truncated: 72B]"
+    (LiteLLM). Neither base64 nor an address begins like these."""
+    return held.startswith(("<", "__", "["))
+
+
 def media_part(block: JSONObject) -> Part:
     """A media block as a part; one that holds neither bytes nor an address nor an id stays as it was."""
     layers = list(_layers(block))
@@ -56,7 +62,7 @@ def media_part(block: JSONObject) -> Part:
     if (file_id := _text(layers, _FILE_ID) or _id(layers)) is not None:
         return FilePart(modality, file_id, mime_type, extra)
     held = _text(layers, (*_URL, *_DATA)) or _buffer(layers)
-    if held is None or held.startswith(("<", "__")):  # such as "<replaced>" and "__REDACTED__"
+    if held is None or is_place_holder(held):
         return GenericPart(str(kind), {str(name): value for name, value in block.items() if name != "type"})
     return _held(held, modality, mime_type, extra)
 
@@ -65,7 +71,9 @@ def _held(held: str, modality: str, mime_type: str | None, extra: JSONObject) ->
     data_url = _DATA_URL.match(held)
     if data_url:
         mime_type = data_url.group(1) or mime_type
-        return BlobPart(_modality(mime_type, modality, {}), held[data_url.end() :], mime_type, extra)
+        content = held[data_url.end() :]
+        content = "" if is_place_holder(content) else content
+        return BlobPart(_modality(mime_type, modality, {}), content, mime_type, extra)
     if held.startswith("@@@langfuseMedia:"):  # "@@@langfuseMedia:type=image/png|id=...|source=...@@@"
         mime_type = held.partition("type=")[2].partition("|")[0] or mime_type
         return UriPart(_modality(mime_type, modality, {}), held, mime_type, extra)

@@ -24,7 +24,7 @@ from otel_labelstudio.calls import (
     UriPart,
     part_from_dict,
 )
-from otel_labelstudio.providers.media import media_part
+from otel_labelstudio.providers.media import is_place_holder, media_part
 from otel_labelstudio.spans.attributes import decoded
 
 Reader: TypeAlias = Callable[[JSONObject], Part | None]
@@ -189,11 +189,20 @@ def _reasoning(block: JSONObject) -> Part | None:
     if isinstance(text, dict):  # Bedrock: {"reasoningText": {"text", "signature"}}; Haystack: reasoning_text
         extra |= rest(text, ("text", "reasoning_text"))
         text = first(text, "text", "reasoning_text")
+    if isinstance(text, str) and text.startswith("["):
+        text = _written_blocks(text)
     if isinstance(text, (list, tuple)):  # OpenAI Responses: summary and content are lists of blocks
         text = "\n\n".join(t for item in text for t in (_plain(item),) if t)
     if not text and not extra.keys() - {"id", "status"}:
         return None
     return ReasoningPart(json_text(text) if text else "", extra)
+
+
+def _written_blocks(text: str) -> Any:
+    """The list of blocks, where the text is JSON of nothing but such (OpenLLMetry 0.62 on the Responses API)."""
+    blocks = decoded(text).value
+    is_of_blocks = isinstance(blocks, list) and all(_is_object(b) and b.get("type") in _SUMMARIES for b in blocks)
+    return blocks if is_of_blocks else text
 
 
 def _plain(item: Any) -> str:
@@ -212,8 +221,8 @@ def _convention(block: JSONObject) -> Part | None:
     part = part_from_dict(block)
     # A data URL is no address, but the media themselves (OpenLLMetry's uri parts); nor is it base64 (redact.yaml)
     held = part.uri if isinstance(part, UriPart) else part.content if isinstance(part, BlobPart) else ""
-    is_inline = held.startswith("data:")
-    return media_part(block) if is_inline or isinstance(part, GenericPart) else part
+    is_no_address = held.startswith("data:") or is_place_holder(held)
+    return media_part(block) if is_no_address or isinstance(part, GenericPart) else part
 
 
 def _media(block: JSONObject) -> Part | None:
@@ -240,6 +249,8 @@ _RESPONSE_IDS = ("tool_use_id", "toolUseId", "toolCallId", "tool_call_id", "call
 _RESPONSES = ("response", "output", "result", "content")
 _RESPONSE_PROPERTIES = frozenset((*_RESPONSE_IDS, *_RESPONSES, *_NESTED_RESPONSE))
 _TEXTS = ("text", "content", "input_text", "output_text")
+# The blocks of a reasoning item of the Responses API
+_SUMMARIES = frozenset(("summary_text", "reasoning_text"))
 _THOUGHTS = ("reasoningText", "thinking", "reasoning", "text", "reasoning_text", "content", "summary")
 
 _BY_TYPE: dict[str, Reader] = {

@@ -25,12 +25,13 @@ from otel_labelstudio.dialects.relatives import has_relatives, lending_relatives
 from otel_labelstudio.dialects.shared.records_without_span import dialogues, is_answer, is_id
 from otel_labelstudio.errors import OutboxError
 from otel_labelstudio.outbox.entry import HeldItem
-from otel_labelstudio.outbox.serialization import UnreadableError, telemetry_from_text
+from otel_labelstudio.outbox.serialization import SPAN, UnreadableError, telemetry_from_text
 from otel_labelstudio.outbox.settling import SettlingRows
 from otel_labelstudio.settle.failed_calls import with_failed_calls
 from otel_labelstudio.settle.log_records import (
     Joined,
     calls_without_span,
+    is_answered,
     is_call_of_its_own,
     owners_by_time,
     parted,
@@ -101,6 +102,7 @@ class HeldGroups:
         self._rows, self._other_spans, self._takes_failed_calls = rows, other_spans, takes_failed_calls
         self._decoded: dict[int, Span | LogRecord | UnreadableError] = {}
         self._known_owners: dict[tuple[int, ...], list[SpanIds]] = {}
+        self._known_around: dict[SpanIds, bool] = {}
 
     def decide(self, ids: SpanIds, due_by: float, now: float) -> Decision:
         """On what is held of a span, and of an empty pair of ids on the records that belong to none.
@@ -108,11 +110,10 @@ class HeldGroups:
         Times are seconds since 1970; ``due_by`` is infinity where nothing may wait any longer.
         """
         decision = Decision()
-        if ids == NO_SPAN or ids in self._other_spans:
-            items = self._rows.held_of_no_span(due_by) if ids == NO_SPAN else self._rows.held_of(ids)
+        items = self._rows.held_of_no_span(due_by) if ids == NO_SPAN else self._rows.held_of(ids)
+        if ids == NO_SPAN or self._is_of_application(ids):
             self._decide_on_records_without_span(items, due_by, now, decision)
             return decision
-        items = self._rows.held_of(ids)
         last = _last_due(items, due_by)
         if last > due_by and not _is_expired(items, now):
             decision.defer = [(item, last) for item in items if item.due_at < last]
@@ -131,7 +132,7 @@ class HeldGroups:
         """A span that has waited; more than one where it was sent again, or its ids were used again."""
         became = Fate.READ if self._rows.fate_of(ids) == Fate.READ.value else Fate.SKIPPED
         for item, span in spans:
-            told = records + self._records_by_time(span, bool(records), decision)
+            told = records + self._records_by_time(span, is_answered(record for _, record in records), decision)
             joined = Joined(span, _in_order(record for _, record in told), relatives=self._relatives(span, decision))
             reading = self._reading_of(joined)
             decision.release += [item, *(record_item for record_item, _ in told)]
@@ -217,12 +218,23 @@ class HeldGroups:
         reading = joined.read()
         return with_failed_calls(reading) if self._takes_failed_calls else reading
 
-    def _records_by_time(self, span: Span, has_records: bool, decision: Decision) -> list[HeldRecord]:
+    def _is_of_application(self, ids: SpanIds) -> bool:
+        """Whether the span tells of no model, or has not come while one within it has: the application's own, which
+        only happened to be the current one."""
+        if ids in self._other_spans:
+            return True
+        if ids not in self._known_around:
+            has_come = any(item.kind == SPAN for item in self._rows.held_of(ids)) or self._rows.fate_of(ids)
+            within, _ = ([], []) if has_come else self._read(self._rows.spans_of_trace(ids[0]), Decision())
+            self._known_around[ids] = any(span.parent_span_id == ids[1] for _, span in within)
+        return self._known_around[ids]
+
+    def _records_by_time(self, span: Span, has_answer: bool, decision: Decision) -> list[HeldRecord]:
         """The records that were written outside of the span's context, and can be of no other."""
         items = [
             item
             for item in self._rows.log_records_in(span.scope.name, span.start_time_unix_nano, span.end_time_unix_nano)
-            if not item.span_id or (item.trace_id, item.span_id) in self._other_spans
+            if not item.span_id or self._is_of_application((item.trace_id, item.span_id))
         ]
         _, records = self._read(items, decision)
         item_of = {id(record): item for item, record in records}
@@ -230,7 +242,7 @@ class HeldGroups:
         for dialogue in dialogues(record for _, record in records):
             members = [item_of[id(record)] for record in dialogue]
             is_its_own = self._owners(dialogue, members) == [(span.trace_id, span.span_id)]
-            if is_its_own and not (has_records and is_answer(dialogue[-1])):
+            if is_its_own and not (has_answer and is_answer(dialogue[-1])):
                 found += zip(members, dialogue, strict=True)
         return found
 

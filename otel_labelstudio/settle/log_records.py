@@ -1,8 +1,9 @@
 """Which log records belong to which span.
 
 1. A record belongs to the span whose trace and span id it carries, in whatever order and request either came.
-2. A record that was written outside of its span's context (Traceloop's LangChain events) carries no ids, zeros, or
-   those of the application's span around it, which tells of no model. Such records are parted into dialogues, each of
+2. A record that was written outside of its span's context (Traceloop's LangChain events, and its answers to streams)
+   carries no ids, zeros, or those of the application's span around it, which tells of no model, or has not come (it
+   went elsewhere) while a span within it has. Such records are parted into dialogues, each of
    which ends with its answer, and a dialogue belongs to the one span of its own scope and resource during which it was
    written, of its own trace if it has one. Where several qualify, nothing tells which, and it is left out: half of
    another call's dialogue is worse than none. Where none does, it is a call of its own. Messages of calls that failed,
@@ -86,6 +87,8 @@ def join(
     # An application's span is no owner; it only happened to be the current one
     seen = {(span.trace_id, span.span_id): _may_own_content(span) for span in spans} if content else {}
     seen |= dict.fromkeys(other_spans, False)
+    around = {(span.trace_id, span.parent_span_id) for span in spans} if content else set()
+    seen |= dict.fromkeys(around - seen.keys(), False)
     owned: defaultdict[SpanIds, list[LogRecord]] = defaultdict(list)
     without_owner: list[LogRecord] = []
     for record in content:
@@ -135,8 +138,7 @@ def _find_by_time(
     own_calls: defaultdict[SpanIds, list[list[LogRecord]]] = defaultdict(list)
     for records in chain.from_iterable(parted(one, of_scope[one[0].scope.name]) for one in dialogues(log_records)):
         owners = owners_by_time(records, of_scope[records[0].scope.name])
-        has_answer = is_answer(records[-1])
-        if len(owners) == 1 and not (has_answer and owners[0] in owned):
+        if len(owners) == 1 and not (is_answer(records[-1]) and is_answered(owned.get(owners[0], ()))):
             owned[owners[0]] += records
         elif is_call_of_its_own(records, len(owners)):
             own_calls[records[0].trace_id.strip("0"), records[0].span_id.strip("0")].append(records)
@@ -161,6 +163,11 @@ def owners_by_time(dialogue: Sequence[LogRecord], spans: Iterable[Span]) -> list
     """The ids of the spans during which all records of a dialogue were written."""
     found = (span for span in spans if all(_was_written_during(record, span) for record in dialogue))
     return list(dict.fromkeys((span.trace_id, span.span_id) for span in found))
+
+
+def is_answered(log_records: Iterable[LogRecord]) -> bool:
+    """Whether the records of a span have its answer: another one is another call's."""
+    return any(is_answer(record) or tells_of_a_whole_call(record) for record in log_records)
 
 
 def is_call_of_its_own(dialogue: Sequence[LogRecord], number_of_owners: int) -> bool:

@@ -321,6 +321,33 @@ SIBLINGS: dict[str, tuple[list[Span | LogRecord], list[dict[str, Any]]]] = {
         ],
         [{"in": ASKED, "incomplete": False}],
     ),
+    "a refusal that stands in LiteLLM's raw request alone": (
+        [
+            span(
+                {
+                    **MODEL,
+                    "gen_ai.operation.name": "acompletion",
+                    "llm.request.type": "acompletion",
+                    "gen_ai.input.messages": text(QUESTION),
+                    "gen_ai.output.messages": text([{"role": "assistant", "parts": [], "finish_reason": "stop"}]),
+                },
+                scope=Scope("litellm"),
+            ),
+            span(
+                {
+                    "llm.openai.messages": str([{"role": "user", "content": "Which colour is moss?"}]),
+                    "llm.openai.choices": str(
+                        [{"finish_reason": "stop", "message": {"role": "assistant", "refusal": "I cannot tell."}}]
+                    ),
+                },
+                scope=Scope("litellm"),
+                name="raw_gen_ai_request",
+                at=10,
+                parent_span_id=f"{1:016x}",
+            ),
+        ],
+        [{"in": ASKED, "out": [["text: I cannot tell."]], "incomplete": False}],
+    ),
     "records without ids, after the other": (
         [
             record("gen_ai.user.message", {"content": "One?"}, at=1),

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from otel_labelstudio.calls import Message
+from otel_labelstudio.calls import GenericPart, Message, ReasoningPart
 from otel_labelstudio.providers.messages import messages_from, output_messages_from, role_of
+from otel_labelstudio.providers.parts import parts_from
 
 PNG = "iVBORw0KGgoAAAANSUhEUg=="
 
@@ -87,7 +89,7 @@ def test_reasoning_beside_the_content_comes_before_it() -> None:
     assert [part["type"] for part in message.to_dict()["parts"]] == ["reasoning", "text"]
 
 
-RESPONSES_TURN = [
+RESPONSES_TURN: list[dict[str, Any]] = [
     {"type": "reasoning", "id": "rs_1", "summary": [{"type": "summary_text", "text": "Need the weather."}]},
     {
         "type": "function_call",
@@ -131,6 +133,22 @@ def test_the_items_of_a_responses_answer_are_one_choice() -> None:
         ]
     )
     assert [part.type for part in message.parts] == ["text", "tool_call"]
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (json.dumps(RESPONSES_TURN[0]["summary"]), "Need the weather."),
+        ('[{"type": "summary_text", "text": "One."}, {"type": "summary_text", "text": "Two."}]', "One.\n\nTwo."),
+        ('[{"type": "weather", "text": "a list that the model thought of"}]', None),
+        ("[sic] Need the weather.", None),
+    ],
+    ids=["one block", "two blocks", "a model's own JSON", "no JSON"],
+)
+def test_reasoning_whose_blocks_are_json_text(content: str, expected: str | None) -> None:
+    """OpenLLMetry writes the summary of a reasoning item so; all other text stays as it is."""
+    (part,) = parts_from([{"type": "reasoning", "content": content}])
+    assert part == ReasoningPart(expected or content)
 
 
 def test_anthropic_blocks() -> None:
@@ -346,17 +364,31 @@ def test_what_is_not_known_survives_as_it_was() -> None:
 
 
 def test_media_that_were_removed_keep_their_type() -> None:
-    """A data URL without its content, as redact.yaml leaves it, is media still, wherever it stands."""
+    """A data URL without its content, as redact.yaml leaves it, or with a word in its place, as LiteLLM does, is media
+    still, wherever it stands."""
     blocks = [
         {"type": "image_url", "image_url": {"url": "data:image/png;base64,"}},
         {"type": "image", "source": {"type": "base64", "media_type": "image/jpeg", "data": "data:;base64,"}},
         {"type": "blob", "modality": "image", "mime_type": "image/png", "content": "data:;base64,"},
         {"type": "uri", "modality": "image", "uri": "data:image/png;base64,"},
+        {"type": "image_url", "image_url": {"url": "data:image/png;base64,[base64_data truncated: 72B]"}},
     ]
     ((_, found),) = parts(messages_from([{"role": "user", "content": blocks}]))
     assert [(part["type"], part["mime_type"], part["content"]) for part in found] == [
-        ("blob", mime_type, "") for mime_type in ("image/png", "image/jpeg", "image/png", "image/png")
+        ("blob", mime_type, "") for mime_type in ("image/png", "image/jpeg", "image/png", "image/png", "image/png")
     ]
+
+
+@pytest.mark.parametrize("word", ["<replaced>", "__REDACTED__", "[base64_data truncated: 72B]"])
+def test_a_word_in_the_place_of_media_is_no_media(word: str) -> None:
+    """It stays what it is, and nobody takes it for base64."""
+    blocks: list[dict[str, Any]] = [
+        {"type": "blob", "modality": "image", "mime_type": "image/png", "content": word},
+        {"type": "input_audio", "input_audio": {"data": word, "format": "wav"}},
+    ]
+    assert parts_from(blocks) == tuple(
+        GenericPart(block["type"], {name: value for name, value in block.items() if name != "type"}) for block in blocks
+    )
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -259,6 +260,23 @@ def test_records_in_the_context_of_an_applications_span_are_strays() -> None:
     stages.wait(SETTLE_S)
     assert stages.numbers == [1]
     assert (stages.calls[0].span_id, stages.held) == (span(1).span_id, 0)
+
+
+@pytest.mark.parametrize("is_answer_first", [True, False], ids=["answer first", "span first"])
+@pytest.mark.parametrize(
+    "ids", [NOWHERE, {"span_id": "7" * 16}], ids=["no ids", "those of the application's span, which went elsewhere"]
+)
+def test_an_answer_outside_of_its_spans_context_finds_the_question(ids: dict[str, Any], is_answer_first: bool) -> None:
+    """The question has its span's ids, and a stream's answer, which is written later, has not."""
+    call = span(1, parent_span_id="7" * 16)
+    answer = replace(ANSWER, **ids)
+    stages = Stepwise()
+    stages.accept(QUESTION, *((answer, call) if is_answer_first else (call, answer)))
+    stages.wait(SETTLE_S)
+    stages.wait(SETTLE_S)
+    assert stages.numbers == [1]
+    assert (stages.calls[0].span_id, stages.calls[0].incomplete, stages.held) == (call.span_id, (), 0)
+    assert stages.calls == read_recording(Recording([call], [QUESTION, answer])).calls
 
 
 def test_one_stray_that_cannot_be_read_costs_itself_alone(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -122,3 +122,25 @@ def test_a_stray_answer_is_not_added_to_a_span_that_has_its_records() -> None:
     """One span has one answer: the stray is another call's."""
     joined = list(join([span(1)], [*dialogue(1), *dialogue(2, **NOWHERE)]))
     assert [len(one.log_records) for one in joined if not one.is_span_missing] == [2]
+
+
+AROUND = "7" * 16
+
+
+@pytest.mark.parametrize(
+    "ids", [NOWHERE, {"span_id": AROUND}], ids=["no ids", "those of the application's span, which went elsewhere"]
+)
+def test_an_answer_outside_of_its_spans_context_finds_the_question(ids: dict[str, Any]) -> None:
+    """The question has its span's ids, and a stream's answer, which is written later, has not."""
+    question, answer = dialogue(1)
+    (joined,) = join([span(1, parent_span_id=AROUND)], [question, replace(answer, **ids)])
+    assert not joined.is_span_missing
+    assert [record.event_name for record in joined.log_records] == ["gen_ai.user.message", "gen_ai.choice"]
+
+
+def test_an_answer_outside_of_several_spans_goes_to_none() -> None:
+    """Two streams of one application at once: nothing tells which of them was answered so."""
+    first, second = (span(number, trace_id=span(1).trace_id, parent_span_id=AROUND) for number in (1, 2))
+    answer = record(1, "gen_ai.choice", body=dialogue(1)[1].body, span_id=AROUND)
+    joined = list(join([first, second], [answer]))
+    assert [(one.log_records, one.is_span_missing) for one in joined] == [((), False), ((), False)]
