@@ -18,8 +18,7 @@ from otel_labelstudio.background import Attempts
 _MOMENT_S = 1.0
 _WATCHED_EVERY_S = 1.0
 _FLOOD = 4
-# For so long what a refused sender still sends is thrown away: a connection that ends before is a reset, and the
-# answer lost with it
+# For so long a refused sender has its connection, to read the answer
 _LINGER_S = 2.0
 
 

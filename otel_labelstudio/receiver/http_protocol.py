@@ -32,6 +32,10 @@ MAX_PIPELINED = 16
 # What is fed is counted before anybody knows what it is, so that the limits are as exact as this
 FED_AT_ONCE = 16 * 2**10
 
+# So much of what comes after a refusal is thrown away: a connection that ends while something comes is a reset, which
+# may take the answer with it. Who sends more than that does not read it
+_MOST_AFTER_REFUSAL = 256 * 2**10
+
 _OF_UPGRADES = frozenset({b"connection", b"upgrade", b"http2-settings"})
 
 
@@ -43,7 +47,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._framing = self._fields = 0
+        self._framing = self._fields = self._after_refusal = 0
         self._is_in_body = self._is_refused = False
         self.guard.connected(self)
 
@@ -54,7 +58,10 @@ class GuardedProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         self._unset_keepalive_if_required()
         for start in range(0, len(data), FED_AT_ONCE):
-            if self._is_refused or self.transport.is_closing():
+            if self._is_refused:
+                self._throw_away(len(data) - start)
+                return
+            if self.transport.is_closing():
                 return
             self._feed(data[start : start + FED_AT_ONCE])
 
@@ -137,6 +144,11 @@ class GuardedProtocol(HttpToolsProtocol):
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self.guard.refused(self)
+
+    def _throw_away(self, size: int) -> None:
+        self._after_refusal += size
+        if self._after_refusal > _MOST_AFTER_REFUSAL:
+            self.guard.close(self)
 
     def _may_answer(self) -> bool:
         if self.cycle is None:

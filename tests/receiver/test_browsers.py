@@ -1,11 +1,10 @@
-"""Pages in browsers: none sends here or reads what is here unless its origin is listed, by whatever name it calls us."""
+"""Pages in browsers: none sends here or reads what is here unless its origin is listed, by whatever name it calls."""
 
 from __future__ import annotations
 
 import json
 import socket
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
