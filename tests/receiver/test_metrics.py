@@ -5,8 +5,11 @@ from __future__ import annotations
 import errno
 import os
 import re
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NoReturn
 
@@ -131,3 +134,43 @@ def test_what_is_set_aside_is_seen(tmp_path: Path) -> None:
         assert Page(process.http).values(name)[""] == before + 1
         kept.unlink()
         assert Page(process.http).values(name)[""] == before
+
+
+SCRIPT = """
+import sys
+from pathlib import Path
+from opentelemetry import metrics
+from opentelemetry.sdk.metrics import MeterProvider
+from tests.receiver.requests_made import ids, traces
+from tests.receiver.serving import Receiver, post
+
+metrics.set_meter_provider(MeterProvider())
+request = traces("Counted?")
+with Receiver(Path(sys.argv[1])) as receiver:
+    assert post(f"{receiver.http}/v1/traces", request.SerializeToString())[0] == 200
+    receiver.delivered(ids(request))
+    status, _, page = post(f"{receiver.http}/metrics", b"", method="GET")
+print(status, page.decode())
+"""
+
+
+def test_the_page_needs_no_meter_provider_of_the_process(outbox: Path) -> None:
+    """Where the process has another one, what this package counts is on the page all the same, and once. In a process
+    of its own, since a meter provider is set once."""
+    run = subprocess.run(
+        [sys.executable, "-c", SCRIPT, str(outbox)], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.startswith("200 ")
+    for name in ("otel_labelstudio_receiver_accepted_spans_total", "otel_labelstudio_spans_received_total"):
+        assert len(re.findall(rf"^{name}{{.*}} 1.0$", run.stdout, re.MULTILINE)) == 1
+    for name in ("otel_labelstudio_outbox_queue_size", "otel_labelstudio_receiver_inbox_size_bytes"):
+        assert f"# TYPE {name} " in run.stdout
+
+
+def test_readers_at_the_same_time_have_a_page_each(receiver: Receiver) -> None:
+    """With all names on it, and each of them once."""
+    with ThreadPoolExecutor(8) as readers:
+        pages = list(readers.map(lambda _: metrics.metrics_page().decode(), range(100)))
+    assert {page.count("# TYPE target_info ") for page in pages} == {1}
+    assert {page.count("# TYPE otel_labelstudio_receiver_inbox_size_bytes ") for page in pages} == {1}
