@@ -57,7 +57,7 @@ from typing import Any, Protocol
 
 from opentelemetry import metrics
 
-from otel_labelstudio import background
+from otel_labelstudio import background, meters
 from otel_labelstudio.errors import (
     BlockedRequestError,
     PausedDeliveryError,
@@ -168,7 +168,7 @@ def _say_renamed(name: str) -> None:
 
 
 class Telemetry:
-    """Thread-safe. The metrics go to the process's meter provider, whenever one is set."""
+    """Thread-safe. The metrics go to the process's meter provider, whenever one is set (`meters`)."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -178,12 +178,9 @@ class Telemetry:
             "otel.component.type": _COMPONENT_TYPE,
             "otel.component.name": f"{_COMPONENT_TYPE}/{number}",
         }
-        self._duration = metrics.get_meter("otel_labelstudio").create_histogram(
-            "otel.sdk.exporter.operation.duration", "s", explicit_bucket_boundaries_advisory=_IMPORT_BOUNDARIES_S
-        )
         _telemetries.add(self, self._component)
         _ever_made.append(self)
-        _make_instruments()
+        make_instruments()
 
     def count(self, name: str, by: int = 1, *, reason: str = "") -> None:
         """Add to a counter of the table at the module's head."""
@@ -198,7 +195,7 @@ class Telemetry:
     def record_import(self, duration_s: float, server: dict[str, str | int], error_type: str = "") -> None:
         """How long an import into Label Studio took, and how it failed if it did."""
         attributes = {**self._component, **server}
-        self._duration.record(duration_s, {**attributes, "error.type": error_type} if error_type else attributes)
+        _duration().record(duration_s, {**attributes, "error.type": error_type} if error_type else attributes)
 
     def watch(self, outbox: Sized) -> None:
         """Have the metrics readers look at the outbox; they do not keep it alive."""
@@ -242,9 +239,8 @@ _DELIVERY_GAUGES: tuple[tuple[str, str, Callable[[Observed], float | None]], ...
 )
 
 
-@cache
-def _make_instruments() -> None:
-    meter = metrics.get_meter("otel_labelstudio")
+@meters.made_once
+def make_instruments(meter: metrics.Meter) -> None:
     for name in (*_PLAIN, *_REASONS):
         meter.create_observable_counter(f"otel_labelstudio.{name}", [_counter(name)])
     for former, name in FORMER_NAMES.items():
@@ -259,6 +255,13 @@ def _make_instruments() -> None:
     for name, unit, gauge in _DELIVERY_GAUGES:
         meter.create_observable_gauge(f"otel_labelstudio.{name}", [_deliveries.one(gauge)], unit)
     meter.create_observable_gauge("otel_labelstudio.thread.alive", [_threads], "1")
+
+
+@meters.made_once
+def _duration(meter: metrics.Meter) -> metrics.Histogram:
+    return meter.create_histogram(
+        "otel.sdk.exporter.operation.duration", "s", explicit_bucket_boundaries_advisory=_IMPORT_BOUNDARIES_S
+    )
 
 
 def _counter(name: str) -> Observer:

@@ -11,21 +11,28 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
-
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from typing import Protocol
 
 from otel_labelstudio.background import Attempts
 
 _MOMENT_S = 1.0
 _WATCHED_EVERY_S = 1.0
 _FLOOD = 4
+# For so long a refused sender has its connection, to read the answer
+_LINGER_S = 2.0
+
+
+class Connection(Protocol):
+    """As much of one as the guard needs."""
+
+    @property
+    def transport(self) -> asyncio.Transport: ...
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionLimits:
-    """How many connections there may be, and seconds: until the first request's head, idle between requests, and for
-    a request's body."""
+    """How many connections there may be, and seconds: from the connection or its first byte to a request's head, idle
+    between requests, and for a request's body."""
 
     max_connections: int
     head_timeout_s: float
@@ -38,16 +45,10 @@ class ConnectionGuard:
 
     def __init__(self, limits: ConnectionLimits, clock: Callable[[], float] = time.monotonic) -> None:
         self._limits, self._clock = limits, clock
-        self._connections: set[GuardedProtocol] = set()
+        self._connections: set[Connection] = set()
         # Since when each connection is without a request, and when it is closed for that; the longest first
-        self._waiting: dict[GuardedProtocol, tuple[float, float]] = {}
-        self._receiving: dict[GuardedProtocol, float] = {}
-
-    def protocol(self, **arguments: Any) -> GuardedProtocol:
-        """What uvicorn makes for each connection."""
-        made = GuardedProtocol(**arguments)
-        made.guard = self
-        return made
+        self._waiting: dict[Connection, tuple[float, float]] = {}
+        self._receiving: dict[Connection, float] = {}
 
     async def watch(self) -> None:
         """Close what takes too long, until cancelled."""
@@ -61,71 +62,54 @@ class ConnectionGuard:
         late = [connection for connection, (_, deadline) in self._waiting.items() if deadline <= now]
         late += [connection for connection, deadline in self._receiving.items() if deadline <= now]
         for connection in late:
-            self._close(connection)
+            self.close(connection)
         self._make_room(now)
         return _WATCHED_EVERY_S
 
-    def connected(self, connection: GuardedProtocol) -> None:
+    def connected(self, connection: Connection) -> None:
         now = self._clock()
         self._connections.add(connection)
         self._waiting[connection] = (now, now + self._limits.head_timeout_s)
         self._make_room(now)
         if len(self._connections) > _FLOOD * self._limits.max_connections:
-            self._close(connection)
+            self.close(connection)
 
-    def head_came(self, connection: GuardedProtocol) -> None:
+    def head_began(self, connection: Connection) -> None:
+        if connection in self._waiting:  # else its deadline begins with the answer to the request before
+            since, deadline = self._waiting[connection]
+            self._waiting[connection] = since, min(deadline, self._clock() + self._limits.head_timeout_s)
+
+    def head_came(self, connection: Connection) -> None:
         self._waiting.pop(connection, None)
         self._receiving[connection] = self._clock() + self._limits.body_timeout_s
 
-    def body_came(self, connection: GuardedProtocol) -> None:
+    def body_came(self, connection: Connection) -> None:
         self._receiving.pop(connection, None)
 
-    def answered(self, connection: GuardedProtocol) -> None:
+    def answered(self, connection: Connection) -> None:
         # A body that is still coming, after a refusal, is thrown away as it comes, and not for longer than any other
         if connection in self._connections and connection not in self._receiving:
             now = self._clock()
             self._waiting[connection] = (now, now + self._limits.idle_timeout_s)
 
-    def lost(self, connection: GuardedProtocol) -> None:
+    def refused(self, connection: Connection) -> None:
+        self.lost(connection)
+        now = self._clock()
+        self._connections.add(connection)
+        self._waiting[connection] = (now, now + _LINGER_S)
+
+    def lost(self, connection: Connection) -> None:
         self._connections.discard(connection)
         self._waiting.pop(connection, None)
         self._receiving.pop(connection, None)
+
+    def close(self, connection: Connection) -> None:
+        self.lost(connection)  # first: one that cannot be closed must not stand before the others again
+        connection.transport.abort()
 
     def _make_room(self, now: float) -> None:
         while len(self._connections) > self._limits.max_connections and self._waiting:
             oldest, (since, _) = next(iter(self._waiting.items()))
             if now - since < _MOMENT_S:
                 return
-            self._close(oldest)
-
-    def _close(self, connection: GuardedProtocol) -> None:
-        self.lost(connection)  # first: one that cannot be closed must not stand before the others again
-        connection.transport.abort()
-
-
-class GuardedProtocol(HttpToolsProtocol):
-    """uvicorn's protocol, which tells the guard what happens on its connection."""
-
-    guard: ConnectionGuard
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        self.guard.connected(self)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        super().connection_lost(exc)
-        self.guard.lost(self)
-
-    def on_headers_complete(self) -> None:
-        self.guard.head_came(self)
-        super().on_headers_complete()
-
-    def on_message_complete(self) -> None:
-        super().on_message_complete()
-        self.guard.body_came(self)
-        if self.cycle.response_complete:
-            self.guard.answered(self)
-
-    def on_response_complete(self) -> None:
-        super().on_response_complete()
-        self.guard.answered(self)
+            self.close(oldest)

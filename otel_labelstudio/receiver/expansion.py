@@ -1,79 +1,94 @@
-"""Bodies that are small on the wire and huge in memory: millions of empty messages or values.
+"""Bodies that are small on the wire and cost much afterwards: millions of empty messages or values.
 
-Two bytes can be a whole message, which takes up to a hundred times as much once it is parsed. What is small cannot hold
-many, so only large bodies are looked through.
+Two bytes can be a whole message, which takes up to a hundred times as much once it is parsed, and longer than thousands
+of bytes of text. So what a body may hold is bounded before it is parsed, by what of it looks like a small item. That is
+counted with compiled code only, a piece at a time, and is never less than what is there, however it is written. It may
+be more: a string is a field too, and text may look like one. Ordinary requests are far from the limits, so that this
+does not matter to them.
 """
 
 from __future__ import annotations
 
-from otel_labelstudio.receiver.status import Outcome, RefusedError
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 
-MAX_VALUES = 2_000_000
-_MAX_FIELDS = 3 * MAX_VALUES
-_MAX_COMMAS = 8_000_000
-_LOOKED_THROUGH_FROM = 4 * 2**20
+from otel_labelstudio.receiver.status import JSON, Outcome, RefusedError
 
-# Field numbers of opentelemetry-proto whose content is a message: of a request, and of what it is made of
-_Fields = dict[int, "_Fields"]
-_VALUE: _Fields = {}
-_KEY_VALUE: _Fields = {2: _VALUE}
-_VALUE |= {5: {1: _VALUE}, 6: {1: _KEY_VALUE}}
-_RESOURCE: _Fields = {1: _KEY_VALUE, 3: {}}
-_SCOPE: _Fields = {3: _KEY_VALUE}
-_SPAN: _Fields = {9: _KEY_VALUE, 11: {3: _KEY_VALUE}, 13: {4: _KEY_VALUE}, 15: {}}
-_LOG_RECORD: _Fields = {5: _VALUE, 6: _KEY_VALUE}
-_TRACES: _Fields = {1: {1: _RESOURCE, 2: {1: _SCOPE, 2: _SPAN}}}
-_LOGS: _Fields = {1: {1: _RESOURCE, 2: {1: _SCOPE, 2: _LOG_RECORD}}}
-
-_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+MAX_FIELDS = 2_000_000
+MAX_OBJECTS = 1_000_000
+# What JSON holds beside objects is cheaper, and what stands in texts counts too
+_MAX_BRACKETS, _MANY_BRACKETS = 2_000_000, 500_000
+_MAX_COMMAS, _MANY_COMMAS = 8_000_000, 1_000_000
+# The interpreter is held while one is looked through
+_PIECE = 256 * 1024
 
 
-def check_protobuf(body: bytes, *, are_logs: bool) -> None:
-    """Raises `RefusedError` for more than `MAX_VALUES` messages."""
-    if len(body) < _LOOKED_THROUGH_FROM:
-        return
-    messages, fields_left = MAX_VALUES, _MAX_FIELDS
-    ranges: list[tuple[int, int, _Fields]] = [(0, len(body), _LOGS if are_logs else _TRACES)]
-    while ranges:
-        at, end, fields = ranges.pop()
-        while at < end:
-            fields_left -= 1
-            if messages < 0 or fields_left < 0:
-                raise RefusedError(
-                    Outcome.TOO_LARGE, f"the request has more than {MAX_VALUES} values; send less at once"
-                )
-            tag, at = _varint(body, at, end)
-            kind = tag & 7
-            if kind == _BYTES:
-                length, at = _varint(body, at, end)
-                inner = fields.get(tag >> 3)
-                messages -= inner is not None
-                if inner and length:
-                    ranges.append((at, min(at + length, end), inner))
-                at += length
-            elif kind == _VARINT:
-                _, at = _varint(body, at, end)
-            elif kind in (_FIXED64, _FIXED32):
-                at += 8 if kind == _FIXED64 else 4
-            else:  # a group, or nothing: the parser will say so
-                break
+@dataclass(frozen=True, slots=True)
+class _Items:
+    """What costs in one format, at two bytes or more. ``marks`` are bytes of which each has one: they are counted
+    first, which is five times as fast, and as a rule there are too few. ``many`` take some tens of milliseconds."""
+
+    name: str
+    marks: bytes
+    pattern: re.Pattern[bytes]
+    most: int
+    many: int
+
+    def are_more_than(self, most: int, body: bytes) -> bool:
+        """Whether there may be more in a body."""
+        if (
+            len(body) < 2 * most
+            or sum(len(piece) - len(piece.translate(None, self.marks)) for piece in _pieces(body)) <= most
+        ):
+            return False
+        found = 0
+        for piece in _pieces(body):
+            found += len(self.pattern.findall(piece)) + 1  # one may lie across its end
+            if found > most:
+                return True
+        return False
 
 
-def check_json(body: bytes) -> None:
-    """Raises `RefusedError` for more values than that in JSON; commas and braces in texts count too."""
-    if len(body) < _LOOKED_THROUGH_FROM:
-        return
-    if body.count(b"{") + body.count(b"[") > MAX_VALUES or body.count(b",") > _MAX_COMMAS:
-        raise RefusedError(Outcome.TOO_LARGE, f"the request has more than {MAX_VALUES} values; send less at once")
+# The tags of opentelemetry-proto's fields that hold messages, and of those that hold strings and are numbered alike,
+# with a length below 32. Both are one byte, or more where the number is written longer than it is. And any length,
+# where the message begins with another one: values may hold values
+_SMALL_FIELD = re.compile(
+    rb"[\x0a\x12\x1a*2JZjz\x8a\x92\x9a\xaa\xb2\xca\xda\xea\xfa]"
+    rb"(?:[\x00-\x1f]|[\x80-\x9f]\x80{0,9}\x00|[\x20-\x7f]\x0a|[\x80-\xff][\x01-\x7f]\x0a)"
+)
+_FIELDS = _Items("short fields", bytes(range(0x20)), _SMALL_FIELD, MAX_FIELDS, 200_000)
+# Quotation marks in texts have a backslash before them. NUL, for JSON in UTF-16
+_OBJECTS = _Items("objects", b"{", re.compile(rb'\{[\s\x00]*["}]'), MAX_OBJECTS, 30_000)
 
 
-def _varint(body: bytes, at: int, end: int) -> tuple[int, int]:
-    value = shift = 0
-    while at < end and shift < 64:
-        byte = body[at]
-        at += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, at
-        shift += 7
-    return value, max(at, end)
+def check_expansion(content_type: str, body: bytes) -> None:
+    """Raises `RefusedError` for a body that may hold more than `MAX_FIELDS` or `MAX_OBJECTS`."""
+    items = _items(content_type)
+    if items.are_more_than(items.most, body) or (
+        content_type == JSON and _has_more_values(body, _MAX_BRACKETS, _MAX_COMMAS)
+    ):
+        raise RefusedError(
+            Outcome.TOO_LARGE, f"the request has more than {items.most} {items.name} or values; send less at once"
+        )
+
+
+def takes_long(content_type: str, body: bytes) -> bool:
+    """Whether a body may hold so much that looking at it takes longer than some tens of milliseconds."""
+    items = _items(content_type)
+    return items.are_more_than(items.many, body) or (
+        content_type == JSON and _has_more_values(body, _MANY_BRACKETS, _MANY_COMMAS)
+    )
+
+
+def _items(content_type: str) -> _Items:
+    return _OBJECTS if content_type == JSON else _FIELDS
+
+
+def _has_more_values(body: bytes, brackets: int, commas: int) -> bool:
+    return body.count(b"{") + body.count(b"[") > brackets or body.count(b",") > commas
+
+
+def _pieces(body: bytes) -> Iterator[bytes]:
+    for start in range(0, len(body), _PIECE):
+        yield body[start : start + _PIECE]

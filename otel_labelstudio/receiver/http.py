@@ -14,12 +14,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from otel_labelstudio import background
 from otel_labelstudio.receiver.auth import Credentials, Scheme
+from otel_labelstudio.receiver.browsers import BrowserGuard
 from otel_labelstudio.receiver.http_body import HttpBody, Receive
 from otel_labelstudio.receiver.inflate import COMPRESSIONS, OPTIONAL_WHITE_SPACE, ContentEncoding
 from otel_labelstudio.receiver.intake import Intake
@@ -55,17 +56,18 @@ class Response:
 
 
 class HttpApplication:
-    """The ASGI application. ``origins`` are those whose browsers may send; none: no browser may."""
+    """The ASGI application. ``browsers`` says which requests may come from pages, and which cannot."""
 
-    def __init__(self, intake: Intake, credentials: Credentials | None = None, origins: Iterable[str] = ()) -> None:
-        self._intake, self._credentials = intake, credentials
-        self._origins = frozenset(origin.encode() for origin in origins)
-        self._metrics = ReceiverMetrics("http")
+    def __init__(
+        self, intake: Intake, metrics: ReceiverMetrics, browsers: BrowserGuard, credentials: Credentials | None = None
+    ) -> None:
+        self._intake, self._metrics = intake, metrics
+        self._browsers, self._credentials = browsers, credentials
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers: dict[bytes, bytes] = dict(scope["headers"])
         body = HttpBody(receive, headers)
-        response = await self._respond(scope["method"], scope["path"], headers, body)
+        response = await self._respond(scope, headers, body)
         start = [
             (b"content-type", response.content_type.encode()),
             (b"content-length", b"%d" % len(response.body)),
@@ -80,12 +82,14 @@ class HttpApplication:
             content = b""
         await send({"type": "http.response.body", "body": content})
 
-    async def _respond(self, method: str, path: str, headers: dict[bytes, bytes], body: HttpBody) -> Response:
-        if method == "OPTIONS" and headers.get(b"origin") in self._origins:
-            return Response(204, _TEXT, b"", _PREFLIGHT)
+    async def _respond(self, scope: Scope, headers: dict[bytes, bytes], body: HttpBody) -> Response:
+        method, path = scope["method"], scope["path"]
         content_type = _media_type(headers)
         started_at = time.perf_counter()
         try:
+            self._browsers.check(scope["headers"])
+            if method == "OPTIONS" and self._browsers.is_listed(headers.get(b"origin")):
+                return Response(204, _TEXT, b"", _PREFLIGHT)
             page = await self._page(path, headers) if method in ("GET", "HEAD") else None
             if page is not None:
                 return page
@@ -150,7 +154,7 @@ class HttpApplication:
 
     def _cors(self, headers: dict[bytes, bytes]) -> Headers:
         origin = headers.get(b"origin")
-        if origin is None or origin not in self._origins:
+        if origin is None or not self._browsers.is_listed(origin):
             return []
         return [(b"access-control-allow-origin", origin), (b"vary", b"origin")]
 

@@ -1,16 +1,12 @@
 """The only way in, for both transports: a body goes through here, and is in the inbox's file afterwards.
 
-Before that it is known to be OTLP. Looking at a body that takes long runs on a few threads, storing on one of its own.
-Large bodies are looked at one at a time: as objects they take several times their size.
+Before that it is known to be OTLP (`counting`). Storing runs on a thread of its own.
 """
 
 from __future__ import annotations
 
-import asyncio
-import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from otel_labelstudio.background import Seldom
@@ -18,19 +14,17 @@ from otel_labelstudio.errors import OutboxError
 from otel_labelstudio.pipeline import Pipeline
 from otel_labelstudio.printable import logger
 from otel_labelstudio.receiver.admission import Admission, Share
+from otel_labelstudio.receiver.counting import BodyCounter
 from otel_labelstudio.receiver.inbox import Inbox
 from otel_labelstudio.receiver.metrics import ReceiverMetrics
 from otel_labelstudio.receiver.reader import InboxReader
 from otel_labelstudio.receiver.readiness import Readiness
-from otel_labelstudio.receiver.requests import Request, count_items, uncompressed
+from otel_labelstudio.receiver.requests import Request
 from otel_labelstudio.receiver.status import Outcome, RefusedError, refusal_of
 from otel_labelstudio.receiver.writer import InboxWriter
 
 _logger = logger(__name__)
 
-_THREADS = 2
-_LARGE_BYTES = 8 * 2**20
-_LARGE_IS_BUSY = "another large request is being looked at"
 # Between two requests of a busy sender; longer than that, nobody waits
 _LULL_S = 0.02
 _SAID_EVERY_S = 60.0
@@ -64,9 +58,8 @@ class Intake:
         self._answered_at = float("-inf")
         self._admission = Admission(limits.max_held_bytes)
         self._clock = clock
-        self._threads = ThreadPoolExecutor(_THREADS, "otel-labelstudio-intake")
+        self._counter = BodyCounter(limits.max_request_bytes)
         self._readiness = Readiness(self._look)
-        self._large = threading.Lock()
         self._stopping = False
         self._seldom = Seldom(_SAID_EVERY_S, clock)
 
@@ -83,7 +76,7 @@ class Intake:
         """Returns when the request is stored. Raises `RefusedError`, and then it is not."""
         self._under_way += 1
         try:
-            await self._store(request, await self._counted(request, share), metrics)
+            await self._store(request, await self._counter.count(request, share), metrics)
         except Exception as error:
             refused = refusal_of(error)
             self._say(refused, error)
@@ -108,7 +101,7 @@ class Intake:
 
     def close(self, timeout_s: float) -> None:
         """Wait for what is under way, and read what is stored as far as the time allows."""
-        self._threads.shutdown(wait=True)
+        self._counter.close()
         self._readiness.close()
         is_stored = self._writer.stop(_LAST_STEP_S)
         self._reader.drain(timeout_s)
@@ -116,25 +109,6 @@ class Intake:
             self._inbox.close()
         else:  # a thread is at work in it; what it does not come to do is done at the next start
             _logger.error("The disk or the outbox does not answer: the inbox is left as it is.")
-
-    async def _counted(self, request: Request, share: Share) -> int:
-        """How many spans or log records it holds, and so that it is OTLP."""
-        if request.is_quickly_counted:
-            return count_items(request.signal, request.content_type, request.body)
-        if len(request.body) > _LARGE_BYTES and self._large.locked():
-            raise RefusedError(Outcome.BUSY, _LARGE_IS_BUSY)  # at once: its memory is wanted
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._count, request, share)
-
-    def _count(self, request: Request, share: Share) -> int:
-        body = uncompressed(request, self.limits.max_request_bytes, share.reserve)
-        is_large = len(body) > _LARGE_BYTES
-        if is_large and not self._large.acquire(blocking=False):
-            raise RefusedError(Outcome.BUSY, _LARGE_IS_BUSY)
-        try:
-            return count_items(request.signal, request.content_type, body)
-        finally:
-            if is_large:
-                self._large.release()
 
     async def _store(self, request: Request, items: int, metrics: ReceiverMetrics) -> None:
         is_stored = False

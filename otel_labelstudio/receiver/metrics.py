@@ -22,6 +22,7 @@ is not known.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from functools import cache
@@ -32,6 +33,7 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.resources import SERVICE_NAME, Resource
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
 
+from otel_labelstudio import meters, telemetry
 from otel_labelstudio.gauges import Measured, Watched
 from otel_labelstudio.receiver.inbox import Inbox
 from otel_labelstudio.receiver.requests import Signal
@@ -46,12 +48,14 @@ _SERVICE_NAME = "otel-labelstudio"
 
 
 @cache
-def export_metrics() -> MeterProvider:
+def export_metrics() -> None:
     """Have the process's metrics kept for `metrics_page`. Where it has another meter provider already, they go there,
-    and the page has none."""
+    and the page has those of this package."""
     provider = MeterProvider([PrometheusMetricReader()], resource=_resource())
     metrics.set_meter_provider(provider)
-    return provider  # kept by the cache: the page asks it even where the process uses another one
+    if metrics.get_meter_provider() is not provider:
+        meters.use(provider)
+        telemetry.make_instruments()
 
 
 def _resource() -> Resource:
@@ -63,15 +67,20 @@ def _resource() -> Resource:
 
 
 def metrics_page() -> bytes:
-    """All metrics of the process, in the text format of Prometheus."""
-    return generate_latest(REGISTRY)
+    """All metrics of the process, in the text format of Prometheus; for one reader after the other. The exporter for
+    Prometheus keeps what it collects where another reader finds it: one would get twice as much, the other nothing."""
+    with _page_lock:
+        return generate_latest(REGISTRY)
+
+
+_page_lock = threading.Lock()
 
 
 class ReceiverMetrics:
     """Counts the requests of one transport. Thread-safe."""
 
     def __init__(self, transport: str) -> None:
-        meter = metrics.get_meter("otel_labelstudio")
+        meter = meters.meter()
         self._transport = {"transport": transport}
         self._items = {
             (signal, accepted): meter.create_counter(
@@ -113,9 +122,8 @@ def watch(inbox: Inbox) -> None:
     _make_instruments()
 
 
-@cache
-def _make_instruments() -> None:
-    meter = metrics.get_meter("otel_labelstudio")
+@meters.made_once
+def _make_instruments(meter: metrics.Meter) -> None:
     name = "otel_labelstudio.receiver.inbox"
     meter.create_observable_up_down_counter(f"{name}.size", [_inboxes.one(lambda inbox: inbox.size)], "By")
     meter.create_observable_up_down_counter(f"{name}.capacity", [_inboxes.one(lambda inbox: inbox.max_bytes)], "By")

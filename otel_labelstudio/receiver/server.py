@@ -24,9 +24,10 @@ from otel_labelstudio.receiver.connections import ConnectionGuard, ConnectionLim
 from otel_labelstudio.receiver.grpc import SERVICES, GrpcService, server_options
 from otel_labelstudio.receiver.health import HealthService
 from otel_labelstudio.receiver.http import HttpApplication
+from otel_labelstudio.receiver.http_protocol import guarded
 from otel_labelstudio.receiver.inbox import Inbox, path_beside
 from otel_labelstudio.receiver.intake import Intake, Limits
-from otel_labelstudio.receiver.metrics import watch
+from otel_labelstudio.receiver.metrics import ReceiverMetrics, watch
 from otel_labelstudio.receiver.settings import Address, ReceiverSettings
 from otel_labelstudio.receiver.tls import Tls
 
@@ -106,10 +107,10 @@ class ReceiverServer:
         limits = ConnectionLimits(
             self._settings.max_connections, _HEAD_TIMEOUT_S, _IDLE_TIMEOUT_S, self._settings.body_timeout_s
         )
-        guard = ConnectionGuard(limits)
+        guard, metrics = ConnectionGuard(limits), ReceiverMetrics("http")
         config = uvicorn.Config(
-            HttpApplication(self.intake, self._credentials, self._settings.cors_origins),
-            http=cast(type[asyncio.Protocol], guard.protocol),  # it is only called
+            HttpApplication(self.intake, metrics, self._settings.browser_guard(), self._credentials),
+            http=cast(type[asyncio.Protocol], guarded(guard, metrics)),  # it is only called
             ws="none",
             lifespan="off",
             log_config=None,

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from otel_labelstudio.config import Variable, read_setting
 from otel_labelstudio.errors import ConfigError
 from otel_labelstudio.receiver.auth import Credentials, Scheme
+from otel_labelstudio.receiver.browsers import BrowserGuard
 from otel_labelstudio.receiver.logs import LogFormat
 
 OFF = "off"
@@ -72,9 +73,18 @@ def _text(value: Any) -> str:
     return value
 
 
+def _texts(value: Any) -> tuple[str, ...]:
+    texts = value.split(",") if isinstance(value, str) else value
+    return tuple(_text(text).strip() for text in texts)
+
+
 def _origins(value: Any) -> tuple[str, ...]:
-    origins = value.split(",") if isinstance(value, str) else value
-    return tuple(_text(origin).strip() for origin in origins)
+    # People copy them from the address bar; browsers send no slash at the end
+    return tuple(origin.rstrip("/").lower() for origin in _texts(value))
+
+
+def _hosts(value: Any) -> tuple[str, ...]:
+    return tuple(host.lower() for host in _texts(value))
 
 
 def _log_format(value: Any) -> LogFormat:
@@ -116,6 +126,14 @@ VARIABLES: tuple[Variable, ...] = (
         "OTEL_LABELSTUDIO_RECEIVER_CORS_ORIGINS",
         "origins of web pages that may send, with commas between them",
         _origins,
+        (),
+    ),
+    Variable(
+        "allowed_hosts",
+        "OTEL_LABELSTUDIO_RECEIVER_ALLOWED_HOSTS",
+        "names by which HTTP senders may call the receiver beside this machine's, with commas between them, * for any; "
+        "unset, only a receiver on loopback looks at them",
+        _hosts,
         (),
     ),
     Variable(
@@ -186,6 +204,7 @@ class ReceiverSettings:
     tls_client_ca: str | None
     allow_unauthenticated: bool
     cors_origins: tuple[str, ...]
+    allowed_hosts: tuple[str, ...]
     max_request_bytes: int
     max_held_bytes: int
     inbox_max_bytes: int
@@ -218,6 +237,11 @@ class ReceiverSettings:
         if self.bearer_tokens is not None:
             return Credentials(self.bearer_tokens, Scheme.BEARER)
         return Credentials(self.basic_auth, Scheme.BASIC) if self.basic_auth is not None else None
+
+    def browser_guard(self) -> BrowserGuard:
+        """Which requests of pages in browsers are let in over HTTP."""
+        is_host_checked = bool(self.allowed_hosts) or (self.http is not None and self.http.is_loopback)
+        return BrowserGuard(self.cors_origins, self.allowed_hosts if is_host_checked else None)
 
     @property
     def _is_guarded(self) -> bool:

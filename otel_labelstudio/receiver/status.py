@@ -26,6 +26,10 @@ class Outcome(str, Enum):
 
     ACCEPTED = "accepted"
     BAD_DATA = "bad_data"
+    BAD_HTTP = "bad_http"
+    HEAD_TOO_LARGE = "head_too_large"
+    ORIGIN = "origin"
+    HOST = "host"
     UNAUTHENTICATED = "unauthenticated"
     NOT_FOUND = "not_found"
     METRICS = "metrics"
@@ -50,11 +54,16 @@ class Answer:
 
 
 # google/rpc/code.proto
-_INVALID_ARGUMENT, _NOT_FOUND, _RESOURCE_EXHAUSTED, _UNIMPLEMENTED, _UNAVAILABLE, _UNAUTHENTICATED = 3, 5, 8, 12, 14, 16
+_INVALID_ARGUMENT, _NOT_FOUND, _PERMISSION_DENIED, _RESOURCE_EXHAUSTED = 3, 5, 7, 8
+_UNIMPLEMENTED, _UNAVAILABLE, _UNAUTHENTICATED = 12, 14, 16
 
 ANSWERS: dict[Outcome, Answer] = {
     Outcome.ACCEPTED: Answer(200, 0),
     Outcome.BAD_DATA: Answer(400, _INVALID_ARGUMENT),
+    Outcome.BAD_HTTP: Answer(400, _INVALID_ARGUMENT),
+    Outcome.HEAD_TOO_LARGE: Answer(431, _RESOURCE_EXHAUSTED),
+    Outcome.ORIGIN: Answer(403, _PERMISSION_DENIED),
+    Outcome.HOST: Answer(403, _PERMISSION_DENIED),
     Outcome.UNAUTHENTICATED: Answer(401, _UNAUTHENTICATED),
     Outcome.NOT_FOUND: Answer(404, _NOT_FOUND),
     # As a Collector without a metrics pipeline answers. Not 501: some clients send again after every 5xx

@@ -10,6 +10,7 @@ import base64
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from typing import Any
 
 from google.protobuf.message import DecodeError as ProtobufDecodeError
@@ -166,18 +167,20 @@ def from_json(text: str | bytes) -> tuple[list[Span], list[LogRecord]]:
         return list(_json_spans(request)), list(_json_log_records(request))
 
 
-def spans_from_json(text: str | bytes) -> list[Span]:
-    """The spans of an ``ExportTraceServiceRequest`` in JSON; unknown fields are ignored. Raises `DecodeError`."""
+def spans_from_json(text: str | bytes, at_most: int | None = None) -> list[Span]:
+    """The spans of an ``ExportTraceServiceRequest`` in JSON, or the first of them; unknown fields are ignored. Raises
+    `DecodeError`."""
     request = _json_request(text)
     with _json_errors():
-        return list(_json_spans(request))
+        return list(islice(_json_spans(request), at_most))
 
 
-def log_records_from_json(text: str | bytes) -> list[LogRecord]:
-    """The records of an ``ExportLogsServiceRequest`` in JSON; unknown fields are ignored. Raises `DecodeError`."""
+def log_records_from_json(text: str | bytes, at_most: int | None = None) -> list[LogRecord]:
+    """The records of an ``ExportLogsServiceRequest`` in JSON, or the first of them; unknown fields are ignored. Raises
+    `DecodeError`."""
     request = _json_request(text)
     with _json_errors():
-        return list(_json_log_records(request))
+        return list(islice(_json_log_records(request), at_most))
 
 
 def _json_request(text: str | bytes) -> Mapping[str, Any]:

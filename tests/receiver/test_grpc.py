@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import struct
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -75,6 +77,26 @@ def test_a_compressed_bomb(channel: grpc.Channel) -> None:
     """Small on the wire and large afterwards is too large."""
     error: Any = refusal(channel, TRACES, bytes(30 * 2**20), compression=grpc.Compression.Gzip)
     assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
+@pytest.mark.parametrize("size", [20_000, 2_000_000])
+def test_metadata_beyond_its_bound(channel: grpc.Channel, size: int) -> None:
+    """It is refused before anybody looks at it, and the connection serves on."""
+    error: Any = refusal(channel, TRACES, b"", metadata=(("baggage", "x" * size),))
+    assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert export(channel, TRACES, b"", metadata=(("baggage", "x" * 4000),)) == b""
+
+
+def test_how_many_calls_a_connection_may_have_at_once(receiver: Receiver) -> None:
+    """The server says so in its first frame (RFC 9113, 6.5.2), and clients keep to it."""
+    host, port = receiver.grpc.split(":")
+    with socket.create_connection((host, int(port)), timeout=20) as sock, sock.makefile("rb") as frames:
+        sock.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0)))
+        header = frames.read(9)
+        body = frames.read(int.from_bytes(header[:3], "big"))
+    settings = dict(struct.iter_unpack(">HI", body))
+    assert header[3] == 4
+    assert settings[3] == 100
 
 
 def test_a_call_without_a_message(channel: grpc.Channel) -> None:

@@ -20,7 +20,7 @@ from tests.receiver.serving import Process, Receiver, post, serve_command
 from tests.receiver.test_grpc import TRACES, export
 
 MIB = 2**20
-HEAD = b"POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\n"
+HEAD = b"POST /v1/traces HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-protobuf\r\n"
 # Bodies under way, copies of those that are being inflated, and one large request as objects
 MOST_MEMORY = 900 * MIB
 

@@ -24,7 +24,9 @@ OTHER_FILES = 500
 MOST_MEMORY = 400 * 2**20
 # RFC 9113, 3.4: the client's preface and an empty SETTINGS frame
 HTTP2_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))
-REQUEST = b"POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\nContent-Length: 0\r\n\r\n"
+REQUEST = (
+    b"POST /v1/traces HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-protobuf\r\nContent-Length: 0\r\n\r\n"
+)
 
 
 @pytest.fixture

@@ -5,8 +5,12 @@ from __future__ import annotations
 import errno
 import os
 import re
+import subprocess
+import sys
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NoReturn
 
@@ -131,3 +135,53 @@ def test_what_is_set_aside_is_seen(tmp_path: Path) -> None:
         assert Page(process.http).values(name)[""] == before + 1
         kept.unlink()
         assert Page(process.http).values(name)[""] == before
+
+
+SCRIPT = """
+import sys
+from pathlib import Path
+from opentelemetry import metrics
+from opentelemetry.sdk.metrics import MeterProvider
+from tests.receiver.requests_made import ids, traces
+from tests.receiver.serving import Receiver, post
+
+metrics.set_meter_provider(MeterProvider())
+request = traces("Counted?")
+with Receiver(Path(sys.argv[1])) as receiver:
+    assert post(f"{receiver.http}/v1/traces", request.SerializeToString())[0] == 200
+    receiver.delivered(ids(request))
+    status, _, page = post(f"{receiver.http}/metrics", b"", method="GET")
+print(status, page.decode())
+"""
+
+
+def test_the_page_needs_no_meter_provider_of_the_process(outbox: Path) -> None:
+    """Where the process has another one, what this package counts is on the page all the same, and once. In a process
+    of its own, since a meter provider is set once."""
+    run = subprocess.run(
+        [sys.executable, "-c", SCRIPT, str(outbox)], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.startswith("200 ")
+    for name in ("otel_labelstudio_receiver_accepted_spans_total", "otel_labelstudio_spans_received_total"):
+        assert len(re.findall(rf"^{name}{{.*}} 1.0$", run.stdout, re.MULTILINE)) == 1
+    for name in ("otel_labelstudio_outbox_queue_size", "otel_labelstudio_receiver_inbox_size_bytes"):
+        assert f"# TYPE {name} " in run.stdout
+
+
+def test_readers_at_the_same_time_have_a_page_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Prometheus' exporter would give the one what it collected for the other: so one page is written after the other."""
+    begun, go_on = threading.Semaphore(0), threading.Event()
+
+    def written(_: object) -> bytes:
+        begun.release()
+        assert go_on.wait(DEADLINE_S)
+        return b"page"
+
+    monkeypatch.setattr(metrics, "generate_latest", written)
+    with ThreadPoolExecutor(2) as readers:
+        pages = [readers.submit(metrics.metrics_page) for _ in range(2)]
+        assert begun.acquire(timeout=DEADLINE_S)
+        assert not begun.acquire(timeout=0.2)
+        go_on.set()
+        assert [page.result() for page in pages] == [b"page"] * 2

@@ -6,9 +6,11 @@ import gzip
 import json
 import subprocess
 import sys
+import time
 import tracemalloc
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -17,11 +19,17 @@ from hypothesis import strategies as st
 
 from otel_labelstudio.errors import DecodeError
 from otel_labelstudio.receiver.inflate import ContentEncoding, inflated
-from otel_labelstudio.receiver.requests import Request, Signal, decoded, uncompressed
+from otel_labelstudio.receiver.requests import MAX_ITEMS, Request, Signal, count_items, decoded, uncompressed
 from otel_labelstudio.receiver.status import JSON, PROTOBUF, Outcome, RefusedError
 from tests.receiver.requests_made import as_json, ids, traces, zstd_compressed
 
 MIB = 2**20
+
+
+def inside(tag: int, content: bytes) -> bytes:
+    """A field of protobuf that holds a message."""
+    size = len(content)
+    return bytes([tag, size & 127 | 128, size >> 7 & 127 | 128, size >> 14 & 127 | 128, size >> 21]) + content
 
 
 def free(_: int) -> None:
@@ -88,6 +96,9 @@ EMPTY = {
     "resources": "b'\\x0a\\x00' * (n // 2)",
     "spans": "inside(0x0A, inside(0x12, b'\\x12\\x00' * (n // 2)))",
     "attributes": "inside(0x0A, inside(0x12, inside(0x12, b'\\x4a\\x00' * (n // 2))))",
+    "lengths longer than needed": "inside(0x0A, inside(0x12, b'\\x12\\x80\\x00' * (n // 3)))",
+    "tags longer than needed": "inside(0x0A, inside(0x12, b'\\x92\\x00\\x00' * (n // 3)))",
+    "values in values": "inside(0x0A, inside(0x12, inside(0x12, many(field(0x4A, field(0x12, deep(40)))))))",
 }
 
 
@@ -102,6 +113,16 @@ n = {60 * MIB}
 def inside(tag, content):
     size = len(content)
     return bytes([tag, size & 127 | 128, size >> 7 & 127 | 128, size >> 14 & 127 | 128, size >> 21]) + content
+def field(tag, content):
+    size = len(content)
+    return (bytes([tag, size]) if size < 128 else bytes([tag, size & 127 | 128, size >> 7])) + content
+def deep(levels):
+    content = b'x' * 40
+    for _ in range(levels):
+        content = field(0x2A, field(0x0A, content))
+    return content
+def many(content):
+    return content * (n // len(content))
 body = {body}
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 try:
@@ -112,6 +133,71 @@ except RefusedError as refused:
 """
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert int(run.stdout) * (1 if sys.platform == "darwin" else 1024) < 32 * MIB
+
+
+# Seven megabytes and more in a few kilobytes on the wire, within all limits
+CHEAP = {
+    "numbers of fields that nobody knows": b"\x88\x01\x00" * 2_600_000,
+    "texts of fields that nobody knows": b"\x82\x01\x00" * 2_600_000,
+    "what looks like fields": inside(0x0A, inside(0x0A, b"z\n*" * 2_600_000)),
+    "zeros in an attribute": inside(0x0A, inside(0x0A, inside(0x0A, b"\x0a\x01a\x12\x05\x3a" + bytes(4)))) * 400_000,
+}
+
+
+@pytest.mark.parametrize("body", CHEAP.values(), ids=list(CHEAP))
+def test_no_body_takes_much_longer_than_another_of_its_size(body: bytes) -> None:
+    """In time of the processor: whatever it holds, it takes at most some times that of ordinary calls."""
+    ordinary = traces(*["Ordinary?"] * 100, padding=len(body) // 100).SerializeToString()
+
+    def seconds(content: bytes) -> float:
+        began = time.thread_time()
+        with suppress(DecodeError, RefusedError):
+            count_items(Signal.TRACES, PROTOBUF, content)
+        return time.thread_time() - began
+
+    assert min(seconds(body) for _ in range(3)) < 100 * min(seconds(ordinary) for _ in range(3))
+
+
+@pytest.mark.parametrize("space", [b"", b" ", b"\r\n\t "], ids=["none", "a blank", "a line"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_json_of_many_objects(space: bytes, encoding: str) -> None:
+    """However they are written, more than a million are refused."""
+    body = '{"a":[' + f"{{{space.decode()}}}," * 1_000_000 + "{}]}"
+    with pytest.raises(RefusedError) as refused:
+        count_items(Signal.TRACES, JSON, body.encode(encoding))
+    assert refused.value.outcome is Outcome.TOO_LARGE
+
+
+def test_code_in_texts_is_not_taken_for_objects() -> None:
+    """Braces in what people and models write count for little."""
+    text = json.dumps({"a": json.dumps([{"b": {}}] * 10) + "if (x) { return {y} }" * 300_000})
+    assert count_items(Signal.TRACES, JSON, f'{{"resourceSpans":[],"other":{text}}}'.encode()) == 0
+
+
+@pytest.mark.parametrize("signal", Signal)
+@pytest.mark.parametrize("content_type", [PROTOBUF, JSON])
+def test_more_items_than_a_request_may_have(signal: Signal, content_type: str) -> None:
+    """As many as there may be are counted, one more is refused."""
+    for count, expected in ((MAX_ITEMS, "read"), (MAX_ITEMS + 1, "too_large")):
+        if content_type == PROTOBUF:
+            body = inside(0x0A, inside(0x12, b"\x12\x00" * count))
+        else:
+            names = ("resourceLogs", "scopeLogs", "logRecords") if signal is Signal.LOGS else _JSON_NAMES
+            body = json.dumps({names[0]: [{names[1]: [{names[2]: [{}] * count}]}]}).encode()
+        assert outcome(lambda: count_items(signal, content_type, body)) == expected  # noqa: B023
+
+
+_JSON_NAMES = ("resourceSpans", "scopeSpans", "spans")
+
+
+def test_as_much_as_a_collector_sends_at_once() -> None:
+    """8,192 spans of 15 attributes, its default for a batch, in both encodings."""
+    request = traces(*["Batch?"] * 8192, attributes={f"http.request.header.{n}": str(n) for n in range(10)})
+    for content_type, body in (
+        (PROTOBUF, request.SerializeToString()),
+        (JSON, json.dumps(as_json(request)).encode()),
+    ):
+        assert count_items(Signal.TRACES, content_type, body) == 8192
 
 
 def test_json_of_many_values() -> None:
