@@ -1,0 +1,157 @@
+"""Workers, functions and notebooks that are told to end, frozen or killed: with the recipes of docs/shutdown.md nothing
+that was traced is lost."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from jupyter_client.manager import KernelManager
+
+from tests.last_seconds.conftest import Arrivals
+from tests.last_seconds.processes import DEADLINE_S, Application, started
+from tests.last_seconds.recipes import WORK, recipe, write_application
+
+# -- a script ---------------------------------------------------------------------------------------------------------
+
+SCRIPT_WORK = """
+trace_number(1)
+print("ready")
+signal.pause()
+"""
+
+
+def end_script(folder: Path, variables: dict[str, str]) -> Application:
+    """Run it until it waits for a signal, and send it SIGTERM."""
+    with started(["script.py"], folder, variables) as script:
+        assert script.answers.readline() == "ready\n"
+        script.end()
+        return script
+
+
+def test_a_script_with_a_signal_handler(variables: dict[str, str], arrivals: Arrivals, tmp_path: Path) -> None:
+    """What it has traced before SIGTERM arrives."""
+    write_application(tmp_path, "script.py", SCRIPT_WORK)
+    assert end_script(tmp_path, variables).process.returncode == 0
+    assert arrivals.numbers() == [1]
+
+
+def test_a_script_without_a_signal_handler(variables: dict[str, str], arrivals: Arrivals, tmp_path: Path) -> None:
+    """SIGTERM ends it at once: nothing arrives, and there is nobody to say so."""
+    write_application(tmp_path, "script.py", SCRIPT_WORK, without=recipe("script.py").splitlines()[-1])
+    script = end_script(tmp_path, variables)
+    assert (script.process.returncode, script.log) == (-signal.SIGTERM, "")
+    assert arrivals.numbers() == []
+
+
+# -- Celery -----------------------------------------------------------------------------------------------------------
+
+CELERY_WORK = """
+app.conf.update(
+    broker_url="filesystem://",
+    broker_transport_options={"data_folder_in": "queue", "data_folder_out": "queue"},
+    result_backend="file://results",
+)
+
+
+@app.task
+def work(number: int) -> int:
+    trace_number(number)
+    return number
+
+
+def send_all() -> None:
+    sent = [work.delay(number) for number in range(8)]
+    assert sorted(one.get(timeout=30) for one in sent) == list(range(8))
+"""
+WORKER = ("-m", "celery", "--app", "tasks", "worker", "--concurrency", "2", "--loglevel", "warning")
+
+
+def work_and_end(folder: Path, variables: dict[str, str]) -> None:
+    """Run a Celery worker until it has done all tasks, and end it."""
+    for name in ("queue", "results"):
+        (folder / name).mkdir()
+    with started(WORKER, folder, variables) as worker:
+        # The sender is a process of its own, which traces nothing
+        with started(["-c", "import tasks; tasks.send_all()"], folder, variables) as sender:
+            assert sender.process.wait(DEADLINE_S) == 0, sender.log
+        worker.end()
+
+
+def test_celery_with_its_signal(variables: dict[str, str], arrivals: Arrivals, tmp_path: Path) -> None:
+    """What each process of the pool has traced before SIGTERM arrives."""
+    write_application(tmp_path, "tasks.py", CELERY_WORK)
+    work_and_end(tmp_path, variables)
+    assert arrivals.numbers() == list(range(8))
+
+
+def test_celery_without_its_signal(variables: dict[str, str], arrivals: Arrivals, tmp_path: Path) -> None:
+    """The processes of the pool run no exit handlers."""
+    write_application(tmp_path, "tasks.py", CELERY_WORK, without="@worker_process_shutdown.connect")
+    work_and_end(tmp_path, variables)
+    assert arrivals.numbers() == []
+
+
+# -- a function that is frozen between its invocations ----------------------------------------------------------------
+
+FUNCTION_WORK = """
+import sys
+
+
+def answer(event):
+    trace_number(int(event))
+    return event
+
+
+print("ready", flush=True)
+for line in sys.stdin:
+    print(handler(line.strip(), None), flush=True)
+"""
+
+
+@pytest.fixture
+def function(variables: dict[str, str], tmp_path: Path) -> Iterator[Application]:
+    write_application(tmp_path, "function.py", FUNCTION_WORK)
+    with started(["function.py"], tmp_path, variables) as running:
+        assert running.answers.readline() == "ready\n"
+        yield running
+
+
+def invoke_and_freeze(function: Application, number: int) -> None:
+    """As Lambda does: thawed for the invocation, frozen as soon as it has answered."""
+    function.process.send_signal(signal.SIGCONT)
+    assert function.tell(str(number)) == str(number)
+    function.process.send_signal(signal.SIGSTOP)
+
+
+def test_a_function_that_flushes(function: Application, arrivals: Arrivals) -> None:
+    """What an invocation traced has arrived when it answers, also after a freeze, and when it is killed in the end."""
+    for number in (1, 2, 3):
+        invoke_and_freeze(function, number)
+        assert arrivals.numbers() == list(range(1, number + 1))
+    function.end(signal.SIGKILL)
+    assert arrivals.numbers() == [1, 2, 3]
+
+
+# -- a notebook -------------------------------------------------------------------------------------------------------
+
+
+def test_a_notebook_whose_kernel_is_restarted(variables: dict[str, str], arrivals: Arrivals, tmp_path: Path) -> None:
+    """What a cell traced has arrived when it has run; the restart loses nothing, and neither does a kill."""
+    kernel = KernelManager(kernel_name="python3")
+    kernel.start_kernel(env=variables, cwd=str(tmp_path))
+    try:
+        client = kernel.client()
+        client.start_channels()
+        client.wait_for_ready(DEADLINE_S)
+        cells = [recipe("tracing.py"), recipe("cell.py"), WORK, "trace_number(1)"]
+        for cell in cells:
+            assert client.execute_interactive(cell, timeout=DEADLINE_S)["content"]["status"] == "ok"
+        assert arrivals.numbers() == [1]
+        kernel.restart_kernel(now=False)
+        client.stop_channels()
+    finally:
+        kernel.shutdown_kernel(now=True)
+    assert arrivals.numbers() == [1]
