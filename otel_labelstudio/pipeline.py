@@ -152,8 +152,11 @@ class Pipeline:
         """Closing lasts no longer than to this time (of `time.monotonic`), whatever time the doors are given."""
         self._must_end_at = deadline
 
-    def close(self, timeout_s: float) -> bool:
-        """A door closes; the last one settles and delivers what waits. Whether all was delivered within the time."""
+    def close(self, timeout_s: float, *, is_kept_elsewhere: bool = False) -> bool:
+        """A door closes; the last one settles and delivers what waits. Whether all was delivered within the time.
+
+        What was not is logged as lost unless it ``is_kept_elsewhere``, as in a file that can be sent again.
+        """
         with forking.opening:
             self._doors -= 1
             if self._doors > 0:
@@ -163,7 +166,7 @@ class Pipeline:
         deadline = min(time.monotonic() + timeout_s, self._must_end_at)
         is_empty = self._drain(deadline - time.monotonic(), is_last=True)
         self._stop(deadline - time.monotonic())
-        if not is_empty:
+        if not is_empty and not is_kept_elsewhere:
             self._say_what_is_left()
         return is_empty
 

@@ -46,12 +46,9 @@ def trouble(
         yield environment(label_studio, **ways[request.param]())
 
 
-TROUBLES = pytest.mark.parametrize(
+@pytest.mark.parametrize(
     "trouble", ["connection refused", "no answer", "wrong key", "no project", "no TextArea"], indirect=True
 )
-
-
-@TROUBLES
 def test_where_nothing_can_be_delivered_a_process_ends_soon(
     trouble: dict[str, str], request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
@@ -65,7 +62,7 @@ def test_where_nothing_can_be_delivered_a_process_ends_soon(
         assert "outbox=" in application.log
 
 
-@TROUBLES
+@pytest.mark.parametrize("trouble", ["connection refused", "no TextArea"], indirect=True)
 def test_what_is_in_a_file_stays_there(trouble: dict[str, str], tmp_path: Path) -> None:
     """The process ends as soon, and the line names the file."""
     outbox = str(tmp_path / "calls.outbox")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import urllib.request
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -75,6 +76,20 @@ def test_uvicorn_with_a_lifespan(
     """Whatever was answered before SIGTERM arrives, of each worker."""
     write_application(tmp_path, name, ASGI_WORK)
     ask_and_end([*UVICORN, "--workers", workers, f"{Path(name).stem}:app"], tmp_path, variables)
+    assert arrivals.numbers() == list(NUMBERS)
+
+
+# What the command opentelemetry-instrument runs
+INSTRUMENT = ("-c", "from opentelemetry.instrumentation.auto_instrumentation import run; run()", sys.executable)
+
+
+def test_uvicorn_under_opentelemetry_instrument(variables: dict[str, str], arrivals: Arrivals, tmp_path: Path) -> None:
+    """The lifespan finds the provider that was set up for the application, and nothing else is needed."""
+    write_application(tmp_path, "service.py", ASGI_WORK, without="import tracing\n")
+    exporters = {"TRACES": "labelstudio", "LOGS": "labelstudio", "METRICS": "none"}
+    variables |= {f"OTEL_{signal}_EXPORTER": exporter for signal, exporter in exporters.items()}
+    variables |= {"OTEL_EXPORTER_LABELSTUDIO_MODE": "chat"}
+    ask_and_end([*INSTRUMENT, *UVICORN, "service:app"], tmp_path, variables)
     assert arrivals.numbers() == list(NUMBERS)
 
 

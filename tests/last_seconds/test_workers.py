@@ -51,7 +51,7 @@ def test_a_script_without_a_signal_handler(variables: dict[str, str], arrivals: 
 CELERY_WORK = """
 app.conf.update(
     broker_url="filesystem://",
-    broker_transport_options={"data_folder_in": "queue", "data_folder_out": "queue"},
+    broker_transport_options={"data_folder_in": "queue", "data_folder_out": "queue", "polling_interval": 0.05},
     result_backend="file://results",
 )
 
@@ -92,6 +92,29 @@ def test_celery_without_its_signal(variables: dict[str, str], arrivals: Arrivals
     write_application(tmp_path, "tasks.py", CELERY_WORK, without="@worker_process_shutdown.connect")
     work_and_end(tmp_path, variables)
     assert arrivals.numbers() == []
+
+
+# -- a pool of processes ----------------------------------------------------------------------------------------------
+
+POOL_WORK = """
+from concurrent.futures import ProcessPoolExecutor
+
+if __name__ == "__main__":
+    with ProcessPoolExecutor(2, initializer=deliver_at_the_end) as pool:
+        list(pool.map(trace_number, range(8)))
+"""
+
+
+@pytest.mark.parametrize("recipe_is_followed", [True, False])
+def test_a_pool_of_processes(
+    variables: dict[str, str], arrivals: Arrivals, tmp_path: Path, recipe_is_followed: bool
+) -> None:
+    """They run finalizers and no exit handlers: with one, what each has traced arrives, and without it nothing."""
+    work = POOL_WORK if recipe_is_followed else POOL_WORK.replace(", initializer=deliver_at_the_end", "")
+    write_application(tmp_path, "jobs.py", work)
+    with started(["jobs.py"], tmp_path, variables) as jobs:
+        assert jobs.process.wait(DEADLINE_S) == 0, jobs.log
+    assert arrivals.numbers() == (list(range(8)) if recipe_is_followed else [])
 
 
 # -- a function that is frozen between its invocations ----------------------------------------------------------------
