@@ -18,7 +18,8 @@ class LabelStudioSpanProcessor(BatchSpanProcessor):
     """A ``BatchSpanProcessor``, with its parameters and variables, that flushes through to Label Studio.
 
     With it ``TracerProvider.force_flush`` returns True when all calls traced so far are tasks, and False if that took
-    longer than its time limit.
+    longer than its time limit. Where content comes in log records, flush the ``LoggerProvider`` before it, as
+    `otel_labelstudio.force_flush` does: else a span is taken for one without content.
     """
 
     def __init__(self, span_exporter: SpanExporter, *arguments: Any, **named: Any) -> None:

@@ -93,6 +93,15 @@ def test_uvicorn_under_opentelemetry_instrument(variables: dict[str, str], arriv
     assert arrivals.numbers() == list(NUMBERS)
 
 
+def test_uvicorn_says_what_it_could_not_deliver(variables: dict[str, str], tmp_path: Path) -> None:
+    """Label Studio is away, and no outbox is named: the server's log has it."""
+    write_application(tmp_path, "service.py", ASGI_WORK)
+    nobody_is_there = {"LABEL_STUDIO_URL": f"http://127.0.0.1:{steady_port()}"}
+    server = ask_and_end([*UVICORN, "service:app"], tmp_path, variables | nobody_is_there)
+    assert server.log.count(f"{len(NUMBERS)} calls were not delivered") == 1
+    assert "outbox=" in server.log
+
+
 def test_uvicorn_without_a_lifespan(variables: dict[str, str], arrivals: Arrivals, tmp_path: Path) -> None:
     """It ends itself by the signal that it got: nothing of ours runs any more, as the page says."""
     write_application(tmp_path, "service.py", ASGI_WORK, without="lifespan=lifespan")

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from jupyter_client.manager import KernelManager
 
+from tests.delivery.pipelines import until
 from tests.last_seconds.conftest import Arrivals
 from tests.last_seconds.processes import DEADLINE_S, Application, started
 from tests.last_seconds.recipes import WORK, recipe, write_application
@@ -49,6 +50,8 @@ def test_a_script_without_a_signal_handler(variables: dict[str, str], arrivals: 
 # -- Celery -----------------------------------------------------------------------------------------------------------
 
 CELERY_WORK = """
+from celery.signals import worker_ready
+
 app.conf.update(
     broker_url="filesystem://",
     broker_transport_options={"data_folder_in": "queue", "data_folder_out": "queue", "polling_interval": 0.05},
@@ -62,21 +65,21 @@ def work(number: int) -> int:
     return number
 
 
-def send_all() -> None:
-    sent = [work.delay(number) for number in range(8)]
-    assert sorted(one.get(timeout=30) for one in sent) == list(range(8))
+@worker_ready.connect
+def send_all(**_):
+    for number in range(8):
+        work.delay(number)
 """
-WORKER = ("-m", "celery", "--app", "tasks", "worker", "--concurrency", "2", "--loglevel", "warning")
 
 
-def work_and_end(folder: Path, variables: dict[str, str]) -> None:
-    """Run a Celery worker until it has done all tasks, and end it."""
-    for name in ("queue", "results"):
-        (folder / name).mkdir()
-    with started(WORKER, folder, variables) as worker:
-        # The sender is a process of its own, which traces nothing
-        with started(["-c", "import tasks; tasks.send_all()"], folder, variables) as sender:
-            assert sender.process.wait(DEADLINE_S) == 0, sender.log
+def work_and_end(folder: Path, variables: dict[str, str], *options: str, module: str = "tasks") -> None:
+    """Run a Celery worker with two processes until they have done all tasks, and end it."""
+    queue, results = folder / "queue", folder / "results"
+    queue.mkdir()
+    results.mkdir()
+    command = ["-m", "celery", "--app", module, "worker", "--concurrency", "2", "--loglevel", "warning", *options]
+    with started(command, folder, variables) as worker:
+        until(lambda: len(list(results.iterdir())) == 8)
         worker.end()
 
 
@@ -84,6 +87,13 @@ def test_celery_with_its_signal(variables: dict[str, str], arrivals: Arrivals, t
     """What each process of the pool has traced before SIGTERM arrives."""
     write_application(tmp_path, "tasks.py", CELERY_WORK)
     work_and_end(tmp_path, variables)
+    assert arrivals.numbers() == list(range(8))
+
+
+def test_celery_that_flushes_after_each_task(variables: dict[str, str], arrivals: Arrivals, tmp_path: Path) -> None:
+    """Nothing is lost where the processes of the pool are replaced meanwhile."""
+    write_application(tmp_path, "tasks_that_flush.py", CELERY_WORK)
+    work_and_end(tmp_path, variables, "--max-tasks-per-child", "2", module="tasks_that_flush")
     assert arrivals.numbers() == list(range(8))
 
 
