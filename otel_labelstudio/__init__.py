@@ -10,7 +10,9 @@ if TYPE_CHECKING:
     from otel_labelstudio.errors import ConfigError
     from otel_labelstudio.exporter import LabelStudioSpanExporter
     from otel_labelstudio.log_exporter import LabelStudioLogRecordExporter
+    from otel_labelstudio.process_end import force_flush, lifespan, shutdown
     from otel_labelstudio.recordings import read_calls
+    from otel_labelstudio.span_processor import LabelStudioSpanProcessor
 
 __version__ = "0.1.0"
 
@@ -19,8 +21,12 @@ __all__ = [
     "LLMCall",
     "LabelStudioLogRecordExporter",
     "LabelStudioSpanExporter",
+    "LabelStudioSpanProcessor",
     "__version__",
+    "force_flush",
+    "lifespan",
     "read_calls",
+    "shutdown",
 ]
 
 # Public name -> its module, imported when the name is first used: an application's start does not pay for what it
@@ -30,7 +36,11 @@ _LAZY = {
     "LLMCall": "otel_labelstudio.calls",
     "LabelStudioLogRecordExporter": "otel_labelstudio.log_exporter",
     "LabelStudioSpanExporter": "otel_labelstudio.exporter",
+    "LabelStudioSpanProcessor": "otel_labelstudio.span_processor",
+    "force_flush": "otel_labelstudio.process_end",
+    "lifespan": "otel_labelstudio.process_end",
     "read_calls": "otel_labelstudio.recordings",
+    "shutdown": "otel_labelstudio.process_end",
 }
 
 

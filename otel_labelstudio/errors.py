@@ -54,15 +54,21 @@ class OutboxGoneError(OutboxError):
 
 
 class DeliveryError(LabelStudioExportError):
-    """Label Studio did not take the tasks."""
+    """Label Studio did not take the tasks. ``is_whole_server`` if it takes none of any project."""
+
+    is_whole_server = False
 
 
 class RetryableDeliveryError(DeliveryError):
-    """Label Studio refused for now, and stored nothing; the same request may succeed later."""
+    """Label Studio refused for now, and stored nothing; the same request may succeed later.
 
-    def __init__(self, message: str, retry_after_s: float | None = None) -> None:
+    ``is_whole_server`` if nobody answers there at all.
+    """
+
+    def __init__(self, message: str, retry_after_s: float | None = None, *, is_whole_server: bool = False) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+        self.is_whole_server = is_whole_server
 
 
 class UnknownOutcomeError(DeliveryError):

@@ -79,6 +79,7 @@ class Pipeline:
         self._clock = clock
         self.telemetry = Telemetry()
         self._doors = 1
+        self._must_end_at = float("inf")
         self._joins_log_records = False
         self._build_stages()
         forking.register(self)
@@ -95,6 +96,12 @@ class Pipeline:
             pipeline.joins_log_records |= for_log_records
             pipeline.take_up_what_was_left()
             return pipeline
+
+    @classmethod
+    def all_open(cls) -> list[Pipeline]:
+        """Those of this process that a door has opened and not closed."""
+        with forking.opening:
+            return list(_open_pipelines.values())
 
     @property
     def joins_log_records(self) -> bool:
@@ -151,18 +158,25 @@ class Pipeline:
         """Settle and deliver what waits; whether all of it was delivered within the time."""
         return self._drain(timeout_s)
 
-    def close(self, timeout_s: float) -> bool:
-        """A door closes; the last one settles and delivers what waits. Whether all was delivered within the time."""
+    def must_end_by(self, deadline: float) -> None:
+        """Closing lasts no longer than to this time (of `time.monotonic`), whatever time the doors are given."""
+        self._must_end_at = deadline
+
+    def close(self, timeout_s: float, *, is_kept_elsewhere: bool = False) -> bool:
+        """A door closes; the last one settles and delivers what waits. Whether all was delivered within the time.
+
+        What was not is logged as lost unless it ``is_kept_elsewhere``, as in a file that can be sent again.
+        """
         with forking.opening:
             self._doors -= 1
             if self._doors > 0:
                 return True
             if _open_pipelines.get(self.settings) is self:
                 del _open_pipelines[self.settings]
-        deadline = time.monotonic() + timeout_s
-        is_empty = self._drain(timeout_s, is_last=True)
+        deadline = min(time.monotonic() + timeout_s, self._must_end_at)
+        is_empty = self._drain(deadline - time.monotonic(), is_last=True)
         self._stop(deadline - time.monotonic())
-        if not is_empty:
+        if not is_empty and not is_kept_elsewhere:
             self._say_what_is_left()
         return is_empty
 
@@ -280,7 +294,12 @@ class Pipeline:
             _logger.warning("%d calls stay in the outbox %s for the next start.", left, self.settings.outbox)
         else:
             self.telemetry.count("calls.dropped", left, reason="shutdown")
-            _logger.error("%d calls were not delivered to %s before the shutdown.", left, self.settings.url)
+            _logger.error(
+                "%d calls were not delivered to %s before the shutdown and are lost; an outbox in a file would keep "
+                "them for the next start (outbox=, OTEL_EXPORTER_LABELSTUDIO_OUTBOX).",
+                left,
+                self.settings.url,
+            )
 
     # -- forking ---------------------------------------------------------------------------------------------------
 

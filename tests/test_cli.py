@@ -497,11 +497,13 @@ def test_send_waits_for_a_server_that_is_busy(
 def test_send_ends_where_only_a_person_can_help(
     command: Command, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A wrong key does not mend itself: a command that waits for that hangs for ever."""
+    """A wrong key does not mend itself: a command that waits for that hangs for ever. Nothing is lost by that: the file
+    can be sent again."""
     monkeypatch.setenv("LABEL_STUDIO_API_KEY", "CANARY-0123456789")
     status, _, err = command("send", CHAT)
     assert status == 1
     assert "401" in caplog.text
+    assert "lost" not in caplog.text
     assert "CANARY" not in caplog.text + err
 
 

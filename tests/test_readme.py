@@ -1,5 +1,5 @@
 """What the README, docs/configuration.md and docs/troubleshooting.md say is so. The README's first steps are run in
-tests/first_steps."""
+tests/first_steps, the recipes of docs/shutdown.md in tests/last_seconds."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from otel_labelstudio.config import VARIABLES, Variable
 REPOSITORY = Path(__file__).parents[1]
 PAGES = {
     name: (REPOSITORY / name).read_text(encoding="utf-8")
-    for name in ("README.md", "docs/configuration.md", "docs/troubleshooting.md")
+    for name in ("README.md", "docs/configuration.md", "docs/troubleshooting.md", "docs/shutdown.md")
 }
-README, CONFIGURATION, TROUBLESHOOTING = PAGES.values()
+README, CONFIGURATION, TROUBLESHOOTING, _ = PAGES.values()
 FIRST_SETTINGS = ("api_key", "url", "project_name", "mode", "outbox")
 
 

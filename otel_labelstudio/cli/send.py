@@ -43,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         print("Interrupted. Run the same command again: what was delivered is not sent twice.", file=sys.stderr)
         return 130
-    pipeline.close(timeout_s=0)
+    pipeline.close(timeout_s=0, is_kept_elsewhere=True)
     dead = pipeline.dead_letters()
     for reason in dict.fromkeys(letter.reason for letter in dead):
         print(printable(f"otel-labelstudio: {reason}"), file=sys.stderr)

@@ -238,6 +238,7 @@ class Deliveries:
             why=str(error),
             asked_s=getattr(error, "retry_after_s", None) or 0.0,
             is_paused=is_paused,
+            is_whole_server=error.is_whole_server,
         )
         if is_news:
             self._say_failed(destination, error)

@@ -4,6 +4,10 @@ A destination that fails waits by itself, longer each time. A batch on which the
 again, until the call that is to blame stands alone: others are not held up by it. A call that fails alone three times
 is set aside for a minute. When that has happened three times while the server took others, it is given up.
 
+In the last seconds of a process (`hurry`) each destination is tried at once, and what may pass by itself is tried as
+long as there is time. What will not is not tried again: a person would have to mend the key or the project, and a
+server that is down is rarely up within seconds.
+
 All times are of `time.monotonic`, in seconds, so that a clock that is set back or forward changes nothing here.
 """
 
@@ -17,6 +21,7 @@ from otel_labelstudio.delivery.retry import Backoff
 # A call on which the server fails each time it is sent alone
 _SET_ASIDE_AFTER, SET_ASIDE_S = 3, 60.0
 GIVE_UP_AFTER = 3
+_NEVER = float("inf")
 
 
 @dataclass(slots=True)
@@ -39,13 +44,16 @@ class Schedule:
         self._batch_size = batch_size
         self._troubles: dict[str, _Trouble] = {}
         self._changing = threading.Lock()
+        self._is_last_try = self._is_over = False
 
     def is_due(self, destination: str, now: float) -> bool:
         """Whether a destination can be tried."""
         return self.due_at(destination) <= now
 
     def due_at(self, destination: str) -> float:
-        """When a destination can be tried again; 0 where it is in no trouble."""
+        """When a destination can be tried again; 0 where it is in no trouble, infinity where it is not tried again."""
+        if self._is_over:
+            return _NEVER
         trouble = self._troubles.get(destination)
         return trouble.retry_at if trouble else 0.0
 
@@ -54,13 +62,26 @@ class Schedule:
         trouble = self._troubles.get(destination)
         return trouble.limit if trouble else self._batch_size
 
-    def failed(self, destination: str, now: float, *, why: str, asked_s: float = 0.0, is_paused: bool = False) -> bool:
+    def failed(
+        self,
+        destination: str,
+        now: float,
+        *,
+        why: str,
+        asked_s: float = 0.0,
+        is_paused: bool = False,
+        is_whole_server: bool = False,
+    ) -> bool:
         """A destination failed. ``asked_s`` is for how long the server asked to be left alone; ``is_paused`` says that
-        only a person can mend the cause. Whether this is news."""
+        only a person can mend the cause; ``is_whole_server`` that all destinations fail until it is mended. Whether
+        this is news."""
         with self._changing:
+            self._is_over |= self._is_last_try and is_whole_server
             trouble = self._troubles.setdefault(destination, _Trouble(self._batch_size))
             trouble.retry_at = now + trouble.backoff.next_wait_s(asked_s)
             trouble.allowed_at = now + asked_s
+            if self._is_last_try and is_paused:
+                trouble.retry_at = _NEVER
             trouble.is_paused = is_paused
             is_news = trouble.said != why if is_paused else not trouble.said
             if is_news:
@@ -91,6 +112,7 @@ class Schedule:
     def hurry(self) -> None:
         """There is no later time: what failed is tried at once, but for what the server has put off."""
         with self._changing:
+            self._is_last_try = True
             troubles = list(self._troubles.values())
         for trouble in troubles:
             trouble.retry_at = trouble.allowed_at

@@ -15,9 +15,9 @@ from contextlib import contextmanager
 from opentelemetry.instrumentation.langchain import LangchainInstrumentor
 from opentelemetry.sdk.resources import SERVICE_NAME, Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor, SpanExporter, SpanExportResult
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter, SpanExportResult
 
-from otel_labelstudio import LabelStudioSpanExporter
+from otel_labelstudio import LabelStudioSpanExporter, LabelStudioSpanProcessor
 from otel_labelstudio.demo.conversations import complete_prompts, have_chats
 from otel_labelstudio.demo.openai_stand_in import OpenAIStandIn
 
@@ -38,7 +38,7 @@ def main() -> None:
 def traced() -> Iterator[None]:
     """LangChain's calls as spans, exported to Label Studio."""
     provider = TracerProvider(resource=Resource.create({SERVICE_NAME: "harbor-bikes"}))
-    provider.add_span_processor(BatchSpanProcessor(LabelStudioSpanExporter()))
+    provider.add_span_processor(LabelStudioSpanProcessor(LabelStudioSpanExporter()))
     provider.add_span_processor(SimpleSpanProcessor(CallLog()))
     LangchainInstrumentor().instrument(tracer_provider=provider)
     try:

@@ -63,6 +63,34 @@ def test_hurry_tries_at_once_what_waits_of_our_own_accord(schedule: Schedule) ->
     assert schedule.due_at(HERE) == 1001.0
 
 
+def test_in_the_last_seconds_what_a_person_must_mend_is_tried_once_more(schedule: Schedule) -> None:
+    """The project has no TextArea: nobody adds one meanwhile. Another project, and what may pass, are tried on."""
+    schedule.failed(HERE, 1000.0, why="no TextArea", is_paused=True)
+    schedule.hurry()
+    assert schedule.is_due(HERE, 1000.0)
+    schedule.failed(HERE, 1000.0, why="no TextArea", is_paused=True)
+    assert schedule.due_at(HERE) == float("inf")
+    schedule.failed(THERE, 1000.0, why="busy")
+    assert schedule.due_at(THERE) == 1001.0
+
+
+def test_in_the_last_seconds_a_server_that_takes_nothing_is_asked_once_more(schedule: Schedule) -> None:
+    """However many projects wait: what one of them was told holds for all."""
+    schedule.failed(HERE, 1000.0, why="refused", is_whole_server=True)
+    schedule.hurry()
+    assert schedule.is_due(HERE, 1000.0)
+    assert schedule.is_due(THERE, 1000.0)
+    schedule.failed(HERE, 1000.0, why="refused", is_whole_server=True)
+    assert schedule.due_at(HERE) == schedule.due_at(THERE) == float("inf")
+
+
+def test_before_the_last_seconds_everything_is_tried_again(schedule: Schedule) -> None:
+    """A server comes back, and a key is mended."""
+    schedule.failed(HERE, 1000.0, why="refused", is_whole_server=True)
+    schedule.failed(THERE, 1000.0, why="the key is wrong", is_paused=True, is_whole_server=True)
+    assert schedule.due_at(HERE) == schedule.due_at(THERE) == 1001.0
+
+
 def test_a_batch_is_halved_until_one_call_stands_alone(schedule: Schedule) -> None:
     """By how many were tried, not by how many may be."""
     tried = [100]

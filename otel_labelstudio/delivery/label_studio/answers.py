@@ -139,10 +139,12 @@ def failure(operation: Operation, error: Exception, url: str, patience_s: float)
     if isinstance(error, UnusableKeyError):
         return PausedDeliveryError(f"{error}; {KEY_HINT}", is_whole_server=True)
     if isinstance(error, NotReachedError):
-        return RetryableDeliveryError(f"{url} cannot be reached ({error})")
+        return RetryableDeliveryError(f"{url} cannot be reached ({error})", is_whole_server=True)
     wait_s = None
     if isinstance(error, NoAnswerError) and error.is_late:
         message = f"{url} has not answered {operation.what} in time"
+        if not operation.is_import:
+            return RetryableDeliveryError(message, is_whole_server=True)
         wait_s = patience_s  # it may still be at it: given as long again before it is asked what it has stored
     elif isinstance(error, TooMuchReceivedError):
         message = f"{url} answered {operation.what} with more than {MAX_RECEIVED_BYTES // 2**20} MiB"
