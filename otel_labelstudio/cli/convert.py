@@ -28,7 +28,7 @@ from otel_labelstudio.media import without_large_media
 from otel_labelstudio.outbox.serialization import key_of
 from otel_labelstudio.printable import logger, printable
 from otel_labelstudio.routing import rules_of
-from otel_labelstudio.tasks.build import build_task, is_chat
+from otel_labelstudio.tasks.build import build_task
 from otel_labelstudio.tasks.mend import mend
 from otel_labelstudio.telemetry import Telemetry
 
@@ -75,7 +75,7 @@ def _tasks(calls: Iterable[LLMCall], settings: Settings, refusals: list[str]) ->
     rules = rules_of(settings)
     binding = rules.binding(rules.label_config)
     for call in calls:
-        why = rules.refusal(binding, is_chat=is_chat(call), project=settings.project_title(), is_made=False)
+        why = rules.refusal(binding, is_chat=call.is_chat, project=settings.project_title(), is_made=False)
         if why is None:
             try:
                 task = build_task(call, binding, call_id=key_of(call), model_version_template=settings.model_version)

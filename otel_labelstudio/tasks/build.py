@@ -16,8 +16,6 @@ from otel_labelstudio.tasks.label_config import CHAT, HYPER_TEXT, PARAGRAPHS, Va
 from otel_labelstudio.tasks.mend import mend
 from otel_labelstudio.tasks.variables import shows_answer, turns_of, value_of
 
-# gen_ai.operation.name of a legacy completion; every other inference is a chat
-_COMPLETION = "text_completion"
 # The key in a task's data by which a call is found again
 CALL_ID = "call_id"
 # The key in a task's meta under which stands how it was made: where its answer is and what that said
@@ -45,11 +43,6 @@ class Task:
         if import_id is not None:
             meta = {**meta, META_KEY: {**meta[META_KEY], IMPORT_ID: import_id}}
         return {"data": self.data, "meta": meta, "predictions": [self.prediction] if self.prediction else []}
-
-
-def is_chat(call: LLMCall) -> bool:
-    """Whether the call is a dialogue; a legacy completion is a prompt."""
-    return call.operation != _COMPLETION
 
 
 def model_version(call: LLMCall, template: str) -> str:
@@ -104,7 +97,7 @@ def _origin(binding: Binding, answers: Sequence[str] | None) -> dict[str, Any]:
 def _prompt(call: LLMCall, binding: Binding) -> str | list[dict[str, str]]:
     """What was asked; what was answered stands below it where it would be shown nowhere else."""
     variable = binding.prompt
-    turns = render.dialogue(call) if is_chat(call) else [("user", render.prompt(call))]
+    turns = render.dialogue(call) if call.is_chat else [("user", render.prompt(call))]
     if binding.from_name is None and not any(map(shows_answer, binding.variables)):
         turns += [("assistant", text) for text in render.answers(call)]
     if variable.tag in (PARAGRAPHS, CHAT):

@@ -29,7 +29,7 @@ from otel_labelstudio.tasks.binding import (
     default_label_config,
     refusal,
 )
-from otel_labelstudio.tasks.build import Task, build_task, is_chat
+from otel_labelstudio.tasks.build import Task, build_task
 from otel_labelstudio.tasks.data_manager import data_manager_view
 from otel_labelstudio.tasks.label_config import LabelConfigError, is_same_label_config
 
@@ -160,7 +160,7 @@ class Projects:
     def build(self, call: LLMCall, call_id: str, target: Target) -> Task | str:
         """The task of a call in a project, or why it is refused there."""
         rules, project = target.rules, target.project
-        why = rules.refusal(target.binding, is_chat=is_chat(call), project=project.title, is_made=target.exists)
+        why = rules.refusal(target.binding, is_chat=call.is_chat, project=project.title, is_made=target.exists)
         if why is not None:
             self._say_once("refused", "A call was refused: %s Further refusals are only counted.", why)
             return why
@@ -276,6 +276,6 @@ def _is_wanted(title: str, rules: ProjectRules, entries: Sequence[OutboxEntry]) 
     return any(
         entry.sent_at is not None
         or entry.task_id is not None
-        or rules.refusal(binding, is_chat=is_chat(entry.call), project=title, is_made=False) is None
+        or rules.refusal(binding, is_chat=entry.call.is_chat, project=title, is_made=False) is None
         for entry in entries
     )
