@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_input_arguments(parser)
     parser.add_argument("--format", choices=("tasks", "calls"), default="tasks", help="tasks, or the calls themselves")
     add_setting_arguments(
-        parser, ("project_config", "answer_tag", "require_prediction", "mode", "model_version", *CALLS)
+        parser, ("project_config", "answer_tag", "require_prediction", "mode", "layout", "model_version", *CALLS)
     )
 
 

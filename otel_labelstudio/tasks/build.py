@@ -13,6 +13,7 @@ from otel_labelstudio.tasks import render
 from otel_labelstudio.tasks.binding import Binding
 from otel_labelstudio.tasks.facts import facts
 from otel_labelstudio.tasks.label_config import CHAT, HYPER_TEXT, PARAGRAPHS, Variable
+from otel_labelstudio.tasks.layouts.data import fill_of
 from otel_labelstudio.tasks.mend import mend
 from otel_labelstudio.tasks.variables import shows_answer, turns_of, value_of
 
@@ -56,7 +57,8 @@ def build_task(call: LLMCall, binding: Binding, *, call_id: str, model_version_t
     ``call_id`` is the key by which the call is found again in Label Studio.
     """
     data: dict[str, Any] = {}
-    for variable in binding.variables:
+    # A layout's list, whose items are HTML, takes the place of the one that its Repeater would get
+    for variable in sorted(binding.variables, key=lambda v: fill_of(v.tag, v.name) is not None):
         _assign(data, variable, value_of(variable, call))
     _assign(data, binding.prompt, _prompt(call, binding))
     # The configuration's own variables win over ours of the same name
@@ -94,9 +96,11 @@ def _origin(binding: Binding, answers: Sequence[str] | None) -> dict[str, Any]:
     }
 
 
-def _prompt(call: LLMCall, binding: Binding) -> str | list[dict[str, str]]:
+def _prompt(call: LLMCall, binding: Binding) -> Any:
     """What was asked; what was answered stands below it where it would be shown nowhere else."""
     variable = binding.prompt
+    if fill := fill_of(variable.tag, variable.name):
+        return fill(call)
     turns = render.dialogue(call) if call.is_chat else [("user", render.prompt(call))]
     if binding.from_name is None and not any(map(shows_answer, binding.variables)):
         turns += [("assistant", text) for text in render.answers(call)]
