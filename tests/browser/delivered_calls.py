@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from otel_labelstudio.calls import (
     LLMCall,
@@ -21,7 +22,7 @@ from tests.browser.traced_calls import Sent
 from tests.delivery.labeling import Labeling
 from tests.delivery.telemetry import chat
 
-FACTS = {"service_name": "shop", "usage": Usage(input_tokens=1234, output_tokens=321)}
+FACTS: dict[str, Any] = {"service_name": "shop", "usage": Usage(input_tokens=1234, output_tokens=321)}
 
 MARKDOWN = """\
 ## Comparison of the two plans
@@ -74,7 +75,8 @@ def long_call(turns: int = 50) -> LLMCall:
 def agent_call() -> LLMCall:
     """Tool calls with their results, reasoning, and an answer that ends in a tool call."""
     lines = [{"sku": "HELM-TR-GRY", "quantity": 1}]
-    found = [{"id": n, "score": 0.9, "text": "An order that has not shipped can be cancelled at no cost."} for n in (1, 2, 3, 4)]
+    policy = "An order that has not shipped can be cancelled at no cost."
+    found = [{"id": number, "score": 0.9, "text": policy} for number in range(4)]
     return chat(
         system_instructions=(TextPart("You are an agent with tools. Use them before you answer."),),
         tool_definitions=tuple({"name": name, "parameters": {"order_id": "string"}} for name in ("search", "cancel")),
