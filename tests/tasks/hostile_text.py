@@ -83,11 +83,11 @@ def every_part(text: str) -> tuple[Part, ...]:
     return (
         TextPart(text),
         ReasoningPart(text),
-        ToolCallPart(text, {text: text, "inner": [{text: text}], "long": text * 20}, text),
+        ToolCallPart(text, {text: text, "inner": [{text: text}], "long": text * 4}, text),
         ToolCallPart(text, text),
         ToolCallResponsePart(text, text),
         ToolCallResponsePart({text: [text]}),
-        ToolCallResponsePart(f'{{"looks like": "JSON"}} {text * 20}'),
+        ToolCallResponsePart(f'{{"looks like": "JSON"}} {text * 4}'),
         BlobPart("image", text, text),
         BlobPart(text, "PHN2Zy8+", "image/svg+xml"),
         UriPart("image", text, text),

@@ -17,6 +17,8 @@ Fill = Callable[[LLMCall], Any]
 
 # As many choices as there are digits to choose them by
 _DIGITS = 9
+# Characters of a fact: the line is one line
+_MAX_FACT = 60
 _ITEM = re.compile(r"(\w+)\[[^\]]*\]\.html")
 
 
@@ -51,7 +53,7 @@ def _facts(call: LLMCall) -> str:
         call.service_name,
         call.error_type,
     )
-    return " · ".join(fact for fact in facts if fact)
+    return " · ".join(fact[:_MAX_FACT] for fact in facts if fact)
 
 
 def _count(tokens: int | None) -> str:
