@@ -96,6 +96,12 @@ def test_facts_that_are_not_known_are_left_out() -> None:
     assert data_of(call, layout_label_config(Layout.REVIEW))["call_facts"] == "unknown model · 1.5 s · timeout"
 
 
+def test_facts_are_one_line() -> None:
+    """Of a name that is as long as somebody likes, the beginning."""
+    data = data_of(chat(request_model="m" * 500, service_name="s" * 500), layout_label_config(Layout.REVIEW))
+    assert data["call_facts"] == f"{'m' * 60} · 1.5 s · stop · {'s' * 60}"
+
+
 @pytest.mark.parametrize("count", [1, 3, 11])
 def test_the_data_of_compare(count: int) -> None:
     """A card for each choice, and its number to choose it by: a digit where there is one, 0 for none of them."""

@@ -20,6 +20,7 @@ from otel_labelstudio.calls import (
     ToolCallResponsePart,
     UriPart,
 )
+from otel_labelstudio.tasks import safe_html
 from otel_labelstudio.tasks.markup import Html
 from otel_labelstudio.tasks.safe_html import answer_html, choices_html, dialogue_html
 from otel_labelstudio.tasks.sanitize import sanitize
@@ -66,6 +67,15 @@ def assert_inert(html: str) -> None:
 @pytest.mark.parametrize("payload", PAYLOADS.values(), ids=PAYLOADS)
 def test_hostile_text_is_inert_in_every_field(payload: str) -> None:
     """Whatever a model, a user or a tool wrote, and wherever it stands."""
+    call = hostile_call(payload)
+    for html in (dialogue_html(call), answer_html(call), *choices_html(call)):
+        assert_inert(html)
+
+
+@pytest.mark.parametrize("payload", PAYLOADS.values(), ids=PAYLOADS)
+def test_escaping_alone_makes_hostile_text_inert(payload: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first wall holds without the second."""
+    monkeypatch.setattr(safe_html, "sanitize", str)
     call = hostile_call(payload)
     for html in (dialogue_html(call), answer_html(call), *choices_html(call)):
         assert_inert(html)
