@@ -166,7 +166,7 @@ VARIABLES: tuple[Variable, ...] = (
     Variable(
         "layout",
         "OTEL_EXPORTER_LABELSTUDIO_LAYOUT",
-        "page of a new project, in the place of the mode's own: review or compare; with it, the default mode is auto",
+        "page of a new project instead of the mode's own: review, compare or agent; with it, the default mode is auto",
         _layout,
     ),
     Variable(
@@ -278,7 +278,7 @@ _MENDS = {
     "project_id": "give the number that stands in the project's address, /projects/NUMBER",
     "project_config": "give the labeling configuration's XML, or the path of a readable file that holds it",
     "mode": "choose prompt, chat or auto",
-    "layout": "choose review or compare",
+    "layout": "choose review, compare or agent",
     "call_filter": "give a function, or where to import it: package.module:function",
 }
 

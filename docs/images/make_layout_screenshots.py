@@ -34,12 +34,14 @@ def main() -> None:
     with EmbeddedLabelStudio() as server:
         review = deliver(server, {"agent": agent_call(), "long": long_call()}, title="Review", layout="review")
         compare = deliver(server, {"slogans": choices_call(*SLOGANS)}, title="Compare", layout="compare")
+        agent = deliver(server, {"run": agent_call()}, title="Agent", layout="agent")
         with page_of(chromium) as page:
             page.set_viewport_size({"width": 1280, "height": 720})
             labeling = LabelingPage(page, server)
             labeling.open_data_manager(review.project_id)
             _take(labeling, review, "agent", "review.png", keys="25")
             _take(labeling, review, "long", "review-dark.png", keys="1", is_dark=True)
+            _take(labeling, agent, "run", "agent.png", keys="14")
             _take(labeling, compare, "slogans", "compare.png", keys="2")
 
 

@@ -32,8 +32,28 @@ _NOTHING = Html("")
 
 def dialogue_html(call: LLMCall) -> str:
     """The input of a call: instructions, tools and turns, in their order."""
-    messages, writer = call.input_messages, _writer(call)
-    names = tool_names(messages)
+    return _dialogue(call, call.input_messages)
+
+
+def request_html(call: LLMCall) -> str:
+    """The input of a call up to the last turn of a user: what an agent was asked."""
+    return _dialogue(call, call.input_messages[: _steps_begin(call.input_messages)])
+
+
+def steps_html(call: LLMCall) -> list[str]:
+    """What an agent did since: each turn of the model, with the results of the tools that it called."""
+    messages, names = call.input_messages, tool_names(call.input_messages)
+    steps: list[list[Message]] = []
+    for message in messages[_steps_begin(messages) :]:
+        if message.role == "tool" and steps:
+            steps[-1].append(message)
+        else:
+            steps.append([message])
+    return [_page(*(_turn(message, _writer(call), names) for message in step)) for step in steps]
+
+
+def _dialogue(call: LLMCall, messages: Sequence[Message]) -> str:
+    writer, names = _writer(call), tool_names(messages)
     of_earlier = plain if sum(map(_text_length, messages)) > _MAX_RENDERED else writer
     earlier = [_turn(message, of_earlier, names) for message in messages[:-_OPEN_TURNS]]
     last = [_turn(message, writer, names) for message in messages[-_OPEN_TURNS:]]
@@ -101,6 +121,12 @@ def _turn(message: Message, writer: Writer, names: Mapping[str, str]) -> Html:
     is_named = message.name is not None and message.role != "tool"
     role = f"{message.role} · {message.name}" if is_named else message.role
     return _turn_of(role, message_html(message, writer, names), _ROLE_CLASSES.get(message.role, "osl-assistant"))
+
+
+def _steps_begin(messages: Sequence[Message]) -> int:
+    """Behind the last turn of a user; where there is none, nothing tells steps from what was asked."""
+    users = [index for index, message in enumerate(messages) if message.role == "user"]
+    return users[-1] + 1 if users else len(messages)
 
 
 def _system(message: Message, writer: Writer) -> Html:

@@ -86,7 +86,10 @@ def everything_hostile() -> LLMCall:
     return replace(
         hostile_call("\n\n".join(texts)),
         system_instructions=tuple(map(TextPart, texts)),
-        input_messages=tuple(Message("user", every_part(text), name=text) for text in texts),
+        input_messages=(
+            *(Message("user", every_part(text), name=text) for text in texts),
+            *(Message("assistant", every_part(text)) for text in texts[::6]),
+        ),
         output_messages=tuple(Message("assistant", parts) for parts in answers),
     )
 

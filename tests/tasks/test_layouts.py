@@ -4,26 +4,32 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from otel_labelstudio.calls import LLMCall, Message, TextPart, Usage
+from otel_labelstudio.calls import LLMCall, Message, TextPart, ToolCallPart, ToolCallResponsePart, Usage
 from otel_labelstudio.tasks.binding import Mode, binding_from_label_config, refusal
 from otel_labelstudio.tasks.build import build_task
 from otel_labelstudio.tasks.layouts import Layout, layout_label_config
 from otel_labelstudio.tasks.safe_html import answer_html, choices_html, dialogue_html
 from tests.delivery.telemetry import chat, completion
 from tests.tasks.calls_strategy import calls
+from tests.tasks.parsed_html import Page
 from tests.tasks.test_build import is_storable
 
 LAYOUTS = pytest.mark.parametrize("layout", list(Layout))
 
 
-def data_of(call: LLMCall, label_config: str) -> dict[str, object]:
+def data_of(call: LLMCall, label_config: str) -> dict[str, Any]:
     return dict(build_task(call, binding_from_label_config(label_config), call_id="the-id").data)
+
+
+def said(role: str, text: str) -> Message:
+    return Message(role, (TextPart(text),))
 
 
 def with_choices(*texts: str) -> LLMCall:
@@ -42,7 +48,8 @@ def test_the_answers_go_to_a_box_for_the_dialogue(layout: Layout) -> None:
     config = layout_label_config(layout)
     binding = binding_from_label_config(config)
     assert (binding.from_name, binding.to_name) == ("response", "dialogue")
-    assert (binding.data_key, binding.object_tag) == ("dialogue_html", "HyperText")
+    assert binding.data_key == ("request_html" if layout is Layout.AGENT else "dialogue_html")
+    assert binding.object_tag == "HyperText"
     box = ET.fromstring(config).find(".//TextArea[@name='response']")
     assert box is not None
     assert box.get("editable") == "true"
@@ -70,7 +77,7 @@ def test_every_call_becomes_a_task_that_can_be_stored(layout: Layout, call: LLMC
     data = data_of(call, layout_label_config(layout))
     assert is_storable(data)
     roots = {variable.split("[")[0] for variable in re.findall(r'"\$([^"]+)"', layout_label_config(layout))}
-    assert all(data[root] for root in roots)
+    assert all(data[root] or (root, data[root]) == ("steps", []) for root in roots)
 
 
 def test_the_data_of_review() -> None:
@@ -113,6 +120,29 @@ def test_the_data_of_compare(count: int) -> None:
         *({"value": str(number)} for number in range(10, count + 1)),
         {"value": "none", "hotkey": "0"},
     ]
+
+
+def test_the_data_of_agent() -> None:
+    """What was asked, and since then each turn of the model with the results of its tools."""
+    earlier = (said("user", "Hi."), said("assistant", "Hello."))
+    steps = (
+        Message("assistant", (ToolCallPart("search", {"q": "x"}, "1"), ToolCallPart("look_up", {}, "2"))),
+        Message("tool", (ToolCallResponsePart("found", "1"),)),
+        Message("tool", (ToolCallResponsePart("seen", "2"),)),
+        said("assistant", "Wait."),
+    )
+    data = data_of(chat(input_messages=(*earlier, said("user", "Go."), *steps)), layout_label_config(Layout.AGENT))
+    assert Page.of(str(data["request_html"])).text == "userHi.\nassistantHello.\nuserGo.\n"
+    shown = [Page.of(step["html"]).text for step in data["steps"]]
+    assert shown == ["assistant▸ searchqx▸ look_uptool◂ searchfoundtool◂ look_upseen", "assistantWait.\n"]
+
+
+@pytest.mark.parametrize("messages", [(), (said("assistant", "Go."),), (said("user", "Go."),)])
+def test_a_call_without_steps_has_none(messages: tuple[Message, ...]) -> None:
+    """All of its input is what was asked."""
+    call = chat(input_messages=messages)
+    data = data_of(call, layout_label_config(Layout.AGENT))
+    assert (data["request_html"], data["steps"]) == (dialogue_html(call), [])
 
 
 def test_a_changed_configuration_is_still_filled() -> None:

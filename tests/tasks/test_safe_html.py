@@ -22,7 +22,7 @@ from otel_labelstudio.calls import (
 )
 from otel_labelstudio.tasks import safe_html
 from otel_labelstudio.tasks.markup import Html
-from otel_labelstudio.tasks.safe_html import answer_html, choices_html, dialogue_html
+from otel_labelstudio.tasks.safe_html import answer_html, choices_html, dialogue_html, request_html, steps_html
 from otel_labelstudio.tasks.sanitize import sanitize
 from tests.delivery.telemetry import chat, completion
 from tests.tasks.calls_strategy import calls
@@ -51,6 +51,11 @@ def asked(*parts: Part, role: str = "user", **fields: Any) -> LLMCall:
     return chat(input_messages=(Message(role, parts),), **fields)
 
 
+def pages(call: LLMCall) -> list[str]:
+    """Everything that a layout shows of a call as HTML."""
+    return [dialogue_html(call), request_html(call), answer_html(call), *choices_html(call), *steps_html(call)]
+
+
 def assert_inert(html: str) -> None:
     """Closed elements of the harmless kind, with classes of ours; an object holds an image that is inline."""
     page = Page.of(html)
@@ -68,7 +73,7 @@ def assert_inert(html: str) -> None:
 def test_hostile_text_is_inert_in_every_field(payload: str) -> None:
     """Whatever a model, a user or a tool wrote, and wherever it stands."""
     call = hostile_call(payload)
-    for html in (dialogue_html(call), answer_html(call), *choices_html(call)):
+    for html in pages(call):
         assert_inert(html)
 
 
@@ -77,7 +82,7 @@ def test_escaping_alone_makes_hostile_text_inert(payload: str, monkeypatch: pyte
     """The first wall holds without the second."""
     monkeypatch.setattr(safe_html, "sanitize", str)
     call = hostile_call(payload)
-    for html in (dialogue_html(call), answer_html(call), *choices_html(call)):
+    for html in pages(call):
         assert_inert(html)
 
 
@@ -92,7 +97,7 @@ def test_the_sanitizer_alone_makes_markup_inert(payload: str) -> None:
 @given(calls())
 def test_every_call_is_inert_and_can_be_stored(call: LLMCall) -> None:
     """Also one of surrogates, of NUL and of values that are nested deep."""
-    for html in (dialogue_html(call), answer_html(call), *choices_html(call)):
+    for html in pages(call):
         assert_inert(html)
         assert "\x00" not in html
         html.encode()

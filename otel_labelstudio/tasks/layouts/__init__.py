@@ -19,6 +19,7 @@ class Layout(str, Enum):
 
     REVIEW = "review"
     COMPARE = "compare"
+    AGENT = "agent"
 
 
 def layout_label_config(layout: Layout) -> str:

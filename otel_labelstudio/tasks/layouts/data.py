@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from otel_labelstudio.calls import LLMCall
-from otel_labelstudio.tasks.safe_html import answer_html, choices_html, dialogue_html
+from otel_labelstudio.tasks.safe_html import answer_html, choices_html, dialogue_html, request_html, steps_html
 
 Fill = Callable[[LLMCall], Any]
 
@@ -29,8 +29,8 @@ def fill_of(tag: str, variable: str) -> Fill | None:
     return _FILLS.get((tag, variable))
 
 
-def _html_of_choices(call: LLMCall) -> list[dict[str, str]]:
-    return [{"html": html} for html in choices_html(call)]
+def _items(pages: Callable[[LLMCall], list[str]]) -> Fill:
+    return lambda call: [{"html": html} for html in pages(call)]
 
 
 def _numbers_of_choices(call: LLMCall) -> list[dict[str, str]]:
@@ -70,7 +70,9 @@ def _rating_title(call: LLMCall) -> str:
 _FILLS: dict[tuple[str, str], Fill] = {
     ("HyperText", "dialogue_html"): dialogue_html,
     ("HyperText", "answer_html"): answer_html,
-    ("HyperText", "choices[].html"): _html_of_choices,
+    ("HyperText", "choices[].html"): _items(choices_html),
+    ("HyperText", "request_html"): request_html,
+    ("HyperText", "steps[].html"): _items(steps_html),
     ("Choices", "choice_numbers"): _numbers_of_choices,
     ("Header", "call_facts"): _facts,
     ("Header", "rating_title"): _rating_title,
