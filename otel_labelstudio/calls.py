@@ -21,6 +21,8 @@ from otel_labelstudio.quick_init import quick_init
 JSONObject: TypeAlias = Mapping[str, Any]
 # Nanoseconds since 1970 (UTC), in the range of `bounds`; 0 is unknown
 UnixNano: TypeAlias = int
+# gen_ai.operation.name of a legacy completion; every other inference is a chat
+_COMPLETION = "text_completion"
 
 
 @quick_init
@@ -264,6 +266,11 @@ class LLMCall:
     def is_unanswered(self) -> bool:
         """Whether the call failed before any answer came."""
         return bool(self.error_type) and not self.output_messages
+
+    @property
+    def is_chat(self) -> bool:
+        """Whether the call is a dialogue; a legacy completion is a prompt."""
+        return self.operation != _COMPLETION
 
     @property
     def finish_reasons(self) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ from otel_labelstudio.errors import ConfigError
 from otel_labelstudio.printable import logger
 from otel_labelstudio.tasks.binding import Mode, binding_from_label_config
 from otel_labelstudio.tasks.label_config import LabelConfigError
+from otel_labelstudio.tasks.layouts import Layout
 from otel_labelstudio.titles import TITLE_MAX_LENGTH, TITLE_MIN_LENGTH, title
 
 _logger = logger(__name__)
@@ -88,6 +89,10 @@ def _url(value: Any) -> str:
 
 def _mode(value: Any) -> Mode:
     return Mode(_text(value).strip().lower())
+
+
+def _layout(value: Any) -> Layout:
+    return Layout(_text(value).strip().lower())
 
 
 def _label_config(value: Any) -> str:
@@ -158,6 +163,12 @@ VARIABLES: tuple[Variable, ...] = (
         True,
     ),
     Variable("mode", "OTEL_EXPORTER_LABELSTUDIO_MODE", "prompt, chat or auto", _mode, Mode.PROMPT),
+    Variable(
+        "layout",
+        "OTEL_EXPORTER_LABELSTUDIO_LAYOUT",
+        "page of a new project instead of the mode's own: review, compare or agent; with it, the default mode is auto",
+        _layout,
+    ),
     Variable(
         "model_version",
         "OTEL_EXPORTER_LABELSTUDIO_MODEL_VERSION",
@@ -267,6 +278,7 @@ _MENDS = {
     "project_id": "give the number that stands in the project's address, /projects/NUMBER",
     "project_config": "give the labeling configuration's XML, or the path of a readable file that holds it",
     "mode": "choose prompt, chat or auto",
+    "layout": "choose review, compare or agent",
     "call_filter": "give a function, or where to import it: package.module:function",
 }
 
@@ -283,6 +295,7 @@ class Settings:
     answer_tag: str | None
     require_prediction: bool
     mode: Mode
+    layout: Layout | None
     model_version: str
     batch_size: int
     call_filter: Callable[[LLMCall], LLMCall | None] | None
@@ -298,6 +311,8 @@ class Settings:
     outbox: str | None
     outbox_max_calls: int
     outbox_max_bytes: int
+    # Whether somebody chose the mode, or it is the default, which a layout changes
+    is_mode_given: bool = True
 
     @classmethod
     def resolve(
@@ -326,7 +341,8 @@ class Settings:
             _logger.warning("No Label Studio address given (url or LABEL_STUDIO_URL): %s is assumed.", DEFAULT_URL)
         values = {v.name: v.default if given[v.name] is None else given[v.name] for v in VARIABLES}
         values["api_key"] = values["api_key"] or ""
-        settings = cls(**values)
+        values["mode"] = given["mode"] or _default_mode(given["layout"])
+        settings = cls(**values, is_mode_given=given["mode"] is not None)
         settings._check()
         return settings
 
@@ -338,11 +354,12 @@ class Settings:
 
     def _values(self) -> tuple[Any, ...]:
         """Of the filter only which one it is: a callable object may not be hashable, or be equal to another one."""
+        others = (v.name for v in VARIABLES if v.name != "call_filter")
         call_filter = self.call_filter
         which: tuple[int, ...] = (id(call_filter),)
         if isinstance(call_filter, MethodType):  # another object each time that somebody writes `object.method`
             which = id(call_filter.__self__), id(call_filter.__func__)
-        return (which, *(getattr(self, f.name) for f in fields(self) if f.name != "call_filter"))
+        return (which, *(getattr(self, name) for name in others))
 
     def project_title(self, at: datetime | None = None, attributes: Mapping[str, Any] | None = None) -> str:
         """The title that the project of a call accepted ``at`` (local time, default now) has, of a span with these
@@ -357,7 +374,12 @@ class Settings:
         """These settings with others, by parameter name, in the place of some; raises `ConfigError`."""
         known = {variable.name: variable for variable in VARIABLES}
         values = {name: _read_value(known[name], name, value) for name, value in _renamed(arguments).items()}
-        settings = replace(self, **values)
+        if "layout" in values or "project_config" in values:  # one takes the other's place
+            values = {"layout": None, "project_config": None, **values}
+        is_mode_given = self.is_mode_given or "mode" in values
+        if not is_mode_given:
+            values["mode"] = _default_mode(values.get("layout", self.layout))
+        settings = replace(self, **values, is_mode_given=is_mode_given)
         settings._check()
         return settings
 
@@ -378,6 +400,11 @@ class Settings:
                     f"Label Studio takes {TITLE_MIN_LENGTH} to {TITLE_MAX_LENGTH}. Change project_name or "
                     f"{_environment('project_name')}."
                 )
+        if self.project_config is not None and self.layout is not None:
+            raise ConfigError(
+                f"project_config ({_environment('project_config')}) and layout ({_environment('layout')}) both say "
+                "what the page of a new project is: give one of them."
+            )
         if self.project_config is not None:
             try:
                 binding_from_label_config(
@@ -413,6 +440,11 @@ def read_setting(variable: Variable, argument: Any, fallback: Any = None) -> Any
     )
     name, value = next(((name, value) for name, value in sources if not _is_empty(value)), ("", None))
     return None if value is None else _read_value(variable, name, value)
+
+
+def _default_mode(layout: Layout | None) -> Mode:
+    """Every layout shows calls of either kind."""
+    return Mode.PROMPT if layout is None else Mode.AUTO
 
 
 def _renamed(arguments: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -457,4 +489,4 @@ def _environment(name: str) -> str:
     return next(v.environment for v in VARIABLES if v.name == name)
 
 
-assert [f.name for f in fields(Settings)] == [v.name for v in VARIABLES]  # noqa: S101 - one table, one record
+assert [f.name for f in fields(Settings)][:-1] == [v.name for v in VARIABLES]  # noqa: S101 - one table, one record

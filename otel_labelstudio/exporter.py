@@ -41,6 +41,7 @@ class LabelStudioSpanExporter(SpanExporter):
         answer_tag: str | None = None,
         require_prediction: bool | None = None,
         mode: str | None = None,
+        layout: str | None = None,
         model_version: str | None = None,
         batch_size: int | None = None,
         call_filter: Callable[[LLMCall], LLMCall | None] | str | None = None,

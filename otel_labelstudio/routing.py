@@ -93,6 +93,7 @@ def rules_of(settings: Settings) -> ProjectRules:
         settings.model_version,
         settings.answer_tag,
         settings.require_prediction,
+        settings.layout,
     )
 
 

@@ -205,6 +205,19 @@ def test_check_notes_another_label_config(command: Command, labeling: Labeling, 
     assert "note  the project has another labeling configuration than project_config" in out
 
 
+def test_check_says_which_layout_holds(command: Command, labeling: Labeling, title: str) -> None:
+    """That of a new project fits every call; an existing project of another configuration keeps its own."""
+    status, out, _ = command("check", "--layout", "review", "--mode", "auto")
+    assert status == 0
+    assert "ok    layout of new projects: review" in out
+    assert "the prompt goes to $dialogue_html (<HyperText>)" in out
+    assert "ok    mode auto: chats and completions fit" in out
+    assert "another labeling configuration" not in out
+    labeling.make_project(title, default_label_config(Mode.CHAT))
+    out = command("check", "--layout", "review")[1]
+    assert 'note  the project has another labeling configuration than layout "review"; its own is used' in out
+
+
 @pytest.mark.parametrize(
     ("config", "said"),
     [

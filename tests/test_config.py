@@ -16,6 +16,7 @@ from otel_labelstudio.calls import LLMCall
 from otel_labelstudio.config import DEFAULT_URL, VARIABLES, Settings
 from otel_labelstudio.errors import ConfigError
 from otel_labelstudio.tasks.binding import Mode, default_label_config
+from otel_labelstudio.tasks.layouts import Layout
 
 CONFIG = default_label_config(Mode.CHAT)
 # Setting -> its variable, a value as text, what it is then
@@ -28,6 +29,7 @@ EXAMPLES: dict[str, tuple[str, str, Any]] = {
     "answer_tag": ("OTEL_EXPORTER_LABELSTUDIO_ANSWER_TAG", "response", "response"),
     "require_prediction": ("OTEL_EXPORTER_LABELSTUDIO_REQUIRE_PREDICTION", "false", False),
     "mode": ("OTEL_EXPORTER_LABELSTUDIO_MODE", "Chat", Mode.CHAT),
+    "layout": ("OTEL_EXPORTER_LABELSTUDIO_LAYOUT", " Review ", Layout.REVIEW),
     "model_version": ("OTEL_EXPORTER_LABELSTUDIO_MODEL_VERSION", "{provider}/{model}", "{provider}/{model}"),
     "batch_size": ("OTEL_EXPORTER_LABELSTUDIO_BATCH_SIZE", "50", 50),
     "call_filter": ("OTEL_EXPORTER_LABELSTUDIO_CALL_FILTER", "operator:attrgetter", __import__("operator").attrgetter),
@@ -62,6 +64,7 @@ WRONG: dict[str, tuple[Any, ...]] = {
     "answer_tag": (5,),
     "require_prediction": ("perhaps", "0"),
     "mode": ("dialog", "", 5),
+    "layout": ("page", "", 5),
     "model_version": ("{version}", "{", "{0}"),
     "batch_size": ("0", "many", True),
     "call_filter": ("no.such.module:f", "operator:nothing", "operator:__doc__", 5),
@@ -121,6 +124,37 @@ def test_nothing_given_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.mode is Mode.PROMPT
     assert settings.project_name == "LangChain-%Y-%m-%d"
     assert (settings.project_id, settings.project_config, settings.outbox) == (None, None, None)
+
+
+def test_with_a_layout_the_default_mode_is_auto() -> None:
+    """Every call fits a layout; a mode that was given stays, and without a layout nothing changes."""
+    assert resolved(layout="review").mode is Mode.AUTO
+    assert resolved(layout="review", mode="chat").mode is Mode.CHAT
+    assert resolved(layout="").mode is Mode.PROMPT
+    assert Settings.resolve({"api_key": "key", "url": "http://h"}, fallbacks={"layout": "compare"}).mode is Mode.AUTO
+
+
+def test_what_was_chosen_replaces_what_was_not() -> None:
+    """A route's layout takes the place of the labeling configuration, and the reverse; the default mode follows."""
+    assert resolved().replaced({"layout": "review"}).mode is Mode.AUTO
+    assert resolved(mode="prompt").replaced({"layout": "review"}).mode is Mode.PROMPT
+    with_layout = resolved(project_config=CONFIG).replaced({"layout": "review"})
+    assert (with_layout.layout, with_layout.project_config, with_layout.mode) == (Layout.REVIEW, None, Mode.AUTO)
+    with_config = resolved(layout="review").replaced({"project_config": CONFIG})
+    assert (with_config.layout, with_config.project_config, with_config.mode) == (None, CONFIG.strip(), Mode.PROMPT)
+    assert resolved(layout="review").replaced({"mode": "chat"}).replaced({"layout": "compare"}).mode is Mode.CHAT
+
+
+def test_a_layout_and_a_labeling_configuration_are_one_too_many() -> None:
+    """Nobody can tell which of them is meant."""
+    with pytest.raises(ConfigError, match=r"project_config .* and layout .* give one of them"):
+        resolved(layout="review", project_config=CONFIG)
+
+
+def test_a_mode_that_is_the_default_is_the_same_as_one_that_is_given() -> None:
+    """Exporters of equal settings share a pipeline, however the settings came about."""
+    assert resolved(mode="prompt") == resolved()
+    assert hash(resolved(mode="prompt")) == hash(resolved())
 
 
 def test_an_address_that_was_assumed_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:

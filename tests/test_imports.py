@@ -7,7 +7,18 @@ import sys
 
 import pytest
 
-_HEAVY = ("label_studio_sdk", "httpx", "numpy", "pydantic", "requests", "rich", "google.protobuf", "filelock")
+_HEAVY = (
+    "label_studio_sdk",
+    "httpx",
+    "numpy",
+    "pydantic",
+    "requests",
+    "rich",
+    "google.protobuf",
+    "filelock",
+    "markdown_it",
+    "nh3",
+)
 _MAKE = (
     "from otel_labelstudio import LabelStudioSpanExporter; LabelStudioSpanExporter(api_key='x', url='http://[::1]:9')"
 )

@@ -15,7 +15,7 @@ from functools import partial
 from importlib.metadata import entry_points
 
 from otel_labelstudio.cli.settings import PROJECT, SERVER, add_setting_arguments, settings_from
-from otel_labelstudio.config import VARIABLES, Settings, is_named_to_the_sdk, read_setting
+from otel_labelstudio.config import VARIABLES, Settings, is_named_to_the_sdk
 from otel_labelstudio.delivery.label_studio.records import Project
 from otel_labelstudio.delivery.label_studio.server import LabelStudioServer
 from otel_labelstudio.errors import ConfigError, DeliveryError
@@ -60,7 +60,9 @@ def _findings(options: argparse.Namespace) -> Iterator[Finding]:
         routes = file.resolved_routes(settings)
         yield from _receiver_findings(options.config, file)
         yield Finding("ok", f"settings: {settings.url}, mode {settings.mode.value}")
-        if read_setting(_MODE, options.mode, file.labelstudio.get("mode")) is None:
+        if settings.layout is not None:
+            yield Finding("ok", f"layout of new projects: {settings.layout.value}")
+        elif not settings.is_mode_given:
             yield Finding("note", f'mode is not set: "{settings.mode.value}" is assumed. {_SET_MODE}')
         if is_named_to_the_sdk() and not entry_points(group="opentelemetry_configurator"):
             yield Finding("note", "opentelemetry-instrument sets nothing up: pip install 'otel-labelstudio[zero-code]'")
@@ -116,8 +118,10 @@ def _project_findings(settings: Settings, server: LabelStudioServer) -> Iterator
     else:
         config = project.label_config
         yield Finding("ok", f'project: "{project.title}", {server.url}/projects/{project.id}')
-        if settings.project_config and not is_same_label_config(settings.project_config, config):
-            yield Finding("note", "the project has another labeling configuration than project_config; its own is used")
+        chosen = rules.chosen_config
+        if chosen and not is_same_label_config(chosen, config):
+            another = f"the project has another labeling configuration than {rules.choice}"
+            yield Finding("note", f"{another}; its own is used")
         if project.model_version not in ("", settings.model_version) and "{" not in settings.model_version:
             yield Finding(
                 "note",

@@ -28,7 +28,7 @@ from otel_labelstudio.media import without_large_media
 from otel_labelstudio.outbox.serialization import key_of
 from otel_labelstudio.printable import logger, printable
 from otel_labelstudio.routing import rules_of
-from otel_labelstudio.tasks.build import build_task, is_chat
+from otel_labelstudio.tasks.build import build_task
 from otel_labelstudio.tasks.mend import mend
 from otel_labelstudio.telemetry import Telemetry
 
@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_input_arguments(parser)
     parser.add_argument("--format", choices=("tasks", "calls"), default="tasks", help="tasks, or the calls themselves")
     add_setting_arguments(
-        parser, ("project_config", "answer_tag", "require_prediction", "mode", "model_version", *CALLS)
+        parser, ("project_config", "answer_tag", "require_prediction", "mode", "layout", "model_version", *CALLS)
     )
 
 
@@ -75,7 +75,7 @@ def _tasks(calls: Iterable[LLMCall], settings: Settings, refusals: list[str]) ->
     rules = rules_of(settings)
     binding = rules.binding(rules.label_config)
     for call in calls:
-        why = rules.refusal(binding, is_chat=is_chat(call), project=settings.project_title(), is_made=False)
+        why = rules.refusal(binding, is_chat=call.is_chat, project=settings.project_title(), is_made=False)
         if why is None:
             try:
                 task = build_task(call, binding, call_id=key_of(call), model_version_template=settings.model_version)

@@ -9,7 +9,10 @@ from typing import Any
 
 from otel_labelstudio.config import VARIABLES, Settings, Variable
 
-PROJECT = ("project_id", "project_name", "project_config", "answer_tag", "require_prediction", "mode", "model_version")
+PROJECT = (
+    *("project_id", "project_name", "project_config", "answer_tag", "require_prediction", "mode", "layout"),
+    "model_version",
+)
 SERVER = ("url", "timeout_s")
 # Which calls are read, and what is done to each before it is stored or written
 CALLS = ("call_filter", "media_max_bytes", "failed_calls")

@@ -35,6 +35,7 @@ ROUTE_SETTINGS = (
     "answer_tag",
     "require_prediction",
     "mode",
+    "layout",
     "model_version",
 )
 

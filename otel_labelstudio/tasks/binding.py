@@ -27,6 +27,7 @@ from otel_labelstudio.tasks.label_config import (
     parsed,
     variables,
 )
+from otel_labelstudio.tasks.layouts.data import fill_of
 
 _HINT = (
     "Add one in Label Studio under the project's Settings > Labeling Interface; Browse Templates > Generative AI > "
@@ -146,6 +147,8 @@ def refusal(
     if binding.object_tag == needed or mode is Mode.AUTO:
         return None
     kind, fitting = ("chat", Mode.CHAT) if is_chat else ("completion", Mode.PROMPT)
+    if fill_of(binding.object_tag, binding.data_key):  # a layout shows both kinds: the mode alone chooses
+        return None if mode is fitting else f"{_other_mode(mode, fitting, kind)}, or set {_FIT_ANY}."
     subject = "project_config" if source is Source.PROJECT_CONFIG else f'Project "{project}"'
     misfit = f"{subject} shows the prompt in a <{binding.object_tag}> tag; a {kind} needs a <{needed}> tag."
     if source is Source.PROJECT_CONFIG:
@@ -158,7 +161,9 @@ def refusal(
     if mode is fitting:  # the project has an interface of its own
         return f"{misfit} Choose another project_name to have a project made for it, or set {_FIT_ANY}."
     another = " and another project_name" if source is Source.PROJECT else ""
-    return (
-        f'mode="{mode.value}" takes no {kind}s: set mode="{fitting.value}" or {_VARIABLE_OF_MODE}={fitting.value}'
-        f"{another}, or {_FIT_ANY}. {misfit}"
-    )
+    return f"{_other_mode(mode, fitting, kind)}{another}, or {_FIT_ANY}. {misfit}"
+
+
+def _other_mode(mode: Mode, fitting: Mode, kind: str) -> str:
+    set_mode = f'set mode="{fitting.value}" or {_VARIABLE_OF_MODE}={fitting.value}'
+    return f'mode="{mode.value}" takes no {kind}s: {set_mode}'

@@ -13,11 +13,10 @@ from otel_labelstudio.tasks import render
 from otel_labelstudio.tasks.binding import Binding
 from otel_labelstudio.tasks.facts import facts
 from otel_labelstudio.tasks.label_config import CHAT, HYPER_TEXT, PARAGRAPHS, Variable
+from otel_labelstudio.tasks.layouts.data import fill_of
 from otel_labelstudio.tasks.mend import mend
 from otel_labelstudio.tasks.variables import shows_answer, turns_of, value_of
 
-# gen_ai.operation.name of a legacy completion; every other inference is a chat
-_COMPLETION = "text_completion"
 # The key in a task's data by which a call is found again
 CALL_ID = "call_id"
 # The key in a task's meta under which stands how it was made: where its answer is and what that said
@@ -47,11 +46,6 @@ class Task:
         return {"data": self.data, "meta": meta, "predictions": [self.prediction] if self.prediction else []}
 
 
-def is_chat(call: LLMCall) -> bool:
-    """Whether the call is a dialogue; a legacy completion is a prompt."""
-    return call.operation != _COMPLETION
-
-
 def model_version(call: LLMCall, template: str) -> str:
     """The prediction's model_version; a call that does not name its model has ``unknown``."""
     return template.format(model=call.model or "unknown", provider=call.provider or "unknown")
@@ -63,7 +57,8 @@ def build_task(call: LLMCall, binding: Binding, *, call_id: str, model_version_t
     ``call_id`` is the key by which the call is found again in Label Studio.
     """
     data: dict[str, Any] = {}
-    for variable in binding.variables:
+    # A layout's list, whose items are HTML, takes the place of the one that its Repeater would get
+    for variable in sorted(binding.variables, key=lambda v: fill_of(v.tag, v.name) is not None):
         _assign(data, variable, value_of(variable, call))
     _assign(data, binding.prompt, _prompt(call, binding))
     # The configuration's own variables win over ours of the same name
@@ -101,10 +96,12 @@ def _origin(binding: Binding, answers: Sequence[str] | None) -> dict[str, Any]:
     }
 
 
-def _prompt(call: LLMCall, binding: Binding) -> str | list[dict[str, str]]:
+def _prompt(call: LLMCall, binding: Binding) -> Any:
     """What was asked; what was answered stands below it where it would be shown nowhere else."""
     variable = binding.prompt
-    turns = render.dialogue(call) if is_chat(call) else [("user", render.prompt(call))]
+    if fill := fill_of(variable.tag, variable.name):
+        return fill(call)
+    turns = render.dialogue(call) if call.is_chat else [("user", render.prompt(call))]
     if binding.from_name is None and not any(map(shows_answer, binding.variables)):
         turns += [("assistant", text) for text in render.answers(call)]
     if variable.tag in (PARAGRAPHS, CHAT):

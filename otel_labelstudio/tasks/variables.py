@@ -14,6 +14,7 @@ from otel_labelstudio.calls import BlobPart, LLMCall, UriPart
 from otel_labelstudio.tasks import render
 from otel_labelstudio.tasks.facts import facts
 from otel_labelstudio.tasks.label_config import CHAT, DIALOGUE_NAMES, HYPER_TEXT, PARAGRAPHS, Variable
+from otel_labelstudio.tasks.layouts.data import fill_of
 
 _ANSWER = ("response", "answer", "completion", "output", "summary")
 _ANSWERS = ("responses", "answers", "completions", "outputs", "summaries", "choices", "options", "items")
@@ -42,6 +43,8 @@ _INLINE_IMAGES = ("image/png", "image/jpeg", "image/gif", "image/webp")
 
 def value_of(variable: Variable, call: LLMCall) -> Any:
     """The value of a variable in the task of a call."""
+    if fill := fill_of(variable.tag, variable.name):
+        return fill(call)
     if variable.template is not None:
         return _filled(variable.template, call)
     if "[" in variable.name:  # below a Repeater, which takes the list itself

@@ -39,8 +39,12 @@ class LabelingPage:
 
     def open_task(self, project_id: int, task_id: int) -> None:
         """Open a task as a click in the Data Manager does, and wait for its answer."""
-        self.page.goto(f"{self._url}/projects/{project_id}/data?task={task_id}")
+        self.open_page(project_id, task_id)
         self._wait_for_answer()
+
+    def open_page(self, project_id: int, task_id: int) -> None:
+        """The same, and wait for nothing."""
+        self.page.goto(f"{self._url}/projects/{project_id}/data?task={task_id}")
 
     def open_data_manager(self, project_id: int) -> None:
         """Open the list of a project's tasks."""

@@ -22,6 +22,7 @@ from otel_labelstudio.receiver.status import PROTOBUF
 from otel_labelstudio.routing import Router
 from otel_labelstudio.spans.model import Span
 from otel_labelstudio.tasks.binding import Mode
+from otel_labelstudio.tasks.layouts import Layout
 from otel_labelstudio.testing import RecordingSink
 from otel_labelstudio.titles import TITLE_MAX_LENGTH, TITLE_MIN_LENGTH, title
 from tests.receiver.requests_made import ids, traces
@@ -94,6 +95,16 @@ def test_a_route_has_its_own_rules(tmp_path: Path) -> None:
     rules = resolved(tmp_path, model_version="ours")[1].rules
     assert (rules["helpdesk"].mode, rules["helpdesk"].model_version) == (Mode.CHAT, "ours")
     assert (rules["seven"].mode, rules["seven"].model_version) == (Mode.AUTO, "production")
+
+
+def test_a_route_has_a_layout_of_its_own(tmp_path: Path) -> None:
+    """With it, its default mode is auto; the other routes keep the settings' mode."""
+    route = "[[route]]\nname = '{}'\nmatch = {{ 'a' = 'b' }}\n{}\n"
+    text = route.format("shown", "layout = 'review'") + route.format("chats", "layout = 'compare'\nmode = 'chat'")
+    rules = resolved(tmp_path, text + route.format("plain", ""))[1].rules
+    assert (rules["shown"].layout, rules["shown"].mode) == (Layout.REVIEW, Mode.AUTO)
+    assert (rules["chats"].layout, rules["chats"].mode) == (Layout.COMPARE, Mode.CHAT)
+    assert (rules["plain"].layout, rules["plain"].mode) == (None, Mode.PROMPT)
 
 
 def test_a_title_of_a_route_beats_the_settings_id(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from otel_labelstudio.bounds import bounded_time
 from otel_labelstudio.calls import LLMCall, Message, ReasoningPart, TextPart, ToolCallPart, Usage
 from otel_labelstudio.tasks.binding import Binding, Mode, binding_from_label_config, default_label_config
-from otel_labelstudio.tasks.build import Task, build_task, is_chat
+from otel_labelstudio.tasks.build import Task, build_task
 from tests.delivery.telemetry import chat, completion
 from tests.tasks.calls_strategy import calls, storable_texts
 
@@ -214,5 +214,5 @@ def test_reasoning_is_in_meta_only() -> None:
 
 def test_only_a_text_completion_is_a_prompt() -> None:
     """Every other operation is a dialogue."""
-    assert not is_chat(completion())
-    assert is_chat(replace(completion(), operation="generate_content"))
+    assert not completion().is_chat
+    assert replace(completion(), operation="generate_content").is_chat

@@ -33,9 +33,10 @@ from otel_labelstudio.tasks.binding import (
     default_label_config,
     refusal,
 )
-from otel_labelstudio.tasks.build import Task, build_task, is_chat
+from otel_labelstudio.tasks.build import Task, build_task
 from otel_labelstudio.tasks.data_manager import data_manager_view
 from otel_labelstudio.tasks.label_config import LabelConfigError, is_same_label_config
+from otel_labelstudio.tasks.layouts import Layout, layout_label_config
 
 _logger = logger(__name__)
 
@@ -54,11 +55,22 @@ class ProjectRules:
     model_version: str
     answer_tag: str | None = None
     require_prediction: bool = True
+    layout: Layout | None = None
 
     @property
     def label_config(self) -> str:
         """The labeling configuration of a new project."""
-        return self.project_config or default_label_config(self.mode)
+        return self.chosen_config or default_label_config(self.mode)
+
+    @property
+    def chosen_config(self) -> str | None:
+        """The labeling configuration that somebody chose, if anybody did."""
+        return layout_label_config(self.layout) if self.layout else self.project_config
+
+    @property
+    def choice(self) -> str:
+        """By what it was chosen, as a log line says it."""
+        return f'layout "{self.layout.value}"' if self.layout else "project_config"
 
     @property
     def instructions(self) -> str | None:
@@ -185,7 +197,7 @@ class Projects:
     def build(self, call: LLMCall, call_id: str, target: Target) -> Task | str:
         """The task of a call in a project, or why it is refused there."""
         rules, project = target.rules, target.project
-        why = rules.refusal(target.binding, is_chat=is_chat(call), project=project.title, is_made=target.exists)
+        why = rules.refusal(target.binding, is_chat=call.is_chat, project=project.title, is_made=target.exists)
         if why is not None:
             self._say_once("refused", "A call was refused: %s Further refusals are only counted.", why)
             return why
@@ -251,12 +263,13 @@ class Projects:
                 step()
 
     def _compare_config(self, project: Project, rules: ProjectRules) -> None:
-        config = rules.project_config
+        config = rules.chosen_config
         if config and not is_same_label_config(config, project.label_config):
             _logger.warning(
-                'Project "%s" (%d) has another labeling configuration than project_config; the server\'s is used.',
+                'Project "%s" (%d) has another labeling configuration than %s; the server\'s is used.',
                 project.title,
                 project.id,
+                rules.choice,
             )
 
     def _watch_model_version(self, project: Project, version: str) -> None:
@@ -306,6 +319,6 @@ def _is_wanted(title: str, rules: ProjectRules, entries: Sequence[OutboxEntry]) 
     return any(
         entry.sent_at is not None
         or entry.task_id is not None
-        or rules.refusal(binding, is_chat=is_chat(entry.call), project=title, is_made=False) is None
+        or rules.refusal(binding, is_chat=entry.call.is_chat, project=title, is_made=False) is None
         for entry in entries
     )

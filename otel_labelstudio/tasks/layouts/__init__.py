@@ -1,0 +1,29 @@
+"""Layouts: a labeling configuration, and the data that it needs.
+
+``<layout>.xml`` is the configuration, ``style.css`` what all of them share of its ``<Style>``, `data` the variables
+that they use. A project that was made with a layout is known by those variables, in whatever configuration they stand:
+people change theirs, and the setting may be gone.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from importlib import resources
+
+# Where in a configuration the shared style belongs
+_STYLE = "/* style.css */"
+
+
+class Layout(str, Enum):
+    """What the page of a new project is for."""
+
+    REVIEW = "review"
+    COMPARE = "compare"
+    AGENT = "agent"
+
+
+def layout_label_config(layout: Layout) -> str:
+    """The labeling configuration of a new project with this layout."""
+    folder = resources.files("otel_labelstudio.tasks") / "layouts"
+    style = (folder / "style.css").read_text(encoding="utf-8").strip()
+    return (folder / f"{layout.value}.xml").read_text(encoding="utf-8").replace(_STYLE, style)
