@@ -6,7 +6,8 @@ import logging
 
 import pytest
 
-from otel_labelstudio.tasks.binding import Mode, default_label_config, is_same_label_config
+from otel_labelstudio.tasks.binding import Mode, default_label_config
+from otel_labelstudio.tasks.label_config import is_same_label_config
 from otel_labelstudio.tasks.layouts import Layout, layout_label_config
 from otel_labelstudio.tasks.safe_html import choices_html, dialogue_html
 from tests.delivery.labeling import Labeling, fresh_title

@@ -9,6 +9,7 @@ from datetime import datetime
 import pytest
 
 from otel_labelstudio.tasks.binding import Mode, default_label_config
+from otel_labelstudio.tasks.layouts import Layout, layout_instructions
 from tests.delivery.faults import Fault, FaultyServer, answers, late
 from tests.delivery.labeling import Labeling, fresh_title
 from tests.delivery.pipelines import Pipelines, until
@@ -283,6 +284,22 @@ def test_a_new_project_has_a_view_and_instructions(pipelines: Pipelines, labelin
     assert {"tasks:data.prompt", "tasks:data.call_id", "tasks:id"} <= set(hidden)
     assert "tasks:data.preview" not in hidden
     assert "Escape throws the edit away" in labeling.project(project_id)["expert_instruction"]
+
+
+@pytest.mark.parametrize("layout", Layout)
+def test_each_layout_tells_of_its_keys(pipelines: Pipelines, labeling: Labeling, layout: Layout) -> None:
+    """They are those of its page, and its HTML is hidden in the list of calls."""
+    title = fresh_title("Layout")
+    pipeline = pipelines(project_name=title, layout=layout.value, mode=None)
+    pipeline.accept_calls([chat()])
+    assert pipeline.flush(60)
+    (project_id,) = labeling.project_ids(title)
+    assert labeling.project(project_id)["expert_instruction"] == layout_instructions(layout)
+    (view,) = labeling.request("GET", f"/api/dm/views/?project={project_id}")
+    data = labeling.tasks(project_id)[0]["data"]
+    markup = {f"tasks:data.{name}" for name, value in data.items() if "<" in str(value)}
+    assert markup
+    assert markup <= set(view["data"]["hiddenColumns"]["explore"])
 
 
 def test_a_labeling_interface_of_ones_own_has_no_instructions_of_ours(pipelines: Pipelines, labeling: Labeling) -> None:
