@@ -31,7 +31,8 @@ NO_PREDICTION = "no_prediction"
 class Task:
     """A Label Studio task as its import endpoint takes it; its repr shows nothing of it.
 
-    ``prediction`` is empty where the call failed before any answer: an empty answer would look like the model's.
+    ``prediction`` is empty where the project has no place for one, and where the call failed before any answer: an
+    empty answer would look like the model's.
     """
 
     data: Mapping[str, Any] = field(repr=False)
