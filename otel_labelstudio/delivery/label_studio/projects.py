@@ -32,7 +32,7 @@ from otel_labelstudio.tasks.binding import (
 from otel_labelstudio.tasks.build import Task, build_task
 from otel_labelstudio.tasks.data_manager import data_manager_view
 from otel_labelstudio.tasks.label_config import LabelConfigError, is_same_label_config
-from otel_labelstudio.tasks.layouts import Layout, layout_label_config
+from otel_labelstudio.tasks.layouts import Layout, layout_instructions, layout_label_config
 
 _logger = logger(__name__)
 
@@ -71,6 +71,8 @@ class ProjectRules:
     @property
     def instructions(self) -> str | None:
         """What labelers of a new project are told (HTML); nothing where the labeling interface is the user's own."""
+        if self.layout:
+            return layout_instructions(self.layout)
         return None if self.project_config else default_instructions()
 
     def binding(self, label_config: str) -> Binding:

@@ -1,8 +1,8 @@
 """Layouts: a labeling configuration, and the data that it needs.
 
-``<layout>.xml`` is the configuration, ``style.css`` what all of them share of its ``<Style>``, `data` the variables
-that they use. A project that was made with a layout is known by those variables, in whatever configuration they stand:
-people change theirs, and the setting may be gone.
+``<layout>.xml`` is the configuration, ``<layout>.html`` what labelers are told, ``style.css`` what all of them share of
+their ``<Style>``, `data` the variables that they use. A project that was made with a layout is known by those
+variables, in whatever configuration they stand: people change theirs, and the setting may be gone.
 """
 
 from __future__ import annotations
@@ -24,6 +24,13 @@ class Layout(str, Enum):
 
 def layout_label_config(layout: Layout) -> str:
     """The labeling configuration of a new project with this layout."""
-    folder = resources.files("otel_labelstudio.tasks") / "layouts"
-    style = (folder / "style.css").read_text(encoding="utf-8").strip()
-    return (folder / f"{layout.value}.xml").read_text(encoding="utf-8").replace(_STYLE, style)
+    return _read(f"{layout.value}.xml").replace(_STYLE, _read("style.css").strip())
+
+
+def layout_instructions(layout: Layout) -> str:
+    """What labelers are told (HTML) in a new project with this layout."""
+    return _read(f"{layout.value}.html")
+
+
+def _read(name: str) -> str:
+    return (resources.files("otel_labelstudio.tasks") / "layouts" / name).read_text(encoding="utf-8")
