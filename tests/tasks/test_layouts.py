@@ -142,19 +142,20 @@ def test_the_data_of_compare(count: int) -> None:
     ]
 
 
-def test_the_data_of_agent() -> None:
-    """What was asked, and since then each turn of the model with the results of its tools."""
+@pytest.mark.parametrize("role", ["tool", "user"])
+def test_the_data_of_agent(role: str) -> None:
+    """What was asked, and since then each turn of the model with the results of its tools, whoever brings them."""
     earlier = (said("user", "Hi."), said("assistant", "Hello."))
     steps = (
         Message("assistant", (ToolCallPart("search", {"q": "x"}, "1"), ToolCallPart("look_up", {}, "2"))),
-        Message("tool", (ToolCallResponsePart("found", "1"),)),
-        Message("tool", (ToolCallResponsePart("seen", "2"),)),
+        Message(role, (ToolCallResponsePart("found", "1"),)),
+        Message(role, (ToolCallResponsePart("seen", "2"),)),
         said("assistant", "Wait."),
     )
     data = data_of(chat(input_messages=(*earlier, said("user", "Go."), *steps)), layout_label_config(Layout.AGENT))
     assert Page.of(str(data["request_html"])).text == "userHi.\nassistantHello.\nuserGo.\n"
     shown = [Page.of(step["html"]).text for step in data["steps"]]
-    assert shown == ["assistant▸ searchqx▸ look_uptool◂ searchfoundtool◂ look_upseen", "assistantWait.\n"]
+    assert shown == [f"assistant▸ searchqx▸ look_up{role}◂ searchfound{role}◂ look_upseen", "assistantWait.\n"]
 
 
 @pytest.mark.parametrize("messages", [(), (said("assistant", "Go."),), (said("user", "Go."),)])
