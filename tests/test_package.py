@@ -31,7 +31,7 @@ def test_the_wheel_holds_everything(tmp_path: Path) -> None:
         listed = archive.read(entry_points).decode()
     modules = {p.relative_to(REPOSITORY).as_posix() for p in (REPOSITORY / "otel_labelstudio").rglob("*.py")}
     data = {f"otel_labelstudio/{name}" for name in ("py.typed", "tasks/configs/chat.xml", "tasks/configs/prompt.xml")}
-    layouts = ("review.xml", "compare.xml", "agent.xml", "style.css")
+    layouts = ("style.css", *(f"{name}.{kind}" for name in ("review", "compare", "agent") for kind in ("xml", "html")))
     data |= {f"otel_labelstudio/tasks/layouts/{name}" for name in layouts}
     assert modules | data <= names
     assert not any(name.startswith(("tests/", "benchmarks/", "docs/")) for name in names)

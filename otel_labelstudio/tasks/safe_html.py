@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from otel_labelstudio.calls import LLMCall, Message, TextPart
+from otel_labelstudio.calls import LLMCall, Message, TextPart, ToolCallResponsePart
 from otel_labelstudio.tasks import render
 from otel_labelstudio.tasks.markdown import markdown, plain
 from otel_labelstudio.tasks.markup import Html, element, fold, joined, text
@@ -45,7 +45,7 @@ def steps_html(call: LLMCall) -> list[str]:
     messages, names = call.input_messages, tool_names(call.input_messages)
     steps: list[list[Message]] = []
     for message in messages[_steps_begin(messages) :]:
-        if message.role == "tool" and steps:
+        if _holds_results(message) and steps:
             steps[-1].append(message)
         else:
             steps.append([message])
@@ -125,8 +125,14 @@ def _turn(message: Message, writer: Writer, names: Mapping[str, str]) -> Html:
 
 def _steps_begin(messages: Sequence[Message]) -> int:
     """Behind the last turn of a user; where there is none, nothing tells steps from what was asked."""
-    users = [index for index, message in enumerate(messages) if message.role == "user"]
+    users = [n for n, message in enumerate(messages) if message.role == "user" and not _holds_results(message)]
     return users[-1] + 1 if users else len(messages)
+
+
+def _holds_results(message: Message) -> bool:
+    """Whether a message holds what tools returned, and nothing else: Anthropic's come as the user's."""
+    parts = message.parts
+    return message.role == "tool" or (bool(parts) and all(isinstance(part, ToolCallResponsePart) for part in parts))
 
 
 def _system(message: Message, writer: Writer) -> Html:

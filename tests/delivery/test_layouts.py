@@ -26,7 +26,9 @@ def test_a_new_project_has_the_layouts_configuration(pipelines: Pipelines, label
     pipeline.accept_calls([chat("Hello?", "Hi."), completion("Write.", "Written.")])
     assert pipeline.flush(60)
     (project_id,) = labeling.project_ids(title)
-    assert is_same_label_config(labeling.project(project_id)["label_config"], layout_label_config(layout))
+    project = labeling.project(project_id)
+    assert is_same_label_config(project["label_config"], layout_label_config(layout))
+    assert "Ctrl+Enter submits" in project["expert_instruction"]
     assert labeling.texts(title) == [["Hi."], ["Written."]]
 
 

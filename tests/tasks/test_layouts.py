@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from otel_labelstudio.calls import LLMCall, Message, TextPart, ToolCallPart, ToolCallResponsePart, Usage
 from otel_labelstudio.tasks.binding import Mode, binding_from_label_config, refusal
 from otel_labelstudio.tasks.build import build_task
-from otel_labelstudio.tasks.layouts import Layout, layout_label_config
+from otel_labelstudio.tasks.label_config_warnings import label_config_warnings
+from otel_labelstudio.tasks.layouts import Layout, layout_instructions, layout_label_config
 from otel_labelstudio.tasks.safe_html import answer_html, choices_html, dialogue_html
 from tests.delivery.telemetry import chat, completion
 from tests.tasks.calls_strategy import calls
@@ -39,7 +40,8 @@ def with_choices(*texts: str) -> LLMCall:
 def test_every_layout_has_its_configuration() -> None:
     """One file each, and none that nobody can choose."""
     folder = Path(__file__).parents[2] / "otel_labelstudio" / "tasks" / "layouts"
-    assert {path.stem for path in folder.glob("*.xml")} == {layout.value for layout in Layout}
+    for kind in ("*.xml", "*.html"):
+        assert {path.stem for path in folder.glob(kind)} == {layout.value for layout in Layout}
 
 
 @LAYOUTS
@@ -54,6 +56,24 @@ def test_the_answers_go_to_a_box_for_the_dialogue(layout: Layout) -> None:
     assert box is not None
     assert box.get("editable") == "true"
     assert int(box.get("rows", "1")) > 1
+
+
+@LAYOUTS
+def test_there_is_nothing_to_warn_of(layout: Layout) -> None:
+    """What ``otel-labelstudio check`` says of configurations that people bring."""
+    config = layout_label_config(layout)
+    assert label_config_warnings(config, binding_from_label_config(config)) == []
+
+
+@LAYOUTS
+def test_labelers_are_told_the_keys(layout: Layout) -> None:
+    """Of each choice with a key of its own, the key and the word."""
+    told = re.sub(r"\s+", " ", layout_instructions(layout))
+    for choice in ET.fromstring(layout_label_config(layout)).iter("Choice"):
+        if choice.get("hotkey"):
+            assert f"<b>{choice.get('hotkey')}</b> {choice.get('value')}" in told
+    assert "Ctrl+Enter submits" in told
+    assert "Escape throws the edit away" in told
 
 
 @LAYOUTS
@@ -122,19 +142,20 @@ def test_the_data_of_compare(count: int) -> None:
     ]
 
 
-def test_the_data_of_agent() -> None:
-    """What was asked, and since then each turn of the model with the results of its tools."""
+@pytest.mark.parametrize("role", ["tool", "user"])
+def test_the_data_of_agent(role: str) -> None:
+    """What was asked, and since then each turn of the model with the results of its tools, whoever brings them."""
     earlier = (said("user", "Hi."), said("assistant", "Hello."))
     steps = (
         Message("assistant", (ToolCallPart("search", {"q": "x"}, "1"), ToolCallPart("look_up", {}, "2"))),
-        Message("tool", (ToolCallResponsePart("found", "1"),)),
-        Message("tool", (ToolCallResponsePart("seen", "2"),)),
+        Message(role, (ToolCallResponsePart("found", "1"),)),
+        Message(role, (ToolCallResponsePart("seen", "2"),)),
         said("assistant", "Wait."),
     )
     data = data_of(chat(input_messages=(*earlier, said("user", "Go."), *steps)), layout_label_config(Layout.AGENT))
     assert Page.of(str(data["request_html"])).text == "userHi.\nassistantHello.\nuserGo.\n"
     shown = [Page.of(step["html"]).text for step in data["steps"]]
-    assert shown == ["assistant▸ searchqx▸ look_uptool◂ searchfoundtool◂ look_upseen", "assistantWait.\n"]
+    assert shown == [f"assistant▸ searchqx▸ look_up{role}◂ searchfound{role}◂ look_upseen", "assistantWait.\n"]
 
 
 @pytest.mark.parametrize("messages", [(), (said("assistant", "Go."),), (said("user", "Go."),)])

@@ -1,7 +1,7 @@
 """Layouts: a labeling configuration, and the data that it needs.
 
-``<layout>.xml`` is the configuration, ``style.css`` what all of them share of its ``<Style>``, ``<layout>.html`` what
-labelers are told, `data` the variables that they use. A project that was made with a layout is known by those
+``<layout>.xml`` is the configuration, ``<layout>.html`` what labelers are told, ``style.css`` what all of them share of
+their ``<Style>``, `data` the variables that they use. A project that was made with a layout is known by those
 variables, in whatever configuration they stand: people change theirs, and the setting may be gone.
 """
 
@@ -28,7 +28,7 @@ def layout_label_config(layout: Layout) -> str:
 
 
 def layout_instructions(layout: Layout) -> str:
-    """What labelers of a project with this layout are told, in HTML."""
+    """What labelers are told (HTML) in a new project with this layout."""
     return _read(f"{layout.value}.html")
 
 
