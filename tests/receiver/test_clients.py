@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from otel_labelstudio.calls import LLMCall
-from otel_labelstudio.demo.environment import cache_directory
-from otel_labelstudio.demo.locking import locked
+from tests.cached import cached
 from tests.collector.collector import Collector
 from tests.missing import missing
 from tests.receiver.requests_made import as_json, ids, traces
@@ -38,17 +35,6 @@ ATTRIBUTES = json.dumps(
 JSON_CLIENT = ("opentelemetry-sdk>=1.45.1,<1.46", "opentelemetry-exporter-otlp-json-http==0.66b1")
 
 
-def installed(name: str, content: bytes, install: Callable[[Path], None]) -> Path:
-    """A directory below the user's cache that ``install`` has filled once for this content."""
-    directory = cache_directory() / "test-clients" / f"{name}-{hashlib.sha256(content).hexdigest()[:8]}"
-    directory.mkdir(parents=True, exist_ok=True)
-    with locked(directory.with_name(directory.name + ".lock"), lambda: None):
-        if not (directory / "installed").exists():
-            install(directory)
-            (directory / "installed").touch()
-    return directory
-
-
 def node_directory() -> Path:
     if shutil.which("node") is None or shutil.which("npm") is None:
         missing("Node.js with npm")
@@ -59,7 +45,7 @@ def node_directory() -> Path:
         npm = [shutil.which("npm") or "npm", "install", "--no-audit", "--no-fund", "--silent"]
         subprocess.run(npm, cwd=directory, check=True, timeout=240)
 
-    directory = installed("node", package, install)
+    directory = cached("clients/node", package, install)
     shutil.copy(CLIENTS / "send_span.mjs", directory)
     return directory
 
@@ -72,7 +58,7 @@ def python_with_json() -> str:
         pip = [str(directory / "venv" / "bin" / "python"), "-m", "pip", "install", "--quiet", *JSON_CLIENT]
         subprocess.run(pip, check=True, timeout=240)
 
-    return str(installed("python-json", repr(JSON_CLIENT).encode(), install) / "venv" / "bin" / "python")
+    return str(cached("clients/python-json", repr(JSON_CLIENT).encode(), install) / "venv" / "bin" / "python")
 
 
 def endpoint(receiver: Receiver, protocol: str) -> str:

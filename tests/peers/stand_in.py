@@ -1,0 +1,114 @@
+"""A stand-in for OpenAI's API on loopback that keeps what went over the wire, scenario by scenario."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+
+from otel_labelstudio.demo.ports import LOOPBACK
+from tests.peers import chat_answers, response_answers
+from tests.peers.scenarios import UNKNOWN_MODEL, Json
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """A request and its whole answer; of a stream it is the answer that the pieces were cut from."""
+
+    path: str
+    request: Json
+    status: int
+    answer: Json
+
+
+@dataclass(frozen=True, slots=True)
+class _Endpoint:
+    whole: Callable[[Json, str], Json]
+    pieces: Callable[[Json, Json], Iterable[Json]] | None = None
+    is_named: bool = False
+    """Whether each event of the stream has its type as its name, and none says that it was the last."""
+
+
+_ENDPOINTS = {
+    "/v1/chat/completions": _Endpoint(chat_answers.chat_completion, chat_answers.chat_chunks),
+    "/v1/completions": _Endpoint(chat_answers.text_completion, chat_answers.text_chunks),
+    "/v1/embeddings": _Endpoint(chat_answers.embeddings),
+    "/v1/responses": _Endpoint(response_answers.response, response_answers.response_events, is_named=True),
+}
+_NOT_FOUND = {"message": "The model does not exist", "type": "invalid_request_error", "code": "model_not_found"}
+
+
+class StandIn:
+    """A server in a thread of this process; a context manager."""
+
+    def __init__(self) -> None:
+        self._server = _Server((LOOPBACK, 0), _Handler)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+
+    @property
+    def url(self) -> str:
+        """What to give an OpenAI client as its base URL."""
+        return f"http://{LOOPBACK}:{self._server.server_address[1]}/v1"
+
+    def exchanges(self, trace_id: str) -> list[Exchange]:
+        """What went over the wire in a scenario's trace."""
+        return [exchange for of, exchange in list(self._server.exchanges) if of == trace_id]
+
+    def __enter__(self) -> StandIn:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
+        super().__init__(address, handler)
+        self.exchanges: list[tuple[str, Exchange]] = []
+
+
+class _Handler(BaseHTTPRequestHandler):
+    # HTTP/1.0, the default: a stream ends with its connection
+    server: _Server
+
+    def do_POST(self) -> None:
+        request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        endpoint = _ENDPOINTS[self.path]
+        is_known = request["model"] != UNKNOWN_MODEL
+        answer = endpoint.whole(request, f"{len(self.server.exchanges):08x}") if is_known else {"error": _NOT_FOUND}
+        exchange = Exchange(self.path, request, 200 if is_known else 404, answer)
+        self.server.exchanges.append((self.headers.get("X-Scenario", ""), exchange))
+        self._send(exchange, endpoint)
+
+    def _send(self, exchange: Exchange, endpoint: _Endpoint) -> None:
+        is_stream = exchange.status == 200 and endpoint.pieces is not None and exchange.request.get("stream")
+        self.send_response(exchange.status)
+        self.send_header("Content-Type", "text/event-stream" if is_stream else "application/json")
+        self.end_headers()
+        if is_stream and endpoint.pieces is not None:
+            self._stream(endpoint.pieces(exchange.request, exchange.answer), is_named=endpoint.is_named)
+        else:
+            self.wfile.write(json.dumps(exchange.answer).encode())
+
+    def _stream(self, pieces: Iterable[Json], *, is_named: bool) -> None:
+        try:
+            for piece in pieces:
+                name = f"event: {piece['type']}\n" if is_named else ""
+                self.wfile.write(f"{name}data: {json.dumps(piece)}\n\n".encode())
+            if not is_named:
+                self.wfile.write(b"data: [DONE]\n\n")
+        except ConnectionError:
+            """The application has read as much as it wanted."""
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the standard library's name
+        """Nothing: it is all in `StandIn.exchanges`."""
