@@ -113,7 +113,7 @@ def _put(outbox: Outbox, calls: Iterable[LLMCall]) -> int:
 
 def _turns(outbox: Outbox, count: int) -> Iterator[float]:
     """Seconds that each turn of settling takes."""
-    settler = _settler(outbox)
+    settler = settler_of(outbox)
     for second in range(1, count // _A_SECOND + 2):
         while outbox.settling.next_at() <= second:
             began = time.perf_counter()
@@ -121,7 +121,8 @@ def _turns(outbox: Outbox, count: int) -> Iterator[float]:
             yield time.perf_counter() - began
 
 
-def _settler(outbox: Outbox) -> Settler:
+def settler_of(outbox: Outbox) -> Settler:
+    """What settles the readings of an outbox."""
     settings, telemetry = Settings.resolve({}, needs_server=False), Telemetry()
     selection = Selection(settings, Router(settings), telemetry, print)
     return Settler(outbox, selection, telemetry, Skips(telemetry, print), (), settle_s=0, clock=time.time)

@@ -96,8 +96,8 @@ def server_options(max_request_bytes: int, max_connections: int, idle_timeout_s:
         ("grpc.server_handshake_timeout_ms", 10_000),
         ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
         ("grpc.so_reuseport", 0),
-        # As Go's server; a sender with more of them waits by itself
-        ("grpc.max_concurrent_streams", 100),
+        # A sender that makes more of them waits by itself
+        ("grpc.max_concurrent_streams", 1000),
         # gRPC's own defaults, said because unknown senders meet them: from the first on a call may be refused, from the
         # second on it is
         ("grpc.max_metadata_size", 8 * 2**10),

@@ -96,7 +96,7 @@ def test_how_many_calls_a_connection_may_have_at_once(receiver: Receiver) -> Non
         body = frames.read(int.from_bytes(header[:3], "big"))
     settings = dict(struct.iter_unpack(">HI", body))
     assert header[3] == 4
-    assert settings[3] == 100
+    assert settings[3] == 1000
 
 
 def test_a_call_without_a_message(channel: grpc.Channel) -> None:

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 from typing import NoReturn
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from otel_labelstudio.errors import ConfigError, OutboxError, OutboxFullError
@@ -85,6 +85,7 @@ def test_what_the_outbox_has_is_not_taken_again(opened: Callable[..., Inbox]) ->
     assert taken(inbox) == [numbered(2)]
 
 
+@settings(deadline=None)  # the disk's time is not what is tested
 @given(cut=st.integers(1, 60))
 def test_a_record_that_was_cut_off_is_passed_over(tmp_path_factory: pytest.TempPathFactory, cut: int) -> None:
     """Killed while it wrote: that request was never answered; those before and after it are there."""
@@ -102,6 +103,7 @@ def test_a_record_that_was_cut_off_is_passed_over(tmp_path_factory: pytest.TempP
     inbox.close()
 
 
+@settings(deadline=None)
 @given(at=st.integers(0, 72), flipped=st.integers(1, 255))
 def test_damage_is_kept_and_costs_no_more(tmp_path_factory: pytest.TempPathFactory, at: int, flipped: int) -> None:
     """A byte of a record that the disk changed: what can be read is, and the rest is set aside, not thrown away."""

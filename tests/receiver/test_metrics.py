@@ -170,7 +170,7 @@ def test_the_page_needs_no_meter_provider_of_the_process(outbox: Path) -> None:
 
 
 def test_readers_at_the_same_time_have_a_page_each(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Prometheus' exporter would give the one what it collected for the other: one page is written after the other."""
+    """One after the other: else Prometheus' exporter would give one of them what it collected for the other."""
     begun, go_on = threading.Semaphore(0), threading.Event()
 
     def written(_: object) -> bytes:
