@@ -95,11 +95,16 @@ def message_from(value: Any, default_role: str = "user") -> Message | None:
 def _plain_turn(value: JSONObject) -> Message | None:
     """The quick way for a turn that has a role, a text and at most a finish reason, as nearly all have."""
     role, content, reason = value.get("role"), value.get("content"), value.get("finish_reason")
-    if len(value) > (2 if reason is None else 3) or not isinstance(content, str) or not content:
+    if not isinstance(role, str) or role not in _SPEAKERS or not isinstance(content, str) or not content:
         return None
-    if not isinstance(role, str) or role not in _SPEAKERS or not (reason is None or isinstance(reason, str)):
+    if not (reason is None or isinstance(reason, str)) or (len(value) > 2 and _has_more(value)):
         return None
     return Message(_ROLES[role], (TextPart(content),), None, reason or None)
+
+
+def _has_more(turn: JSONObject) -> bool:
+    """Whether there is more than a plain turn has; OpenAI's answers have a null for all that they do without."""
+    return any(name not in _OF_PLAIN_TURN and (held or name not in _BESIDE_CONTENT) for name, held in turn.items())
 
 
 def _of_kind(value: JSONObject, kind: Kind | None, default_role: str) -> Message | None:
@@ -226,6 +231,7 @@ def _reason(value: JSONObject) -> Any:
 
 
 _CONTENT = ("content", "parts", "text")
+_OF_PLAIN_TURN = frozenset(("role", "content", "finish_reason", "annotations"))
 # Where a message has more than its content
 _BESIDE_CONTENT = frozenset(
     (

@@ -72,12 +72,11 @@ _PARAMETER_KEYS: dict[str, tuple[str, ...]] = {
 
 
 _COUNTS, _PARAMETERS = Fields(_COUNT_KEYS), Fields(_PARAMETER_KEYS)
-# What is known of the objects of details, such as prompt_tokens_details
-_DETAILS: dict[str, list[str]] = {}
-for _key in (key for keys in (*_COUNT_KEYS.values(), *_PARAMETER_KEYS.values()) for key in keys if "." in key):
-    _DETAILS.setdefault(_key.partition(".")[0], []).append(_key.partition(".")[2])
 _COUNT_NAMES = frozenset(key for keys in _COUNT_KEYS.values() for key in keys)
 PARAMETER_NAMES = frozenset(key for keys in _PARAMETER_KEYS.values() for key in keys)
+_PATHS = [key.split(".") for key in (*_COUNT_NAMES, *PARAMETER_NAMES) if "." in key]
+# The objects of details, such as prompt_tokens_details, each with what is known of it
+_DETAILS = {outer: [key for other, key in _PATHS if other == outer] for outer, _ in _PATHS}
 _LISTS = frozenset(("stop_sequences",))
 # Langfuse writes what its user did not set as these
 _UNSET: tuple[Any, ...] = (None, "", "Infinity", "inf", "NOT_GIVEN", [], {})

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from otel_labelstudio.calls import GenericPart, Message, ReasoningPart
-from otel_labelstudio.providers.messages import messages_from, output_messages_from, role_of
+from otel_labelstudio.providers.messages import message_from, messages_from, output_messages_from, role_of
 from otel_labelstudio.providers.parts import parts_from
 
 PNG = "iVBORw0KGgoAAAANSUhEUg=="
@@ -64,6 +64,20 @@ def test_openai_chat_messages_keep_roles_names_media_and_tool_calls() -> None:
         ("tool", [{"type": "tool_call_response", "response": "{}"}]),
     ]
     assert messages[1].name == "alice"
+
+
+@pytest.mark.parametrize(
+    "role", ["system", "developer", "user", "human", "assistant", "model", "tool", "function", "x"]
+)
+@pytest.mark.parametrize("beside", [{}, {"finish_reason": "stop"}, {"finish_reason": None}, {"finish_reason": ""}])
+@pytest.mark.parametrize("content", ["Hi", "", '{"a": 1}', None, ["Hi"]])
+def test_a_plain_turn_reads_as_one_that_the_table_of_shapes_was_asked_for(
+    role: str, beside: dict[str, Any], content: Any
+) -> None:
+    """Turns of a role and a text are read before; something beside them that nobody knows changes nothing."""
+    turn = {"role": role, "content": content, **beside}
+    empty: dict[str, Any] = {"refusal": None, "tool_calls": None, "audio": None, "annotations": []}
+    assert message_from(turn) == message_from({**turn, "beside": 1}) == message_from({**turn, **empty})
 
 
 def test_each_openai_choice_is_one_message_with_its_finish_reason() -> None:

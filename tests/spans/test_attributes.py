@@ -18,10 +18,12 @@ from otel_labelstudio.spans.attributes import (
     decoded,
     decoded_object,
     first,
+    grouped,
     has_any_below,
     integer,
     nested,
     number,
+    numbered,
     texts,
 )
 
@@ -147,6 +149,21 @@ def test_flat_keys_become_lists_in_numerical_order_without_gaps() -> None:
         {"role": "user"},
     ]
     assert nested(attributes, "none.") is None
+
+
+def test_keys_that_begin_with_numbers_are_told_apart_in_numerical_order() -> None:
+    """Each number's keys are one dict; a value of the number itself, and other names, are none of them."""
+    keys = {"10.role": "user", "2.calls.0.name": "a", "2.role": "assistant", "3": "text", "name": "template"}
+    assert list(numbered(keys).items()) == [
+        ("2", {"calls.0.name": "a", "role": "assistant"}),
+        ("10", {"role": "user"}),
+    ]
+
+
+def test_attributes_are_gathered_by_the_beginnings_of_their_names() -> None:
+    """A prefix that no name begins with is not there."""
+    attributes = {"a.x": 1, "b": 2, "a.b.y": 3, "c.z": 4, "d.e": 5}
+    assert grouped(attributes, ("a.", "c.", "f.")) == {"a.": {"x": 1, "b.y": 3}, "c.": {"z": 4}}
 
 
 def test_a_key_with_a_value_and_keys_below_it_loses_neither() -> None:

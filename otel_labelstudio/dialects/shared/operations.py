@@ -54,9 +54,8 @@ def operation_of(span: Span) -> str:
     if not span.attributes.keys().isdisjoint(_TOOL_CALL):
         return "execute_tool"
     word = span.name.split(" ", 1)[0]
-    if word in _CONVENTIONS or (_is_other(word) and not any(key in span.attributes for key in _MODELS)):
-        return word
-    return CHAT
+    has_model = any(key in span.attributes for key in _MODELS)
+    return word if word in _CONVENTIONS or (not has_model and _is_other(word)) else CHAT
 
 
 def known_operation(name: str, span: Span) -> str:
