@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import TypeVar
 
@@ -19,9 +19,11 @@ from otel_labelstudio.dialects.shared.records_without_span import is_content_eve
 from otel_labelstudio.errors import OutboxError, OutboxFullError, safe_text
 from otel_labelstudio.outbox import Outbox
 from otel_labelstudio.outbox.entry import Put
+from otel_labelstudio.outbox.serialization import key_text
 from otel_labelstudio.printable import logger
 from otel_labelstudio.selection import Addressed, Selection
 from otel_labelstudio.settle.failed_calls import with_failed_calls
+from otel_labelstudio.settle.fold import FoldedCall
 from otel_labelstudio.settle.held import fate, waits_for_log_records
 from otel_labelstudio.skips import Skips
 from otel_labelstudio.spans.model import LogRecord, Span, SpanIds
@@ -122,14 +124,22 @@ class Acceptance:
         self._telemetry.count("log_records.received", len(content))
         return accepted
 
-    def accept_calls(self, calls: Iterable[LLMCall], *, may_be_stored: bool = False) -> Accepted:
-        """Put calls that were read elsewhere into the outbox.
+    def accept_calls(self, calls: Iterable[LLMCall | FoldedCall], *, may_be_stored: bool = False) -> Accepted:
+        """Put calls that were read elsewhere, and may have been folded there, into the outbox.
 
         ``may_be_stored`` has each looked up before it is imported, for calls that an earlier run may have delivered.
         """
         now = self._clock()
-        addressed = self._each(lambda call: self._selection.addressed([call], now), calls)
+        addressed = self._each(lambda call: self._addressed(call, now), calls)
         return self._store(_Arrived(list(chain.from_iterable(addressed))), may_be_stored=may_be_stored)
+
+    def _addressed(self, call: LLMCall | FoldedCall, now: float) -> list[Addressed]:
+        if isinstance(call, LLMCall):
+            return self._selection.addressed([call], now)
+        return [
+            replace(one, resource=call.resource, keys=tuple(map(key_text, call.keys_of(one.call))))
+            for one in self._selection.addressed([call.call], now)
+        ]
 
     def read_to(self, source: str) -> int:
         """The number of the last position of a source from which something was stored; 0 if nothing was."""
@@ -193,7 +203,15 @@ class Acceptance:
             is_empty = not len(self._outbox)
             self._was_full &= not is_empty
             put = self._each(
-                lambda reading: accepting.put(*reading, due_at=due_at, may_be_stored=may_be_stored), arrived.readings
+                lambda one: accepting.put(
+                    one.call,
+                    one.destination,
+                    due_at=due_at,
+                    resource=one.resource,
+                    keys=one.keys,
+                    may_be_stored=may_be_stored,
+                ),
+                arrived.readings,
             )
             fit = self._each(lambda telemetry: self._hold(telemetry, due_at), arrived.waiting)
             # Without it, log records wait for their span until nobody waits for it any longer

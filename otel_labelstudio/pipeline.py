@@ -45,6 +45,7 @@ from otel_labelstudio.printable import logger
 from otel_labelstudio.routing import Route, Router, rules_of
 from otel_labelstudio.selection import Selection
 from otel_labelstudio.settle.due import Settler
+from otel_labelstudio.settle.fold import FoldedCall
 from otel_labelstudio.skips import Skips
 from otel_labelstudio.spans.model import LogRecord, Span, SpanIds
 from otel_labelstudio.telemetry import Telemetry
@@ -126,8 +127,9 @@ class Pipeline:
         """Hold the records with content of LLM calls until their spans are there; False when some did not fit."""
         return self._told(self._acceptance.accept_log_records(log_records, position=position))
 
-    def accept_calls(self, calls: Iterable[LLMCall], *, may_be_stored: bool = False) -> bool:
-        """Put calls that were read elsewhere into the outbox; False when some did not fit.
+    def accept_calls(self, calls: Iterable[LLMCall | FoldedCall], *, may_be_stored: bool = False) -> bool:
+        """Put calls that were read elsewhere, and may have been folded there, into the outbox; False when some did not
+        fit.
 
         ``may_be_stored`` has each looked up before it is imported, for calls that an earlier run may have delivered.
         """

@@ -2,20 +2,37 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeAlias
+from hashlib import blake2b
 
 from otel_labelstudio.calls import LLMCall
 from otel_labelstudio.config import Settings
 from otel_labelstudio.filters import filtered
+from otel_labelstudio.identity import identified
 from otel_labelstudio.media import without_large_media
 from otel_labelstudio.routing import Router
 from otel_labelstudio.spans.model import Span
 from otel_labelstudio.telemetry import Telemetry
 
-# A call and, as text, its destination
-Addressed: TypeAlias = tuple[LLMCall, str]
+WITHOUT_VALID_IDS = (
+    "Calls come without valid trace and span ids (16 and 8 bytes, not all of them zero). They are known by digests of "
+    "what they say and when, in the place of these ids. Further ones are only counted (calls.without_valid_ids)."
+)
+_RESOURCE_BYTES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Addressed:
+    """A call and, as texts, where it goes and a digest of the resource that it comes from, empty where that is not
+    known. ``keys`` are those of all its readings where they were folded before, first that by which it is known."""
+
+    call: LLMCall
+    destination: str
+    resource: str = ""
+    keys: tuple[str, ...] = ()
 
 
 class Selection:
@@ -28,16 +45,34 @@ class Selection:
         """The calls of a span, or of none that is known, that go on, and where; ``accepted_at`` is in seconds since
         1970."""
         addressed = []
+        resource = resource_digest(span) if span else ""
         for call in filtered(calls, self._settings.call_filter, self._telemetry, self._warn):
             try:
-                addressed.append((self._without_large_media(call), self._destination(span, accepted_at)))
+                known = self._identified(call)
+                addressed.append(
+                    Addressed(self._without_large_media(known), self._destination(span, accepted_at), resource)
+                )
             except Exception as error:  # noqa: PERF203
                 self._warn(f"A call could not be addressed ({type(error).__name__}). Further ones are only counted.")
                 self._telemetry.count("calls.dropped", reason="fault")
         return addressed
+
+    def _identified(self, call: LLMCall) -> LLMCall:
+        """After the filter, which may have blanked the ids."""
+        known = identified(call)
+        if known is not call:
+            self._telemetry.count("calls.without_valid_ids")
+            self._warn(WITHOUT_VALID_IDS)
+        return known
 
     def _without_large_media(self, call: LLMCall) -> LLMCall:
         return without_large_media(call, self._settings.media_max_bytes)
 
     def _destination(self, span: Span | None, accepted_at: float) -> str:
         return self._router.destination(span, datetime.fromtimestamp(accepted_at)).dumps()
+
+
+def resource_digest(span: Span) -> str:
+    """By which the resources of two spans are compared."""
+    text = json.dumps(span.resource, sort_keys=True, default=str)
+    return blake2b(text.encode(), digest_size=_RESOURCE_BYTES).hexdigest()

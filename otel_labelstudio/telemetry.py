@@ -8,6 +8,7 @@
 ``calls.accepted``         readings of calls that were put into the outbox
 ``calls.repeated``         readings that were there already: the same span and prompt
 ``calls.late_duplicates``  readings of a call that had been settled before
+``calls.without_valid_ids``  calls whose trace or span id is none, known by digests in their place
 ``calls.dropped``          calls that were lost or filtered out, by reason
 ``tasks.delivered``        calls that are tasks of Label Studio, with their predictions
 ``tasks.rejected``         calls that became dead letters, by reason
@@ -73,7 +74,7 @@ _logger = logger(__name__)
 # Counters without a reason
 _PLAIN = (
     *("spans.received", "log_records.received"),
-    *("calls.accepted", "calls.repeated", "calls.late_duplicates"),
+    *("calls.accepted", "calls.repeated", "calls.late_duplicates", "calls.without_valid_ids"),
     *("tasks.delivered", "tasks.duplicates_removed", "predictions.repaired", "predictions.removed"),
 )
 # Those with one, and which ones are known beforehand; a test holds them to the code

@@ -16,6 +16,7 @@ from otel_labelstudio.calls import LLMCall, Message, TextPart, Usage
 from otel_labelstudio.config import Settings
 from otel_labelstudio.dialects.shared.records_without_span import INCOMPLETE_WITHOUT_SPAN
 from otel_labelstudio.filters import filtered, with_span
+from otel_labelstudio.identity import has_valid_ids
 from otel_labelstudio.pipeline import Pipeline
 from otel_labelstudio.recordings import decode_files
 from otel_labelstudio.telemetry import Telemetry
@@ -194,7 +195,8 @@ def test_what_can_be_stored_after_all_is_delivered(tmp_path: Path) -> None:
     (call,), _ = delivered(odd, tmp_path, accept_spans)
     assert type(call) is LLMCall
     assert call.metadata == {"at": "2025-01-02 00:00:00", "5": [1]}
-    assert (call.end_time_unix_nano, call.tags, call.trace_id) == (MAX_TIME_UNIX_NANO, ("a",), "")
+    assert (call.end_time_unix_nano, call.tags) == (MAX_TIME_UNIX_NANO, ("a",))
+    assert has_valid_ids(call)
 
 
 def test_the_very_same_call_costs_nothing(tmp_path: Path) -> None:

@@ -223,11 +223,12 @@ def test_numbering_that_starts_again_does_not_unite_calls_a_moment_apart() -> No
 
 
 def test_the_richest_reading_wins_whole_and_all_keys_are_told() -> None:
-    """A call is never a mixture of two dialects; whoever stored the other reading can find the call."""
+    """A call is never a mixture of two dialects; whoever stored the other reading can find the call, which is known by
+    the first one's key, however rich that is."""
     rich = replace(CLIENT, usage=Usage(18, 7), tool_definitions=({"name": "weather"},))
     (call,) = fold([FRAMEWORK, rich])
     assert call.call is rich
-    assert call.keys == (rich.key, FRAMEWORK.key)
+    assert call.keys == (FRAMEWORK.key, rich.key)
 
 
 def test_a_whole_reading_beats_one_that_was_cut() -> None:

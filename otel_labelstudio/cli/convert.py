@@ -24,10 +24,12 @@ from otel_labelstudio.cli.inputs import (
 from otel_labelstudio.cli.settings import CALLS, add_setting_arguments, settings_from
 from otel_labelstudio.config import Settings
 from otel_labelstudio.filters import filtered
+from otel_labelstudio.identity import identified
 from otel_labelstudio.media import without_large_media
-from otel_labelstudio.outbox.serialization import key_of
+from otel_labelstudio.outbox.serialization import key_text
 from otel_labelstudio.printable import logger, printable
 from otel_labelstudio.routing import rules_of
+from otel_labelstudio.settle.fold import FoldedCall
 from otel_labelstudio.tasks.build import build_task
 from otel_labelstudio.tasks.mend import mend
 from otel_labelstudio.telemetry import Telemetry
@@ -47,10 +49,10 @@ def run(options: argparse.Namespace) -> int:
     settings = settings_from(options, needs_server=False)
     found = read_input(options, settings)
     telemetry = Telemetry()
-    calls = _storable(found.calls.calls, settings, telemetry)
+    calls = _storable(found.calls.folded, settings, telemetry)
     refusals: list[str] = []
     if options.format == "calls":
-        records: Iterator[dict[str, Any]] = (mend(call.to_dict()) for call in calls)
+        records: Iterator[dict[str, Any]] = (mend(call.to_dict()) for call, _ in calls)
     else:
         records = _tasks(calls, settings, refusals)
     written = 0
@@ -65,20 +67,24 @@ def run(options: argparse.Namespace) -> int:
     return 1 if found.unreadable or dropped.get(FAILED_FILTER) else 0
 
 
-def _storable(calls: Iterable[LLMCall], settings: Settings, telemetry: Telemetry) -> list[LLMCall]:
-    """The calls as an exporter with these settings would store them."""
-    kept = filtered(calls, settings.call_filter, telemetry, warn=lru_cache(_logger.warning))  # each text once
-    return [without_large_media(call, settings.media_max_bytes) for call in kept]
+def _storable(calls: Iterable[FoldedCall], settings: Settings, telemetry: Telemetry) -> list[tuple[LLMCall, str]]:
+    """The calls as an exporter with these settings would store them, each with its ``call_id``."""
+    warn = lru_cache(_logger.warning)  # each text once
+    return [
+        (without_large_media(call, settings.media_max_bytes), key_text(folded.keys_of(call)[0]))
+        for folded in calls
+        for call in map(identified, filtered([folded.call], settings.call_filter, telemetry, warn))
+    ]
 
 
-def _tasks(calls: Iterable[LLMCall], settings: Settings, refusals: list[str]) -> Iterator[dict[str, Any]]:
+def _tasks(calls: Iterable[tuple[LLMCall, str]], settings: Settings, refusals: list[str]) -> Iterator[dict[str, Any]]:
     rules = rules_of(settings)
     binding = rules.binding(rules.label_config)
-    for call in calls:
+    for call, call_id in calls:
         why = rules.refusal(binding, is_chat=call.is_chat, project=settings.project_title(), is_made=False)
         if why is None:
             try:
-                task = build_task(call, binding, call_id=key_of(call), model_version_template=settings.model_version)
+                task = build_task(call, binding, call_id=call_id, model_version_template=settings.model_version)
             except Exception as error:  # one call that cannot be built must not keep the rest from being converted
                 why = f"a call cannot be made into a task ({type(error).__name__})"
             else:

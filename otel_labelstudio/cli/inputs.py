@@ -60,6 +60,8 @@ def print_summary(title: str, found: Input, **counts: int) -> None:
     """How many calls there were, and how many spans gave none, by reason."""
     lines = [("calls", len(found.calls.folded)), *counts.items()]
     lines += [(f"spans skipped: {reason.value}", n) for reason, n in sorted(found.calls.skipped.items())]
+    if found.calls.without_valid_ids:
+        lines.append(("calls without valid ids", found.calls.without_valid_ids))
     if found.unreadable:
         lines.append(("unreadable inputs", found.unreadable))
     width = max(len(name) for name, _ in lines)

@@ -17,12 +17,12 @@ from dataclasses import replace
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from otel_labelstudio.calls import LLMCall
 from otel_labelstudio.cli.inputs import LEFT_OUT, add_input_arguments, dropped_by_filter, print_summary, read_input
 from otel_labelstudio.cli.sent_before import SentBefore
 from otel_labelstudio.cli.settings import CALLS, PROJECT, SERVER, add_setting_arguments, settings_from
 from otel_labelstudio.pipeline import Pipeline
 from otel_labelstudio.printable import printable
+from otel_labelstudio.settle.fold import FoldedCall
 
 _POLL_S = 0.5
 
@@ -37,7 +37,7 @@ def run(options: argparse.Namespace) -> int:
     settings = settings_from(options)
     found = read_input(options, settings)
     pipeline = Pipeline(replace(settings, outbox=None))
-    calls = found.calls.calls
+    calls = found.calls.folded
     try:
         _deliver(pipeline, calls, SentBefore(settings), batch_size=settings.batch_size)
     except KeyboardInterrupt:
@@ -54,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
     return 1 if found.unreadable or delivered < wanted else 0
 
 
-def _deliver(pipeline: Pipeline, calls: Sequence[LLMCall], sent_before: SentBefore, *, batch_size: int) -> None:
+def _deliver(pipeline: Pipeline, calls: Sequence[FoldedCall], sent_before: SentBefore, *, batch_size: int) -> None:
     """Hand over a batch at a time, so that the outbox never fills, and wait however long Label Studio takes; end where
     delivery is paused, which the worker has logged."""
     for destination, project_id in sent_before.all():

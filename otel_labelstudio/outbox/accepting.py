@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from sqlite3 import Connection
 
 from otel_labelstudio.calls import LLMCall
+from otel_labelstudio.identity import FIRST_DIGEST_INDEX, apart, is_apart
 from otel_labelstudio.outbox.database import Database
 from otel_labelstudio.outbox.entry import Put
 from otel_labelstudio.outbox.schema import INSERT_HELD, bounded, known_ids
@@ -38,26 +40,40 @@ class Accepting:
         destination: str,
         *,
         due_at: float,
+        resource: str = "",
+        keys: Sequence[str] = (),
         may_be_stored: bool = False,
         is_accepted: bool = False,
     ) -> Put:
         """Accept a reading; it settles when it is due.
 
-        ``may_be_stored`` says that an earlier run may have delivered it; ``is_accepted`` that it was accepted before,
-        in another form, so that no bound may refuse it.
+        ``resource`` is a digest of where it comes from, ``keys`` are those of all readings that were folded into it,
+        first that by which the call is known. ``may_be_stored`` says that an earlier run may have delivered it;
+        ``is_accepted`` that it was accepted before, in another form, so that no bound may refuse it.
         """
-        body, key = call_to_text(reading), key_of(reading)
         with self._database.transaction() as db:
-            if self.is_known(key):
+            if _are_ids_used_again(db, reading):
+                reading, keys = apart(reading), ()
+            body, key = call_to_text(reading), key_of(reading)
+            if self.is_known(key) or _was_told_by_records(db, reading):
                 return Put.KNOWN
             calls, size = self._database.total("waiting")
             if not is_accepted and not self._fits(calls + 1, size + len(body)):
                 return Put.FULL
-            db.execute(
-                "INSERT INTO readings (key, call_id, state, destination, body, size, accepted_at, due_at,"
-                " outcome_unknown) VALUES (?, ?, 'settling', ?, ?, ?, ?, ?, ?)",
-                (key, key, destination, body, len(body), self._clock(), due_at, may_be_stored),
-            )
+            row = {
+                "key": key,
+                "call_id": keys[0] if keys else key,
+                "other_keys": " ".join(keys[1:]),
+                "destination": destination,
+                "resource": resource,
+                "body": body,
+                "size": len(body),
+                "started_at": bounded(reading.start_time_unix_nano),
+                "accepted_at": self._clock(),
+                "due_at": due_at,
+                "outcome_unknown": may_be_stored,
+            }
+            db.execute(_INSERT, row)
             return Put.ACCEPTED
 
     def is_known(self, key: str) -> bool:
@@ -111,6 +127,37 @@ _GIVE_UP = (
     " (SELECT seq FROM held WHERE kind = 'log_record' AND due_at >= expires_at ORDER BY expires_at LIMIT ?)"
 )
 _IS_SEEN = "SELECT 1 FROM seen_spans WHERE trace_id = ? AND span_id = ? AND span_id <> ''"
+
+
+_INSERT = (
+    "INSERT INTO readings (key, call_id, other_keys, state, destination, resource, body, size, started_at, accepted_at,"
+    " due_at, outcome_unknown) VALUES (:key, :call_id, :other_keys, 'settling', :destination, :resource, :body, :size,"
+    " :started_at, :accepted_at, :due_at, :outcome_unknown)"
+)
+# Of a call whose content is forgotten: while it is kept, the two are compared when they settle
+_IS_TOLD = (
+    "SELECT 1 FROM readings WHERE key > :span || '-' AND key < :span || '.' AND body IS NULL"
+    " AND started_at BETWEEN :start AND :end AND CAST(SUBSTR(key, LENGTH(:span) + 2) AS INTEGER) >= :first_digest_index"
+)
+
+
+def _are_ids_used_again(db: Connection, reading: LLMCall) -> bool:
+    """Whether a call of the same ids is here that began at another time."""
+    known = db.execute("SELECT started_at FROM readings WHERE key = ?", (key_of(reading),)).fetchone()
+    return known is not None and known[0] not in (None, bounded(reading.start_time_unix_nano))
+
+
+def _was_told_by_records(db: Connection, reading: LLMCall) -> bool:
+    """Whether log records that were written during this span were a call before it came."""
+    if is_apart(reading):
+        return False
+    span = {
+        "span": mend_text(f"{reading.trace_id}-{reading.span_id}"),
+        "start": bounded(reading.start_time_unix_nano),
+        "end": bounded(reading.end_time_unix_nano),
+        "first_digest_index": FIRST_DIGEST_INDEX,
+    }
+    return db.execute(_IS_TOLD, span).fetchone() is not None
 
 
 def _kind_and_times(telemetry: Span | LogRecord) -> tuple[str, int, int]:

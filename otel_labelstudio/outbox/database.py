@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 
 from otel_labelstudio.errors import ConfigError, OutboxError
 from otel_labelstudio.outbox.open_files import OpenFiles
-from otel_labelstudio.outbox.schema import APPLICATION_ID, FORMAT_VERSION, MIGRATIONS, SENT_TO, create
+from otel_labelstudio.outbox.schema import APPLICATION_ID, FORMAT_VERSION, OLDER_FORMATS, SENT_TO, create, migrate
 
 # Python raises the second where SQLite's own message repeats bytes of a damaged file
 _SQLITE_ERRORS = (sqlite3.Error, UnicodeDecodeError)
@@ -132,7 +132,7 @@ def _prepare(db: sqlite3.Connection, path: str | None) -> None:
         if version == 0:
             create(db)
         elif version != FORMAT_VERSION:
-            MIGRATIONS[version](db, time.time())
+            migrate(db, version, time.time())
         db.execute("COMMIT")
     db.execute(SENT_TO)
 
@@ -141,7 +141,7 @@ def _format_of(db: sqlite3.Connection, path: str | None) -> int:
     """The format of the outbox, 0 where the database is new and empty; raises `ConfigError` where it is neither."""
     application_id = db.execute("PRAGMA application_id").fetchone()[0]
     version = int(db.execute("PRAGMA user_version").fetchone()[0])
-    if application_id == APPLICATION_ID and (version == FORMAT_VERSION or version in MIGRATIONS):
+    if application_id == APPLICATION_ID and (version == FORMAT_VERSION or version in OLDER_FORMATS):
         return version
     if (application_id, version) == (0, 0) and not db.execute("SELECT 1 FROM sqlite_master").fetchone():
         return 0

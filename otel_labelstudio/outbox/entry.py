@@ -26,7 +26,8 @@ class OutboxEntry:
     ``sent_at`` (seconds since 1970; None where an earlier run of ours may have stored it), as a task with an id above
     ``after_task_id``. ``import_ids`` name the requests that carried it. ``failures`` counts how often the call was
     set aside, because requests with it alone failed, while the server took others. ``project_ids`` are, if it may be a
-    task, the projects to which calls of its destination were sent.
+    task, the projects to which calls of its destination were sent. ``other_keys`` are those of the call's other
+    readings: an earlier run, of this version or another, may have stored it by one of them.
     """
 
     seq: int
@@ -40,16 +41,23 @@ class OutboxEntry:
     import_ids: tuple[str, ...] = ()
     failures: int = 0
     project_ids: tuple[int, ...] = ()
+    other_keys: tuple[str, ...] = ()
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """All that it may be known by in Label Studio; first that by which we know it."""
+        return (self.call_id, *self.other_keys)
 
 
 @dataclass(frozen=True, slots=True)
 class CallToRecheck:
     """A delivered call that is to be looked up once more, with the ids of the requests that carried it, and of the
-    projects to which calls of its destination were sent."""
+    projects to which calls of its destination were sent, and the keys of its other readings."""
 
     call_id: str
     import_ids: tuple[str, ...]
     project_ids: tuple[int, ...] = ()
+    other_keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +72,24 @@ class DeadLetter:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a reading comes from, as a digest of its resource, and where it goes; each is empty where not known."""
+
+    resource: str = ""
+    destination: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class SettlingReading:
-    """A reading that waits for others of its call."""
+    """A reading that waits for others of its call. ``call_id`` is that of the call if it is its first reading, and
+    ``other_keys`` are those of readings that were folded into it before it was accepted."""
 
     seq: int
     key: str
-    destination: str
+    call_id: str
+    origin: Origin
     is_outcome_unknown: bool
+    other_keys: tuple[str, ...]
     call: LLMCall = field(repr=False)
 
 

@@ -139,13 +139,14 @@ class DeliveryQueue:
         """By destination, the delivered calls that are to be looked up once more; those that wait longest first."""
         with self._database.reading() as db:
             rows = db.execute(
-                "SELECT destination, call_id, import_ids FROM readings WHERE recheck_at <= ? AND state = 'delivered'"
-                " ORDER BY recheck_at LIMIT ?",
+                "SELECT destination, call_id, import_ids, other_keys FROM readings"
+                " WHERE recheck_at <= ? AND state = 'delivered' ORDER BY recheck_at LIMIT ?",
                 (self._clock(), limit),
             ).fetchall()
         due: dict[str, list[CallToRecheck]] = {}
-        for destination, call_id, import_ids in rows:
-            due.setdefault(destination, []).append(CallToRecheck(call_id, tuple(import_ids.split())))
+        for destination, call_id, import_ids, other_keys in rows:
+            call = CallToRecheck(call_id, tuple(import_ids.split()), other_keys=tuple(other_keys.split()))
+            due.setdefault(destination, []).append(call)
         return {destination: self._located(destination, calls) for destination, calls in due.items()}
 
     def _located(self, destination: str, calls: Iterable[CallToRecheck]) -> list[CallToRecheck]:
@@ -225,7 +226,8 @@ SELECT destination, (
 """
 _TAKE = (
     "SELECT size, seq, call_id, destination, key, body, outcome_unknown, sent_at, after_task_id, task_id, import_ids,"
-    " failures FROM readings WHERE state = 'pending' AND destination = ? AND not_before <= ? ORDER BY seq LIMIT ?"
+    " failures, other_keys FROM readings"
+    " WHERE state = 'pending' AND destination = ? AND not_before <= ? ORDER BY seq LIMIT ?"
 )
 
 
@@ -242,6 +244,7 @@ def _entry(
     task_id: int | None,
     import_ids: str,
     failures: int,
+    other_keys: str,
 ) -> OutboxEntry:
     call = call_from_text(key, body)
     return OutboxEntry(
@@ -256,4 +259,5 @@ def _entry(
         import_ids=tuple(import_ids.split()),
         failures=failures,
         project_ids=project_ids if outcome_unknown or task_id is not None else (),
+        other_keys=tuple(other_keys.split()),
     )

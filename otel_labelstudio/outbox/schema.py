@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 # "OLSO": tells an outbox from any other SQLite file
 APPLICATION_ID = 0x4F4C534F
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
+OLDER_FORMATS = (1, 2)
 
 _TABLES = """
 CREATE TABLE readings (
@@ -31,7 +32,10 @@ CREATE TABLE readings (
     recheck_at REAL,
     reason TEXT,
     import_ids TEXT NOT NULL DEFAULT '',
-    failures INTEGER NOT NULL DEFAULT 0
+    failures INTEGER NOT NULL DEFAULT 0,
+    started_at INTEGER,
+    resource TEXT NOT NULL DEFAULT '',
+    other_keys TEXT NOT NULL DEFAULT ''
 );
 -- What a settled call's readings say, and when they began, so that of many that say the same the nearest are found
 CREATE TABLE fingerprints (
@@ -154,6 +158,18 @@ _CHANGED_FROM_1 = (
     "ALTER TABLE readings ADD COLUMN failures INTEGER NOT NULL DEFAULT 0",
     "ALTER TABLE held RENAME TO held_of_1",
 )
+# Of readings that an older version wrote it is not known when their spans began, and what their resources were
+_CHANGED_FROM_2 = (
+    "ALTER TABLE readings ADD COLUMN started_at INTEGER",
+    "ALTER TABLE readings ADD COLUMN resource TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE readings ADD COLUMN other_keys TEXT NOT NULL DEFAULT ''",
+    """
+    UPDATE readings SET other_keys = COALESCE(
+        (SELECT GROUP_CONCAT(of_call.key, ' ') FROM readings AS of_call
+        WHERE of_call.call_id = readings.call_id AND of_call.key <> readings.call_id), ''
+    ) WHERE state IN ('pending', 'in_flight', 'delivered')
+    """,
+)
 # How long what an older version held may wait for its span from now on
 _HELD_FOR_S = 3600.0
 
@@ -165,8 +181,17 @@ def create(db: sqlite3.Connection) -> None:
     _stamp(db)
 
 
-def migrate(db: sqlite3.Connection, now: float) -> None:
-    """Take over a file of format 1, inside of the caller's transaction; what cannot be read becomes a dead letter."""
+def migrate(db: sqlite3.Connection, version: int, now: float) -> None:
+    """Take over a file of an older format, inside of the caller's transaction."""
+    if version == 1:
+        _migrate_from_1(db, now)
+    for statement in _CHANGED_FROM_2:
+        db.execute(statement)
+    _stamp(db)
+
+
+def _migrate_from_1(db: sqlite3.Connection, now: float) -> None:
+    """To format 2; what cannot be read becomes a dead letter."""
     for what in _DROPPED_FROM_1:
         db.execute(f"DROP {what}")
     for statement in (*_CHANGED_FROM_1, *_statements(_TABLES_OF_2), *_statements(_INDEXES)):
@@ -177,7 +202,6 @@ def migrate(db: sqlite3.Connection, now: float) -> None:
         "INSERT INTO destinations SELECT destination, MAX(done_at), NULL FROM readings"
         " WHERE state = 'delivered' AND done_at IS NOT NULL GROUP BY destination"
     )
-    _stamp(db)
 
 
 def _take_over_held(db: sqlite3.Connection, now: float) -> None:
@@ -240,6 +264,3 @@ def _statements(script: str) -> Iterator[str]:
         if sqlite3.complete_statement(statement):
             yield statement
             statement = ""
-
-
-MIGRATIONS: dict[int, Callable[[sqlite3.Connection, float], None]] = {1: migrate}

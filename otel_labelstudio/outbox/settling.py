@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from sqlite3 import Connection
+from typing import Any
 
 from otel_labelstudio.calls import LLMCall
 from otel_labelstudio.outbox.database import Database
-from otel_labelstudio.outbox.entry import HeldItem, SettlingReading, Unreadable
+from otel_labelstudio.outbox.entry import HeldItem, Origin, SettlingReading, Unreadable
 from otel_labelstudio.outbox.schema import bounded
 from otel_labelstudio.outbox.serialization import LOG_RECORD, SPAN, UnreadableError, call_from_text, call_to_text
 from otel_labelstudio.spans.model import SpanIds
@@ -29,6 +30,8 @@ class SettlingRows:
 
     def __init__(self, database: Database, clock: Callable[[], float]) -> None:
         self._database, self._clock = database, clock
+        # What was due later at the last look, by its ``seq``: most of it is looked at again, and reading it takes long
+        self._decoded: dict[int, tuple[str, LLMCall]] = {}
 
     def next_at(self) -> float:
         """When the next reading, or something held, is due (seconds since 1970); infinity when nothing is."""
@@ -40,18 +43,23 @@ class SettlingRows:
 
     def due_readings(self, due_by: float, limit: int) -> tuple[list[SettlingReading], list[Unreadable]]:
         """The readings that are due by then, the first first."""
-        return self._readings("due_at <= ?", due_by, limit)
+        return self._readings(self._rows("due_at <= ?", due_by, limit))
 
     def later_readings(self, due_by: float, limit: int) -> tuple[list[SettlingReading], list[Unreadable]]:
         """Those that are due later, with which the due ones are compared."""
-        return self._readings("due_at > ?", due_by, limit)
+        rows = self._rows("due_at > ?", due_by, limit)
+        readings, unreadable = self._readings(rows)
+        bodies = {row[0]: row[-1] for row in rows}
+        self._decoded = {reading.seq: (bodies[reading.seq], reading.call) for reading in readings}
+        return readings, unreadable
 
-    def _readings(self, condition: str, due_by: float, limit: int) -> tuple[list[SettlingReading], list[Unreadable]]:
+    def _rows(self, condition: str, due_by: float, limit: int) -> list[tuple[Any, ...]]:
         rows = []
         size = 0
         with self._database.reading() as db:
             for row in db.execute(
-                "SELECT seq, key, destination, outcome_unknown, body FROM readings INDEXED BY readings_by_due"
+                "SELECT seq, key, call_id, resource, destination, outcome_unknown, other_keys, body"
+                " FROM readings INDEXED BY readings_by_due"
                 f" WHERE state = 'settling' AND {condition} ORDER BY due_at LIMIT ?",
                 (due_by, limit),
             ):
@@ -59,16 +67,24 @@ class SettlingRows:
                 size += len(row[-1])
                 if size > _BYTES_LIMIT:
                     break
+        return rows
+
+    def _readings(self, rows: Iterable[tuple[Any, ...]]) -> tuple[list[SettlingReading], list[Unreadable]]:
         readings: list[SettlingReading] = []
         unreadable: list[Unreadable] = []
-        for seq, key, destination, outcome_unknown, body in rows:
+        for seq, key, call_id, resource, destination, outcome_unknown, other_keys, body in rows:
             try:
-                call = call_from_text(key, body)
+                call = self._call(seq, key, body)
             except UnreadableError as error:  # noqa: PERF203
                 unreadable.append(Unreadable(seq, f"cannot be read ({error})"))
             else:
-                readings.append(SettlingReading(seq, key, destination, bool(outcome_unknown), call))
+                origin, others = Origin(resource, destination), tuple(other_keys.split())
+                readings.append(SettlingReading(seq, key, call_id, origin, bool(outcome_unknown), others, call))
         return readings, unreadable
+
+    def _call(self, seq: int, key: str, body: str) -> LLMCall:
+        known_body, known = self._decoded.get(seq, ("", None))
+        return known if known is not None and known_body == body else call_from_text(key, body)
 
     def calls_that_said(self, marks: Iterable[str], started_by: int) -> set[str]:
         """The ids of the settled calls with one of these fingerprints that began last before a time (nanoseconds since
@@ -76,31 +92,37 @@ class SettlingRows:
         with self._database.reading() as db:
             return {call_id for mark in marks for call_id in _nearest(db, mark, bounded(started_by))}
 
-    def readings_of(self, call_ids: Iterable[str]) -> dict[str, list[LLMCall]]:
-        """The readings of settled calls, as far as their content is kept."""
+    def readings_of(self, call_ids: Iterable[str]) -> dict[str, list[tuple[LLMCall, Origin]]]:
+        """The readings of settled calls, as far as their content is kept, and where each comes from and goes."""
         with self._database.reading() as db:
             return {call_id: _readings_of(db, call_id) for call_id in call_ids}
 
     def settle(
         self,
         readings: Sequence[SettlingReading],
+        richest: SettlingReading,
         *,
         earlier: str | None,
         fingerprints: Iterable[tuple[str, int]],
     ) -> None:
-        """The readings, the richest first, are one call, pending from now on; or folded into an ``earlier`` one."""
+        """The readings are one call, pending from now on as its ``richest`` reading has it, with the id and the
+        destination of the first; or folded into an ``earlier`` one."""
         now = self._clock()
-        first = min(readings, key=lambda reading: reading.seq)
-        call_id = earlier or first.key
-        folded = readings if earlier else readings[1:]
+        first = readings[0]
+        call_id = earlier or first.call_id
+        folded = [reading for reading in readings if earlier or reading is not richest]
+        keys = dict.fromkeys(key for reading in readings for key in (reading.call_id, reading.key, *reading.other_keys))
+        other_keys = " ".join(key for key in keys if key != call_id)
         with self._database.transaction() as db:
             if earlier is None:
                 is_unknown = any(reading.is_outcome_unknown for reading in readings)
                 db.execute(
-                    "UPDATE readings SET state = 'pending', call_id = ?, destination = ?, outcome_unknown = ?"
-                    " WHERE seq = ?",
-                    (call_id, first.destination, is_unknown, readings[0].seq),
+                    "UPDATE readings SET state = 'pending', call_id = ?, destination = ?, outcome_unknown = ?,"
+                    " other_keys = ? WHERE seq = ?",
+                    (call_id, first.origin.destination, is_unknown, other_keys, richest.seq),
                 )
+            else:
+                db.execute(_ADD_KEYS, (other_keys, earlier))
             db.executemany(
                 "UPDATE readings SET state = 'folded', call_id = ?, done_at = ? WHERE seq = ?",
                 ((call_id, now, reading.seq) for reading in folded),
@@ -205,6 +227,12 @@ _NEXT_AT = (
 )
 
 
+_ADD_KEYS = (
+    "UPDATE readings SET other_keys = TRIM(other_keys || ' ' || ?)"
+    " WHERE call_id = ? AND state IN ('pending', 'in_flight', 'delivered')"
+)
+
+
 def _nearest(db: Connection, mark: str, started_by: int) -> list[str]:
     rows = db.execute(
         "SELECT call_id FROM fingerprints WHERE fingerprint = ? AND started_at <= ? ORDER BY started_at DESC LIMIT ?",
@@ -213,14 +241,16 @@ def _nearest(db: Connection, mark: str, started_by: int) -> list[str]:
     return [row[0] for row in rows]
 
 
-def _readings_of(db: Connection, call_id: str) -> list[LLMCall]:
+def _readings_of(db: Connection, call_id: str) -> list[tuple[LLMCall, Origin]]:
     rows = db.execute(
-        "SELECT key, body FROM readings WHERE call_id = ? AND body IS NOT NULL AND state <> 'settling'", (call_id,)
+        "SELECT key, body, resource, destination FROM readings"
+        " WHERE call_id = ? AND body IS NOT NULL AND state <> 'settling'",
+        (call_id,),
     )
     calls = []
-    for key, body in rows:
+    for key, body, resource, destination in rows:
         try:
-            calls.append(call_from_text(key, body))
+            calls.append((call_from_text(key, body), Origin(resource, destination)))
         except UnreadableError:  # noqa: PERF203 - it is said where it is delivered
             continue
     return calls

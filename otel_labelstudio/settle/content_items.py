@@ -10,12 +10,14 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeAlias
 
-from otel_labelstudio.calls import LLMCall, Message, Part, TextPart, ToolCallPart, ToolCallResponsePart
+from otel_labelstudio.calls import CallKey, LLMCall, Message, Part, TextPart, ToolCallPart, ToolCallResponsePart
+from otel_labelstudio.outbox.entry import Origin
 
 Items: TypeAlias = Counter[str]
 
 # A text that was cut counts as the beginning of another from this many characters on
 SHORTEST_CUT = 32
+_UNKNOWN = Origin()
 # What names and types a tool's result differs between dialects; what it says does not
 _LABELS = frozenset({"type", "id", "name", "status", "tool_call_id", "toolCallId", "tool_use_id", "toolUseId"})
 
@@ -38,9 +40,13 @@ def input_items(call: LLMCall) -> Items:
 
 class Said:
     """What calls say, worked out once for each: a call is compared with many. It keeps them all, so it is for one turn
-    of settling."""
+    of settling.
 
-    def __init__(self) -> None:
+    ``origins`` are where calls come from and go to, as far as it is known.
+    """
+
+    def __init__(self, origins: Mapping[CallKey, Origin] | None = None) -> None:
+        self._origins = origins or {}
         self._answers: dict[int, tuple[LLMCall, Items]] = {}
         self._inputs: dict[int, tuple[LLMCall, Items]] = {}
 
@@ -51,6 +57,16 @@ class Said:
     def input(self, call: LLMCall) -> Items:
         """As `input_items`."""
         return _kept(self._inputs, call, input_items)
+
+    def may_be_of_one_application(self, one: LLMCall, other: LLMCall) -> bool:
+        """Whether nothing says that two calls are of different ones."""
+        origin, its = (self._origins.get(call.key, _UNKNOWN) for call in (one, other))
+        pairs = (
+            (one.service_name, other.service_name),
+            (origin.resource, its.resource),
+            (origin.destination, its.destination),
+        )
+        return all(not here or not there or here == there for here, there in pairs)
 
 
 def _kept(kept: dict[int, tuple[LLMCall, Items]], call: LLMCall, items_of: Callable[[LLMCall], Items]) -> Items:

@@ -16,7 +16,7 @@ from otel_labelstudio.calls import CallKey, LLMCall
 from otel_labelstudio.earlier_turns import Continuation, continuation_of, with_turns_of_each_other
 from otel_labelstudio.errors import OutboxError
 from otel_labelstudio.outbox import Outbox
-from otel_labelstudio.outbox.entry import HeldItem, Put, SettlingReading, Unreadable
+from otel_labelstudio.outbox.entry import HeldItem, Origin, Put, SettlingReading, Unreadable
 from otel_labelstudio.outbox.serialization import key_of
 from otel_labelstudio.selection import Selection
 from otel_labelstudio.settle.content_items import Said
@@ -106,12 +106,17 @@ class Settler:
         addressed = [
             item
             for decision in decisions
-            for calls, span in decision.calls
-            for item in self._selection.addressed(calls, now, span)
+            for calls, joined in decision.calls
+            for item in self._selection.addressed(calls, now, joined.span)
         ]
         due_at = now + self._settle_s
         with self._outbox.transaction():
-            put = [self._outbox.accepting.put(call, to, due_at=due_at, is_accepted=True) for call, to in addressed]
+            put = [
+                self._outbox.accepting.put(
+                    one.call, one.destination, due_at=due_at, resource=one.resource, is_accepted=True
+                )
+                for one in addressed
+            ]
             for decision in decisions:
                 self._rows.defer(decision.defer)
                 self._rows.release(decision.release)
@@ -159,17 +164,19 @@ class Settler:
         settling = self._with_earlier_turns((*later, *due))
         due_keys = {reading.call.key for reading in due}
         known: dict[str, list[LLMCall]] = {}
-        said = Said()
+        origins = {key: reading.origin for key, reading in settling.items()}
+        said = Said(origins)
         settled = []
         for folded in fold([reading.call for reading in settling.values()], said):
             if due_keys.intersection(folded.keys):
                 readings = [settling[key] for key in folded.keys]
                 marks = _marks(readings, said)
-                settled.append((readings, marks, self._earlier(readings, marks, known, said)))
+                earlier = self._earlier(readings, marks, known, origins, said)
+                settled.append((readings, settling[folded.call.key], marks, earlier))
         with self._outbox.transaction():
-            for readings, marks, earlier in settled:
-                self._rows.settle(readings, earlier=earlier, fingerprints=marks)
-        late = sum(len(readings) for readings, _, earlier in settled if earlier)
+            for readings, richest, marks, earlier in settled:
+                self._rows.settle(readings, richest, earlier=earlier, fingerprints=marks)
+        late = sum(len(readings) for readings, _, _, earlier in settled if earlier)
         self._telemetry.count("calls.late_duplicates", late)
 
     def _with_earlier_turns(self, readings: Iterable[SettlingReading]) -> dict[CallKey, SettlingReading]:
@@ -189,7 +196,7 @@ class Settler:
         if continuation.span_id:
             mark = span_fingerprint(call.trace_id, continuation.span_id)
         known = self._rows.readings_of(self._rows.calls_that_said([mark], call.start_time_unix_nano))
-        readings = [reading for of_call in known.values() for reading in of_call if reading.scope == call.scope]
+        readings = [reading for of_call in known.values() for reading, _ in of_call if reading.scope == call.scope]
         return max(readings, key=lambda reading: reading.start_time_unix_nano, default=None)
 
     def _earlier(
@@ -197,12 +204,16 @@ class Settler:
         readings: Sequence[SettlingReading],
         marks: Sequence[tuple[str, int]],
         known: dict[str, list[LLMCall]],
+        origins: dict[CallKey, Origin],
         said: Said,
     ) -> str | None:
-        """The call, settled before, that these readings are of. ``known`` keeps what was read, for the next one."""
+        """The call, settled before, that these readings are of. ``known`` and ``origins`` keep what was read, for the
+        next one."""
         ended_at = max(reading.call.end_time_unix_nano for reading in readings) + POINT_SLACK_NS
         call_ids = self._rows.calls_that_said({mark for mark, _ in marks}, ended_at)
-        known |= self._rows.readings_of(call_ids - known.keys())
+        for call_id, of_call in self._rows.readings_of(call_ids - known.keys()).items():
+            known[call_id] = [call for call, _ in of_call]
+            origins.update((call.key, origin) for call, origin in of_call)
         candidates = {id(known[call_id]): call_id for call_id in sorted(call_ids)}
         for reading in readings:
             same = closest_call(reading.call, [known[call_id] for call_id in sorted(call_ids)], said)

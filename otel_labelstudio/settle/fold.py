@@ -8,8 +8,9 @@ is nearest in time and has none of its scope yet.
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
+from itertools import groupby
 
 from otel_labelstudio.calls import CallKey, GenericPart, LLMCall, Part, ReasoningPart
 from otel_labelstudio.settle.content_items import Said
@@ -21,10 +22,17 @@ _CANDIDATES = 64
 
 @dataclass(frozen=True, slots=True)
 class FoldedCall:
-    """A call in its richest reading, and the keys of all its readings, that one's first."""
+    """A call in its richest reading, and the keys of all its readings. It is known by the first of them: that of the
+    reading that began first, in whatever order they came, however rich each is. ``resource`` is a digest of where it
+    comes from, empty where that is not known."""
 
     call: LLMCall
     keys: tuple[CallKey, ...]
+    resource: str = ""
+
+    def keys_of(self, call: LLMCall) -> tuple[CallKey, ...]:
+        """Those of the call as a filter has left it: one that has changed the ids does not want them to be told."""
+        return self.keys if call.key == self.call.key else (call.key,)
 
 
 def fold(readings: Iterable[LLMCall], said: Said | None = None) -> list[FoldedCall]:
@@ -35,7 +43,7 @@ def fold(readings: Iterable[LLMCall], said: Said | None = None) -> list[FoldedCa
     said = said or Said()
     calls: list[list[LLMCall]] = []
     waiting: defaultdict[str, deque[list[LLMCall]]] = defaultdict(lambda: deque(maxlen=_CANDIDATES))
-    for reading in sorted(readings, key=_order):
+    for reading in _in_order(readings):
         keys = fingerprints(reading, said)
         candidates = {id(call): call for key in keys for call in waiting.get(key, ())}
         call = closest_call(reading, candidates.values(), said)
@@ -66,12 +74,20 @@ def completed(call: LLMCall, other: LLMCall) -> LLMCall:
 def _folded(readings: Sequence[LLMCall]) -> FoldedCall:
     if len(readings) == 1:
         return FoldedCall(readings[0], (readings[0].key,))
-    ranked = sorted(readings, key=_richness, reverse=True)
-    return FoldedCall(ranked[0], tuple(dict.fromkeys(reading.key for reading in ranked)))
+    # They came in their order
+    keys = dict.fromkeys(reading.key for reading in readings)
+    return FoldedCall(max(readings, key=_richness), tuple(keys))
+
+
+def _in_order(readings: Iterable[LLMCall]) -> Iterator[LLMCall]:
+    """By their times and keys, of which few are equal, so that those alone are weighed."""
+    for _, same in groupby(sorted(readings, key=_order), key=_order):
+        first, *others = same
+        yield from sorted((first, *others), key=_richness) if others else (first,)
 
 
 def _order(reading: LLMCall) -> tuple[object, ...]:
-    return (reading.start_time_unix_nano, -reading.end_time_unix_nano, *reading.key, _richness(reading))
+    return (reading.start_time_unix_nano, -reading.end_time_unix_nano, *reading.key)
 
 
 def _richness(reading: LLMCall) -> tuple[object, ...]:

@@ -50,6 +50,7 @@ class Fate(str, Enum):
     """What became of the span of an LLM call; the values stand in the outbox."""
 
     READ = "read"
+    TOLD = "told"  # its log records told of calls before it came
     UNANSWERED = "unanswered"  # it had no content, which may come late
     SKIPPED = "skipped"
 
@@ -58,13 +59,14 @@ class Fate(str, Enum):
 class Decision:
     """What becomes of some of what is held, to be written down together.
 
-    ``calls`` are new readings with the span that they are of, ``told`` what records tell of spans that were read.
+    ``calls`` are new readings with the span and records that they are of, ``told`` what records tell of spans that were
+    read.
     """
 
     release: list[HeldItem] = field(default_factory=list)
     defer: list[tuple[HeldItem, float]] = field(default_factory=list)
     bury: list[tuple[HeldItem, str]] = field(default_factory=list)
-    calls: list[tuple[tuple[LLMCall, ...], Span]] = field(default_factory=list)
+    calls: list[tuple[tuple[LLMCall, ...], Joined]] = field(default_factory=list)
     told: list[LLMCall] = field(default_factory=list)
     seen: list[tuple[SpanIds, str]] = field(default_factory=list)
     skips: list[Skip] = field(default_factory=list)
@@ -79,6 +81,9 @@ def waits_for_log_records(reading: tuple[LLMCall, ...] | Skip) -> bool:
 
 
 _MAY_BE_TOLD = (SkipReason.CONTENT_NOT_CAPTURED, SkipReason.FAILED, SkipReason.ANSWER_UNREADABLE)
+
+
+_CALLS_ARE_KNOWN = (Fate.READ, Fate.TOLD)
 
 
 def fate(reading: tuple[LLMCall, ...] | Skip) -> Fate:
@@ -103,6 +108,9 @@ class HeldGroups:
         self._decoded: dict[int, Span | LogRecord | UnreadableError] = {}
         self._known_owners: dict[tuple[int, ...], list[SpanIds]] = {}
         self._known_around: dict[SpanIds, bool] = {}
+        # Spans that were decided on, and the records of no span that went with them
+        self._decided: set[SpanIds] = set()
+        self._taken: set[int] = set()
 
     def decide(self, ids: SpanIds, due_by: float, now: float) -> Decision:
         """On what is held of a span, and of an empty pair of ids on the records that belong to none.
@@ -130,18 +138,21 @@ class HeldGroups:
         self, ids: SpanIds, spans: list[HeldSpan], records: list[HeldRecord], decision: Decision
     ) -> None:
         """A span that has waited; more than one where it was sent again, or its ids were used again."""
-        became = Fate.READ if self._rows.fate_of(ids) == Fate.READ.value else Fate.SKIPPED
+        became = Fate(self._rows.fate_of(ids) or Fate.SKIPPED)
         for item, span in spans:
             told = records + self._records_by_time(span, is_answered(record for _, record in records), decision)
             joined = Joined(span, _in_order(record for _, record in told), relatives=self._relatives(span, decision))
             reading = self._reading_of(joined)
             decision.release += [item, *(record_item for record_item, _ in told)]
+            self._taken.update(record_item.seq for record_item, _ in told)
             if not isinstance(reading, Skip):
-                decision.calls.append((reading, span))
-            elif became is not Fate.READ:
+                decision.calls.append((reading, joined))
+                became = Fate.READ
+            elif became not in _CALLS_ARE_KNOWN:
                 decision.skips.append(reading)
-            became = Fate.READ if became is Fate.READ else fate(reading)
+                became = fate(reading)
         if ids != NO_SPAN:
+            self._decided.add(ids)
             decision.seen.append((ids, became.value))
 
     def _relatives(self, span: Span, decision: Decision) -> tuple[Span, ...]:
@@ -155,7 +166,7 @@ class HeldGroups:
         self, items: Iterable[HeldItem], due_by: float, now: float, decision: Decision
     ) -> None:
         """Records that were written outside of their span's context, and spans without an id."""
-        spans, records = self._read(items, decision)
+        spans, records = self._read((item for item in items if item.seq not in self._taken), decision)
         for item, span in spans:
             if item.due_at <= due_by:
                 decide = partial(self._decide_on_spans, NO_SPAN, [(item, span)], [])
@@ -179,7 +190,7 @@ class HeldGroups:
         self, dialogue: Sequence[LogRecord], members: list[HeldItem], due_by: float, now: float, decision: Decision
     ) -> None:
         owners = self._owners(dialogue, members)
-        if len(owners) == 1:
+        if len(owners) == 1 and owners[0] not in self._decided:
             decision.defer += [(item, item.expires_at) for item in members]  # it goes with that span
         elif len(owners) > 1:
             decision.release += members
@@ -193,21 +204,23 @@ class HeldGroups:
                 _wait_or_release(members, due_by, now, decision)
             else:
                 decision.release += members
-                decision.calls.append((reading, joined.span))
+                decision.calls.append((reading, joined))
 
     def _decide_without_span(self, ids: SpanIds, records: list[HeldRecord], may_wait: bool, decision: Decision) -> None:
         """Records whose span was seen before, or has not come."""
         items = [item for item, _ in records]
         became = self._rows.fate_of(ids)
-        joined = calls_without_span(_in_order(record for _, record in records))
-        readings = [(one.span, self._reading_of(one)) for one in joined]
-        found = [(reading, span) for span, reading in readings if not isinstance(reading, Skip)]
-        if became == Fate.READ.value:
-            decision.told += [call for reading, _ in found for call in reading]
-        elif became in (None, Fate.UNANSWERED.value) and found:
+        joined = list(calls_without_span(_in_order(record for _, record in records)))
+        if became == Fate.READ.value or (became == Fate.TOLD.value and all(is_answer(record) for _, record in records)):
+            decision.told += [call for one in joined for call in one.told()]
+            decision.release += items
+            return
+        readings = [(one, self._reading_of(one)) for one in joined]
+        found = [(reading, one) for one, reading in readings if not isinstance(reading, Skip)]
+        if became != Fate.SKIPPED.value and found:
             decision.calls += found
-            decision.seen.append((ids, Fate.READ.value))
-        elif became is None and may_wait:
+            decision.seen.append((ids, Fate.TOLD.value))
+        elif became in (None, Fate.TOLD.value) and may_wait:
             decision.defer += [(item, item.expires_at) for item in items]
             return
         elif became is None:
@@ -241,8 +254,11 @@ class HeldGroups:
         found: list[HeldRecord] = []
         for dialogue in dialogues(record for _, record in records):
             members = [item_of[id(record)] for record in dialogue]
-            is_its_own = self._owners(dialogue, members) == [(span.trace_id, span.span_id)]
-            if is_its_own and not (has_answer and is_answer(dialogue[-1])):
+            if self._owners(dialogue, members) != [(span.trace_id, span.span_id)]:
+                continue
+            if is_answer(dialogue[-1]) and (has_answer or is_answered(record for _, record in found)):
+                decision.defer += [(item, 0.0) for item in members]  # a second answer is another call's
+            else:
                 found += zip(members, dialogue, strict=True)
         return found
 

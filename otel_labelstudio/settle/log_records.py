@@ -9,29 +9,30 @@
    another call's dialogue is worse than none. Where none does, it is a call of its own. Messages of calls that failed,
    which no answer ends, stand before those of the next one: each goes to the span during which it was written.
 3. Records whose span never arrives are a call of their own: each that tells of a whole call, or else all the messages
-   of one span together.
+   of one span together, parted into dialogues where the same choice is answered more than once. Their span may be the
+   application's around many calls, and comes in pieces or in files of different days. So what such a call is known by
+   depends on nothing but itself (`identity.apart`); and the span, should it come late, is known to be of that call by
+   its ids, its times and what it says (`same_call`).
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
 
-from otel_labelstudio.calls import LLMCall
-from otel_labelstudio.dialects import NAME_PREFIXES, Skip, read
-from otel_labelstudio.dialects.relatives import lending_relatives
+from otel_labelstudio.calls import CallKey, LLMCall
+from otel_labelstudio.dialects import Skip, read
 from otel_labelstudio.dialects.shared.records_without_span import (
     INCOMPLETE_WITHOUT_SPAN,
     dialogues,
+    has_answers_of_several_calls,
     is_answer,
-    is_content_event,
     is_id,
     span_for,
     tells_of_a_call,
     tells_of_a_whole_call,
 )
+from otel_labelstudio.identity import apart
 from otel_labelstudio.settle.fold import completed
 from otel_labelstudio.spans.model import LogRecord, Span, SpanIds
 
@@ -40,14 +41,13 @@ from otel_labelstudio.spans.model import LogRecord, Span, SpanIds
 class Joined:
     """A span with its log records, in their order.
 
-    ``is_span_missing`` where the span was made up for them; ``prompt_index`` counts the calls of one missing span.
-    ``relatives`` are other spans that have content of the call.
+    ``is_span_missing`` where the span was made up for them. ``relatives`` are other spans that have content of the
+    call.
     """
 
     span: Span
     log_records: tuple[LogRecord, ...] = ()
     is_span_missing: bool = False
-    prompt_index: int = 0
     relatives: tuple[Span, ...] = ()
 
     def read(self) -> tuple[LLMCall, ...] | Skip:
@@ -58,9 +58,22 @@ class Joined:
         if isinstance(own, Skip) or not any(map(tells_of_a_call, self.log_records)):
             return own
         # The records may have facts of the call that the span has not
-        told = read(span_for(self.log_records), self.log_records)
-        of_prompt = {} if isinstance(told, Skip) else {call.prompt_index: call for call in told}
+        of_prompt = {call.prompt_index: call for call in self.told()}
         return tuple(completed(call, of_prompt.get(call.prompt_index, call)) for call in own)
+
+    def told(self) -> tuple[LLMCall, ...]:
+        """What the records tell of, as the calls of their span."""
+        reading = read(span_for(self.log_records), self.log_records) if self.log_records else ()
+        return () if isinstance(reading, Skip) else reading
+
+    def other_keys(self, earlier: int) -> tuple[CallKey, ...]:
+        """By which its calls may be known where span and records did not come together; or to a version that counted
+        the calls of a missing span, of which there were so many ``earlier`` ones."""
+        if not any(map(tells_of_a_call, self.log_records)):
+            return ()
+        if self.is_span_missing:
+            return tuple(call.key._replace(prompt_index=call.prompt_index + earlier) for call in self.told())
+        return tuple(apart(call).key for call in self.told())
 
     def _read_without_span(self) -> tuple[LLMCall, ...] | Skip:
         reading = read(self.span, self.log_records)
@@ -69,80 +82,20 @@ class Joined:
         return tuple(map(self._without_span, reading))
 
     def _without_span(self, call: LLMCall) -> LLMCall:
-        return replace(
-            call,
-            prompt_index=self.prompt_index + call.prompt_index,
-            incomplete=(*call.incomplete, INCOMPLETE_WITHOUT_SPAN),
-        )
-
-
-def join(
-    spans: Sequence[Span], log_records: Iterable[LogRecord], other_spans: Collection[SpanIds] = ()
-) -> Iterator[Joined]:
-    """Every span with its records, then the calls whose span is not among ``spans``.
-
-    ``other_spans`` are the ids of further spans that were seen and tell of no model.
-    """
-    content = [record for record in log_records if is_content_event(record)]
-    # An application's span is no owner; it only happened to be the current one
-    seen = {(span.trace_id, span.span_id): _may_own_content(span) for span in spans} if content else {}
-    seen |= dict.fromkeys(other_spans, False)
-    around = {(span.trace_id, span.parent_span_id) for span in spans} if content else set()
-    seen |= dict.fromkeys(around - seen.keys(), False)
-    owned: defaultdict[SpanIds, list[LogRecord]] = defaultdict(list)
-    without_owner: list[LogRecord] = []
-    for record in content:
-        ids = (record.trace_id, record.span_id)
-        if is_id(record.span_id) and seen.get(ids, True):
-            owned[ids].append(record)
-        else:
-            without_owner.append(record)
-    own_calls = _find_by_time(spans, without_owner, owned) if without_owner else {}
-    relatives = lending_relatives(spans)
-    for span in spans:
-        ids = (span.trace_id, span.span_id)
-        yield Joined(span, tuple(sorted(owned.get(ids, ()), key=_time)), relatives=relatives.get(ids, ()))
-    for records in (records for ids, records in owned.items() if ids not in seen):
-        yield from calls_without_span(sorted(records, key=_time))
-    for ids, groups in own_calls.items():
-        for index, records in enumerate(groups):
-            yield Joined(span_for(records), tuple(records), is_span_missing=True, prompt_index=index if any(ids) else 0)
+        told = replace(call, incomplete=(*call.incomplete, INCOMPLETE_WITHOUT_SPAN))
+        # Ids that were made for these records are those of no other call
+        return apart(told) if is_id(self.log_records[0].span_id) else told
 
 
 def calls_without_span(log_records: Sequence[LogRecord]) -> Iterator[Joined]:
     """What the (one or more) records of one missing span tell of by themselves."""
     if not any(map(tells_of_a_call, log_records)):
         return
-    whole = [record for record in log_records if tells_of_a_whole_call(record)]
-    for index, records in enumerate([[record] for record in whole] or [log_records]):
-        yield Joined(span_for(records), tuple(records), is_span_missing=True, prompt_index=index)
-
-
-def _time(record: LogRecord) -> int:
-    """Messages are written in the order of the dialogue, but may arrive in another."""
-    return record.time_unix_nano
-
-
-def _may_own_content(span: Span) -> bool:
-    names = (*span.attributes, *(event.name for event in span.events))
-    return any(name.startswith(NAME_PREFIXES) for name in names)
-
-
-def _find_by_time(
-    spans: Iterable[Span], log_records: Iterable[LogRecord], owned: defaultdict[SpanIds, list[LogRecord]]
-) -> dict[SpanIds, list[list[LogRecord]]]:
-    """Adds to ``owned`` the records that can only be of one span; gives back those that are calls without any."""
-    of_scope: defaultdict[str, list[Span]] = defaultdict(list)
-    for span in spans:
-        of_scope[span.scope.name].append(span)
-    own_calls: defaultdict[SpanIds, list[list[LogRecord]]] = defaultdict(list)
-    for records in chain.from_iterable(parted(one, of_scope[one[0].scope.name]) for one in dialogues(log_records)):
-        owners = owners_by_time(records, of_scope[records[0].scope.name])
-        if len(owners) == 1 and not (is_answer(records[-1]) and is_answered(owned.get(owners[0], ()))):
-            owned[owners[0]] += records
-        elif is_call_of_its_own(records, len(owners)):
-            own_calls[records[0].trace_id.strip("0"), records[0].span_id.strip("0")].append(records)
-    return own_calls
+    calls: list[Sequence[LogRecord]] = [[record] for record in log_records if tells_of_a_whole_call(record)]
+    if not calls and has_answers_of_several_calls(log_records):
+        calls = [*dialogues(log_records)]
+    for records in calls or [log_records]:
+        yield Joined(span_for(records), tuple(records), is_span_missing=True)
 
 
 def parted(dialogue: list[LogRecord], spans: Iterable[Span]) -> Iterator[list[LogRecord]]:

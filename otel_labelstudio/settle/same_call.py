@@ -4,12 +4,15 @@ One call of a model may be traced more than once: by the instrumentation of a fr
 it, by a wrapper and its inner span, by a client's own spans, by a span that was sent twice. Two readings are the same
 call where
 
-1. they are of the same span and prompt. Different prompts of one span are never the same call. Or
+1. they are of the same span and prompt, and began at the same time: ids that were used again are those of another
+   call. Different prompts of one span are never the same call. What log records told of before their span came is the
+   span's, where it was written during it, and its answer does not contradict. Or
 2. their response ids are equal, their times overlap, and neither answers nor inputs contradict each other. A response
    id alone proves little: local servers number from one after each start or draw from a thousand numbers, stand-ins
    answer with a constant, caches answer with an old one. Or
-3. there are no response ids to compare, the scopes differ, the times overlap, the models may be one, and both answers
-   and inputs are equal.
+3. there are no response ids to compare, the scopes differ, the times overlap, the models may be one, both answers and
+   inputs are equal, and nothing says that they are of different applications: two tenants may ask the same at once. One
+   application has one service name, one resource, and one destination for its calls.
 
 Different response ids of one form (``chatcmpl-...``) are different calls, whatever else is equal; those of different
 forms are names that different layers gave (``msg_...``, a request's UUID), and prove nothing.
@@ -42,6 +45,8 @@ from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 
 from otel_labelstudio.calls import LLMCall
+from otel_labelstudio.dialects.shared.records_without_span import INCOMPLETE_WITHOUT_SPAN
+from otel_labelstudio.identity import is_apart
 from otel_labelstudio.settle.content_items import (
     SHORTEST_CUT,
     Said,
@@ -93,17 +98,17 @@ def closest_call(reading: LLMCall, calls: Iterable[list[LLMCall]], said: Said | 
 
 def is_same_call(one: LLMCall, other: LLMCall, said: Said | None = None) -> bool:
     """Whether the two are readings of the same call, by the rules at the head of this module."""
+    said = said or Said()
     if one.span_id and one.span_id == other.span_id and one.trace_id == other.trace_id:
-        return one.prompt_index == other.prompt_index
+        return _is_of_one_span(one, other, said)
     is_one_scope = one.scope == other.scope
     if is_one_scope and not one.scope.startswith(_LAYERED_SCOPES):
         return False
     ids_equal = _are_response_ids_equal(one.response_id, other.response_id)
     if ids_equal is False or (is_one_scope and not ids_equal) or not _overlap(one, other):
         return False
-    if ids_equal is None and not _may_be_one_model(one, other):
+    if ids_equal is None and not (_may_be_one_model(one, other) and said.may_be_of_one_application(one, other)):
         return False
-    said = said or Said()
     if not ids_equal and (one.is_unanswered or other.is_unanswered):
         return _is_same_failure(one, other, said)
     agree = shares_something if ids_equal else is_contained
@@ -116,6 +121,23 @@ def is_same_call(one: LLMCall, other: LLMCall, said: Said | None = None) -> bool
 def _is_same_failure(one: LLMCall, other: LLMCall, said: Said) -> bool:
     """Whether both failed on the same input; no answer would tell two failures apart that share a system prompt."""
     return bool(one.error_type and other.error_type) and is_contained(said.input(one), said.input(other))
+
+
+def _is_of_one_span(one: LLMCall, other: LLMCall, said: Said) -> bool:
+    """Of two readings with the same ids."""
+    if one.prompt_index == other.prompt_index:
+        return one.start_time_unix_nano == other.start_time_unix_nano
+    is_told_before = _is_told_by_records(one) != _is_told_by_records(other)
+    is_during = _gap_ns(one, other) <= POINT_SLACK_NS
+    if not is_told_before or not is_during:
+        return False
+    return shares_something(said.answer(one), said.answer(other)) and shares_something(
+        said.input(one), said.input(other)
+    )
+
+
+def _is_told_by_records(reading: LLMCall) -> bool:
+    return is_apart(reading) and INCOMPLETE_WITHOUT_SPAN in reading.incomplete
 
 
 def _is_reading_of(reading: LLMCall, call: Sequence[LLMCall], said: Said) -> bool:
@@ -142,10 +164,13 @@ def _id_form(response_id: str) -> str:
 
 def _overlap(one: LLMCall, other: LLMCall) -> bool:
     is_point = one.scope != other.scope and (_is_point(one) or _is_point(other))
-    gap_ns = max(one.start_time_unix_nano, other.start_time_unix_nano) - min(
-        one.end_time_unix_nano, other.end_time_unix_nano
-    )
-    return gap_ns <= (POINT_SLACK_NS if is_point else _CLOCK_SLACK_NS)
+    return _gap_ns(one, other) <= (POINT_SLACK_NS if is_point else _CLOCK_SLACK_NS)
+
+
+def _gap_ns(one: LLMCall, other: LLMCall) -> int:
+    """Between the two; negative where they overlap."""
+    began_last = max(one.start_time_unix_nano, other.start_time_unix_nano)
+    return began_last - min(one.end_time_unix_nano, other.end_time_unix_nano)
 
 
 def _is_point(reading: LLMCall) -> bool:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Any
 
 from otel_labelstudio.calls import LLMCall
 from otel_labelstudio.tasks import render
+
+# Between the readings of a call: one that is out of a log record was written when the call was over
+_SAME_TIME_S = 0.1
 
 
 def facts(call: LLMCall) -> dict[str, Any]:
@@ -30,6 +34,18 @@ def facts(call: LLMCall) -> dict[str, Any]:
         "span_id": call.span_id,
     }
     return {name: fact for name, fact in found.items() if fact is not None}
+
+
+def may_tell_of(data: Mapping[str, Any], call: LLMCall) -> bool:
+    """Whether the time of a task's call, if it says one, is that of this call: ids may be those of several calls, and
+    another reading of the call may have begun somewhat earlier or later."""
+    try:
+        began_s = datetime.fromisoformat(data["started_at"]).timestamp()
+        ended_s = began_s + float(data["latency_ms"]) / 1e3
+    except (LookupError, TypeError, ValueError):
+        return True
+    call_began_s, call_ended_s = call.start_time_unix_nano / 1e9, call.end_time_unix_nano / 1e9
+    return max(began_s, call_began_s) - min(ended_s, call_ended_s) <= _SAME_TIME_S
 
 
 def _iso(unix_nano: int) -> str | None:

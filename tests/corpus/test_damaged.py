@@ -19,7 +19,7 @@ from otel_labelstudio.calls import LLMCall
 from otel_labelstudio.dialects import Skip, read
 from otel_labelstudio.recordings import decode_files
 from otel_labelstudio.settle.fold import fold
-from otel_labelstudio.settle.log_records import join
+from otel_labelstudio.settle.recorded import RecordedTelemetry
 from otel_labelstudio.settle.same_call import fingerprints
 from otel_labelstudio.spans.model import LogRecord, Span
 
@@ -217,9 +217,11 @@ def recorded(corpus: Path, gateways: Path) -> list[Recorded]:
     found: dict[tuple[str, ...], Recorded] = {}
     for scenario in sorted((*corpus.glob("*/*"), *gateways.glob("*/*"))):
         recording = decode_files(sorted(scenario.glob("*.pb")))
-        for joined in join(recording.spans, recording.log_records):
-            kind = (scenario.parent.name, joined.span.scope.name, *sorted(joined.span.attributes))
-            found.setdefault(kind, (joined.span, joined.log_records))
+        readings = RecordedTelemetry(recording.spans, recording.log_records).readings
+        joined = [(reading.joined.span, reading.joined.log_records) for reading in readings]
+        for span, log_records in (*joined, *((span, ()) for span in recording.spans)):
+            kind = (scenario.parent.name, span.scope.name, *sorted(span.attributes))
+            found.setdefault(kind, (span, log_records))
     return list(found.values())
 
 

@@ -22,7 +22,7 @@ import otel_labelstudio
 from otel_labelstudio.dialects import SkipReason
 from otel_labelstudio.errors import ConfigError, DecodeError, LabelStudioExportError
 from otel_labelstudio.recordings import Recording, decode_files, read_calls, read_recording
-from otel_labelstudio.settle.log_records import join
+from otel_labelstudio.settle.recorded import RecordedTelemetry
 from otel_labelstudio.spans.model import Scope
 
 
@@ -102,7 +102,7 @@ def test_records_without_ids_belong_to_the_span_of_their_scope_and_time(corpus: 
     """Traceloop's LangChain events are written outside of their span's context."""
     recording = decode_files(sorted((corpus / "tl-events-0.62.4" / "b_langchain").glob("*.pb")))
     assert {record.span_id for record in recording.log_records} == {""}
-    joined = [one for one in join(recording.spans, recording.log_records) if one.log_records]
+    joined = [reading.joined for reading in RecordedTelemetry(recording.spans, recording.log_records).readings]
     assert [one.span.name for one in joined] == ["ChatOpenAI.chat"]
     assert len(joined[0].log_records) == 3
 
@@ -111,14 +111,15 @@ def test_records_without_ids_that_might_be_of_two_spans_are_left_out(corpus: Pat
     """Half of another call's dialogue is worse than none."""
     recording = decode_files(sorted((corpus / "tl-events-0.62.4" / "b_langchain").glob("*.pb")))
     others = [replace(span, span_id=f"{number:016x}") for number, span in enumerate(recording.spans, start=1)]
-    assert not any(one.log_records for one in join([*recording.spans, *others], recording.log_records))
+    recorded = RecordedTelemetry([*recording.spans, *others], recording.log_records)
+    assert not any(reading.joined.log_records for reading in recorded.readings)
 
 
 def test_records_without_ids_find_a_span_that_was_sent_twice(corpus: Path) -> None:
     """The same span again is no other span."""
     recording = decode_files(sorted((corpus / "tl-events-0.62.4" / "b_langchain").glob("*.pb")))
-    joined = join([*recording.spans, *recording.spans], recording.log_records)
-    assert [len(one.log_records) for one in joined if one.log_records] == [3, 3]
+    recorded = RecordedTelemetry([*recording.spans, *recording.spans], recording.log_records)
+    assert [len(reading.joined.log_records) for reading in recorded.readings] == [3, 3]
 
 
 def test_records_that_carry_the_ids_of_an_applications_span_find_their_own(corpus: Path) -> None:
@@ -129,8 +130,9 @@ def test_records_that_carry_the_ids_of_an_applications_span_find_their_own(corpu
         call, span_id="5" * 16, name="POST /ask", scope=Scope("fastapi"), attributes={"http.method": "POST"}
     )
     records = [replace(r, trace_id=call.trace_id, span_id=server.span_id) for r in recording.log_records]
-    joined = list(join([server, call], records))
-    assert [(one.span.name, len(one.log_records)) for one in joined] == [("POST /ask", 0), ("ChatOpenAI.chat", 3)]
+    recorded = RecordedTelemetry([server, call], records)
+    assert [(r.joined.span.name, len(r.joined.log_records)) for r in recorded.readings] == [("ChatOpenAI.chat", 3)]
+    assert recorded.skipped == {SkipReason.NOT_GENAI: 1}
 
 
 def test_whole_calls_within_an_applications_span_are_calls_of_their_own(span_and_events: Path) -> None:
@@ -139,7 +141,9 @@ def test_whole_calls_within_an_applications_span_are_calls_of_their_own(span_and
     server = replace(recording.spans[0], name="POST /ask", scope=Scope("fastapi"), attributes={})
     record = replace(recording.log_records[0], trace_id=server.trace_id, span_id=server.span_id)
     records = [record, replace(record, time_unix_nano=record.time_unix_nano + 10**10)]
-    assert [call.prompt_index for call in read_recording(Recording([server], records)).calls] == [0, 1]
+    first, second = read_recording(Recording([server], records)).folded
+    assert {key.span_id for key in (*first.keys, *second.keys)} == {server.span_id}
+    assert set(first.keys).isdisjoint(second.keys)
 
 
 def test_the_order_in_which_requests_arrive_does_not_matter(corpus: Path) -> None:

@@ -36,18 +36,20 @@ def pairs_of_recordings(corpus: Path) -> Iterator[tuple[list[LLMCall], list[LLMC
 
 
 def test_two_producers_readings_of_a_call_are_one_call_without_any_ids(corpus: Path) -> None:
-    """At the same time, but in traces of their own and with no response ids; 99 of 100 pairs of recordings.
+    """Of one application, at the same time, but in traces of their own and with no response ids; 99 of 100 pairs of
+    recordings.
 
     Those that do not fold have lost different halves of a long dialogue, or tell the roles of it differently.
     """
     folded = []
     for one, other in pairs_of_recordings(corpus):
-        first = [replace(call, trace_id="a" * 32, response_id=None) for call in one]
+        first = [replace(call, trace_id="a" * 32, response_id=None, service_name="shop") for call in one]
         second = [
             replace(
                 call,
                 trace_id="b" * 32,
                 response_id=None,
+                service_name="shop",
                 start_time_unix_nano=twin.start_time_unix_nano,
                 end_time_unix_nano=twin.end_time_unix_nano,
             )

@@ -1,4 +1,4 @@
-"""A file that version 0.1 wrote is taken over: whole, in one transaction, with all that is known of each call."""
+"""A file of an earlier version is taken over: whole, in one transaction, with all that is known of each call."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ import pytest
 from otel_labelstudio.errors import ConfigError
 from otel_labelstudio.outbox import Outbox
 from otel_labelstudio.outbox.database import open_outbox_file
-from otel_labelstudio.outbox.entry import CallToRecheck
+from otel_labelstudio.outbox.entry import CallToRecheck, Put
 from otel_labelstudio.outbox.serialization import call_to_text, key_of, telemetry_to_text
 from otel_labelstudio.spans.model import LogRecord, Span
 from tests.outbox.calls import DESTINATION, ROOMY, drained, number_of, numbered
 
-FORMAT_1 = (Path(__file__).parent / "format_1.sql").read_text(encoding="utf-8")
+FORMAT_1, FORMAT_2 = ((Path(__file__).parent / f"format_{number}.sql").read_text(encoding="utf-8") for number in (1, 2))
 NOW = time.time()
 SETTLING, PENDING, IN_FLIGHT, UNKNOWN, RECHECKED, DEAD, DAMAGED = range(1, 8)
 
 
-def insert(db: sqlite3.Connection, number: int, state: str, **columns: Any) -> None:
-    call = numbered(number)
+def insert(db: sqlite3.Connection, number: int, state: str, scope: str = "framework", **columns: Any) -> None:
+    call = numbered(number, scope)
     body = columns.pop("body", call_to_text(call))
     values = {
         "key": key_of(call),
@@ -71,6 +71,40 @@ def path(tmp_path: Path) -> Path:
         db.execute("INSERT INTO notes VALUES ('read to, inbox', '42', ?)", (NOW,))
         db.commit()
     return path
+
+
+@pytest.fixture
+def path_2(tmp_path: Path) -> Path:
+    """Two calls that were told of twice, one of them delivered, and one that settles."""
+    path = tmp_path / "calls-2.outbox"
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript(FORMAT_2)
+        insert(db, SETTLING, "settling")
+        for number, state, recheck_at in ((PENDING, "pending", None), (RECHECKED, "delivered", NOW + 60)):
+            call_id = key_of(numbered(number, "client"))
+            insert(db, number, state, call_id=call_id, done_at=NOW, recheck_at=recheck_at)
+            insert(db, number, "folded", "client", call_id=call_id, done_at=NOW)
+        db.commit()
+    return path
+
+
+def test_the_keys_of_a_calls_other_readings_are_known(path_2: Path) -> None:
+    """Of a call that waits, and of one that is to be looked up again; each is delivered once."""
+    outbox = Outbox(str(path_2), clock=lambda: NOW, **ROOMY)
+    (entry,) = outbox.queue.take(DESTINATION, limit=10, max_bytes=2**30)
+    assert entry.keys == (key_of(numbered(PENDING, "client")), key_of(numbered(PENDING)))
+    outbox.queue.put_back([entry])
+    assert sorted(drained(outbox)) == [SETTLING, PENDING]
+    later = Outbox(str(path_2), clock=lambda: NOW + 61, **ROOMY)
+    ids = key_of(numbered(RECHECKED, "client")), key_of(numbered(RECHECKED))
+    assert later.queue.due_rechecks(5) == {DESTINATION: [CallToRecheck(ids[0], (), other_keys=ids[1:])]}
+
+
+def test_a_reading_of_an_earlier_version_that_comes_again_is_known(path_2: Path) -> None:
+    """Although it is not written down when its span began."""
+    outbox = Outbox(str(path_2), clock=lambda: NOW, **ROOMY)
+    for reading in (numbered(SETTLING), numbered(PENDING), numbered(RECHECKED, "client")):
+        assert outbox.accepting.put(reading, DESTINATION, due_at=NOW) is Put.KNOWN
 
 
 def test_all_that_was_known_is_known(path: Path) -> None:
@@ -138,10 +172,14 @@ open_outbox_file(sys.argv[1]).close()
 """
 
 
-def test_a_process_killed_at_any_step_leaves_the_file_as_it_was(path: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("fixture", "every", "waiting"), [("path", 7, 5), ("path_2", 1, 2)])
+def test_a_process_killed_at_any_step_leaves_the_file_as_it_was(
+    fixture: str, every: int, waiting: int, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     """Between any two statements: the old format, nothing missing; the next start takes it over."""
+    path: Path = request.getfixturevalue(fixture)
     before = content(path)
-    for step in itertools.count(1, 7):
+    for step in itertools.count(1, every):
         copy = tmp_path / "copy.outbox"
         for file in tmp_path.glob("copy.outbox*"):
             file.unlink()
@@ -151,8 +189,8 @@ def test_a_process_killed_at_any_step_leaves_the_file_as_it_was(path: Path, tmp_
             break
         assert done.returncode == 9
         assert content(copy) == before
-    assert step > 20
-    assert Outbox(str(copy), clock=lambda: NOW, **ROOMY).database.total("waiting")[0] == 5
+    assert step > 3 * every
+    assert Outbox(str(copy), clock=lambda: NOW, **ROOMY).database.total("waiting")[0] == waiting
 
 
 def content(path: Path) -> list[Any]:
@@ -167,10 +205,10 @@ def test_a_newer_format_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
     path = tmp_path / "calls.outbox"
     Outbox(str(path), **ROOMY).close()
     with closing(sqlite3.connect(path)) as db:
-        db.execute("PRAGMA user_version = 3")
+        db.execute("PRAGMA user_version = 4")
         db.execute("PRAGMA journal_mode = DELETE")
     before = path.read_bytes()
-    with pytest.raises(ConfigError, match="a newer version wrote this file \\(format 3\\)"):
+    with pytest.raises(ConfigError, match="a newer version wrote this file \\(format 4\\)"):
         open_outbox_file(str(path))
     assert path.read_bytes() == before
 

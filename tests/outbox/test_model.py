@@ -85,7 +85,8 @@ class OutboxModel(RuleBasedStateMachine):
         if number in self.twins or number in self.gone or not is_recent or not self._is_content_kept(number):
             return
         was_settled = self._states()[self.accepted[number]] != "settling"
-        put = self.outbox.accepting.put(numbered(number, "client"), DESTINATIONS[1], due_at=self.clock())
+        destination = self._destination_of(self.accepted[number])
+        put = self.outbox.accepting.put(numbered(number, "client"), destination, due_at=self.clock())
         if put is Put.ACCEPTED:
             self.twins.add(number)
             self.expected_late += was_settled
@@ -116,7 +117,7 @@ class OutboxModel(RuleBasedStateMachine):
             assert self.in_flight
         for entry in self.in_flight:
             number = number_of(entry.call)
-            assert entry.call_id == self.accepted[number]
+            assert self.accepted[number] in entry.keys
             assert number not in self.delivered
 
     @precondition(lambda self: self.in_flight)
@@ -297,6 +298,9 @@ class OutboxModel(RuleBasedStateMachine):
 
     def _states(self) -> dict[str, str]:
         return dict(self._query("SELECT key, state FROM readings"))
+
+    def _destination_of(self, key: str) -> str:
+        return str(dict(self._query("SELECT key, destination FROM readings"))[key])
 
     def _query(self, statement: str) -> list[tuple[Any, ...]]:
         db = sqlite3.connect(self.path)

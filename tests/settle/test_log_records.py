@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from otel_labelstudio.dialects import Skip
+from otel_labelstudio.calls import CallKey
+from otel_labelstudio.dialects import Skip, SkipReason
 from otel_labelstudio.settle.log_records import (
     Joined,
     calls_without_span,
     is_call_of_its_own,
-    join,
     owners_by_time,
 )
-from otel_labelstudio.spans.model import LogRecord, Scope
+from otel_labelstudio.settle.recorded import RecordedTelemetry
+from otel_labelstudio.spans.model import LogRecord, Scope, Span
 from tests.hostile.all_kinds import dialogue, numbers_of, record, said, span
 
 NOWHERE = {"trace_id": "", "span_id": ""}
@@ -26,6 +28,11 @@ def whole(number: int, **fields: Any) -> LogRecord:
     return record(number, WHOLE_CALL, attributes=said(number), **fields)
 
 
+def joined_of(spans: Sequence[Span], log_records: Sequence[LogRecord]) -> list[Joined]:
+    """The spans, and what stands for those that are missing, that give calls."""
+    return [reading.joined for reading in RecordedTelemetry(spans, log_records).readings]
+
+
 def numbers(joined: Joined) -> set[int]:
     reading = joined.read()
     return set() if isinstance(reading, Skip) else set().union(*map(numbers_of, reading))
@@ -34,7 +41,7 @@ def numbers(joined: Joined) -> set[int]:
 def test_each_span_gets_its_records_in_the_order_of_the_dialogue() -> None:
     """Whatever the order in which they arrive."""
     records = [replace(r, time_unix_nano=r.time_unix_nano + at) for at, r in enumerate([*dialogue(1), *dialogue(2)])]
-    joined = list(join([span(1), span(2)], records[::-1]))
+    joined = joined_of([span(1), span(2)], records[::-1])
     assert [[r.event_name for r in one.log_records] for one in joined] == [["gen_ai.user.message", "gen_ai.choice"]] * 2
     assert [numbers(one) for one in joined] == [{1}, {2}]
 
@@ -42,10 +49,8 @@ def test_each_span_gets_its_records_in_the_order_of_the_dialogue() -> None:
 def test_a_spans_own_words_stay_and_the_records_fill_what_it_lacks() -> None:
     """Facts that stand in the record alone are the call's."""
     told = replace(whole(1), attributes={**said(2), "gen_ai.conversation.id": "of the record"})
-    (joined,) = join([span(1, said(1))], [told])
-    reading = joined.read()
-    assert not isinstance(reading, Skip)
-    assert [(numbers_of(call), call.conversation_id) for call in reading] == [({1}, "of the record")]
+    calls = [reading.call for reading in RecordedTelemetry([span(1, said(1))], [told]).readings]
+    assert [(numbers_of(call), call.conversation_id) for call in calls] == [({1}, "of the record")]
 
 
 def test_records_without_their_span_are_one_call_if_they_hold_an_answer() -> None:
@@ -60,10 +65,30 @@ def test_records_without_their_span_are_one_call_if_they_hold_an_answer() -> Non
     assert isinstance(question.read(), Skip)
 
 
-def test_whole_calls_of_one_missing_span_are_numbered() -> None:
-    """Each is a call of its own, with a key of its own."""
-    readings = [joined.read() for joined in calls_without_span([whole(1), whole(1)])]
-    assert [call.prompt_index for reading in readings if not isinstance(reading, Skip) for call in reading] == [0, 1]
+def keys(*log_records: LogRecord) -> list[CallKey]:
+    """Of the calls that records without their span tell of."""
+    readings = [joined.read() for joined in calls_without_span(log_records)]
+    return [call.key for reading in readings if not isinstance(reading, Skip) for call in reading]
+
+
+def test_whole_calls_of_one_missing_span_have_keys_of_their_own() -> None:
+    """The same ones whether they come together or apart, and when a record is sent again."""
+    ids = {"trace_id": f"{7:032x}", "span_id": f"{7:016x}"}
+    one, other = whole(1, **ids), whole(2, **ids)
+    later = replace(one, time_unix_nano=one.time_unix_nano + 1)
+    assert keys(one, other, later) == keys(one) + keys(other) + keys(later)
+    assert len({*keys(one, one, other, later)}) == 3
+    assert {(key.trace_id, key.span_id) for key in keys(one, other)} == {(one.trace_id, one.span_id)}
+
+
+def test_dialogues_of_one_missing_span_are_calls_of_their_own() -> None:
+    """Where the same choice is answered twice; further choices of one answer are of one call."""
+    ids = {"trace_id": f"{7:032x}", "span_id": f"{7:016x}"}
+    first, second = ([replace(r, time_unix_nano=n) for r in dialogue(n, **ids)] for n in (1, 2))
+    assert keys(*first, *second) == keys(*first) + keys(*second)
+    assert len({*keys(*first, *second)}) == 2
+    further = replace(first[1], body={**first[1].body, "index": 1})
+    assert len(keys(*first, further)) == 1
 
 
 def test_what_was_moved_away_from_a_span_is_no_call_without_it() -> None:
@@ -74,7 +99,7 @@ def test_what_was_moved_away_from_a_span_is_no_call_without_it() -> None:
 
 def test_strays_without_ids_that_are_sent_again_have_the_same_key() -> None:
     """Two different ones have different ones."""
-    (one,), (again,), (other,) = (list(join([], [whole(number, **NOWHERE)])) for number in (1, 1, 2))
+    (one,), (again,), (other,) = (joined_of([], [whole(number, **NOWHERE)]) for number in (1, 1, 2))
     assert one.span.span_id == again.span.span_id != other.span.span_id
 
 
@@ -120,7 +145,7 @@ def test_strays_are_a_call_where_they_tell_of_one(records: list[LogRecord], owne
 
 def test_a_stray_answer_is_not_added_to_a_span_that_has_its_records() -> None:
     """One span has one answer: the stray is another call's."""
-    joined = list(join([span(1)], [*dialogue(1), *dialogue(2, **NOWHERE)]))
+    joined = joined_of([span(1)], [*dialogue(1), *dialogue(2, **NOWHERE)])
     assert [len(one.log_records) for one in joined if not one.is_span_missing] == [2]
 
 
@@ -133,7 +158,7 @@ AROUND = "7" * 16
 def test_an_answer_outside_of_its_spans_context_finds_the_question(ids: dict[str, Any]) -> None:
     """The question has its span's ids, and a stream's answer, which is written later, has not."""
     question, answer = dialogue(1)
-    (joined,) = join([span(1, parent_span_id=AROUND)], [question, replace(answer, **ids)])
+    (joined,) = joined_of([span(1, parent_span_id=AROUND)], [question, replace(answer, **ids)])
     assert not joined.is_span_missing
     assert [record.event_name for record in joined.log_records] == ["gen_ai.user.message", "gen_ai.choice"]
 
@@ -142,5 +167,6 @@ def test_an_answer_outside_of_several_spans_goes_to_none() -> None:
     """Two streams of one application at once: nothing tells which of them was answered so."""
     first, second = (span(number, trace_id=span(1).trace_id, parent_span_id=AROUND) for number in (1, 2))
     answer = record(1, "gen_ai.choice", body=dialogue(1)[1].body, span_id=AROUND)
-    joined = list(join([first, second], [answer]))
-    assert [(one.log_records, one.is_span_missing) for one in joined] == [((), False), ((), False)]
+    recorded = RecordedTelemetry([first, second], [answer])
+    assert recorded.readings == []
+    assert recorded.skipped == {SkipReason.CONTENT_NOT_CAPTURED: 2}

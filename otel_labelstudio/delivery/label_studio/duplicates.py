@@ -46,10 +46,17 @@ class KeptReason(Enum):
 
 @dataclass(frozen=True, slots=True)
 class SentCall:
-    """A call whose tasks are looked up, and the import id of each request that held it."""
+    """A call whose tasks are looked up, the import id of each request that held it, and the keys of its other
+    readings."""
 
     call_id: str
     import_ids: frozenset[str]
+    other_keys: tuple[str, ...] = ()
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """All that its tasks may be found by."""
+        return (self.call_id, *self.other_keys)
 
 
 def ours_of(call: SentCall, tasks: Sequence[TaskDetails]) -> list[TaskDetails]:

@@ -87,7 +87,8 @@ def _searched(
 ) -> Iterator[tuple[SentCall, Sequence[StoredTask] | DeliveryError]]:
     """The tasks of each call. Label Studio fails to list many where it cannot show one: halves find that one."""
     try:
-        stored = server.stored_tasks(project_id, CALL_ID, [call.call_id for call in calls])
+        keys = list(dict.fromkeys(key for call in calls for key in call.keys))
+        stored = server.stored_tasks(project_id, CALL_ID, keys)
     except DeliveryError as error:
         if len(calls) == 1:
             yield calls[0], error
@@ -96,7 +97,9 @@ def _searched(
         yield from _searched(server, project_id, calls[:half])
         yield from _searched(server, project_id, calls[half:])
     else:
-        yield from ((call, stored.get(call.call_id, ())) for call in calls)
+        for call in calls:
+            tasks = [task for key in call.keys for task in stored.get(key, ())]
+            yield call, sorted(tasks, key=lambda task: task.id)
 
 
 class _CallRecheck:
@@ -211,7 +214,7 @@ class _CallRecheck:
     def _look(self, task_id: int) -> TaskDetails | None:
         """The task as it stands now; None if it is gone, or is not this call's in this project."""
         task = self._server.task(task_id)
-        is_same = task and task.project_id == self._project_id and task.data.get(CALL_ID) == self._call.call_id
+        is_same = task and task.project_id == self._project_id and task.data.get(CALL_ID) in self._call.keys
         return task if is_same else None
 
     def _look_again(self, task: TaskDetails) -> TaskDetails | None:

@@ -34,11 +34,13 @@ class Imported:
 
 @dataclass(frozen=True, slots=True)
 class StoredTask:
-    """A task that is in Label Studio, and how many predictions and annotations it has, skipped ones aside."""
+    """A task that is in Label Studio, and how many predictions and annotations it has, skipped ones aside; its data
+    where they were asked for."""
 
     id: int
     predictions: int
     annotations: int
+    data: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +137,8 @@ def imported_of(record: Mapping[str, Any], tasks: int) -> Imported:
 
 def stored_task_of(record: Mapping[str, Any]) -> StoredTask:
     """A task's record in a list. Raises LookupError or TypeError where a part is missing."""
-    return StoredTask(number(record["id"]), number(record["total_predictions"]), number(record["total_annotations"]))
+    counts = number(record["total_predictions"]), number(record["total_annotations"])
+    return StoredTask(number(record["id"]), *counts, record.get("data", {}))
 
 
 def details_of(record: Mapping[str, Any]) -> TaskDetails:

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 # Tasks wait for what makes a new project easier to work in, so it must not take long
 _DECORATION_S = 5.0
 
+# An address of some 8 KB
+_VALUES_AT_ONCE = 100
 # What is read of a project: the rest would be counted for each answer
 _OF_PROJECT = {"include": "id,title,label_config,model_version"}
 
@@ -200,16 +202,18 @@ class LabelStudioServer:
     def stored_tasks(
         self, project_id: int, key: str, values: Sequence[str], after_task_id: int = 0
     ) -> dict[str, list[StoredTask]]:
-        """The tasks of a project whose ``data[key]`` is one of ``values`` (100 at the most), by that value.
+        """The tasks of a project whose ``data[key]`` is one of ``values``, by that value.
 
         Oldest first, and only those with an id above ``after_task_id``: the server's search is linear. Where an answer
-        for all values would be too large, or the address, it is asked for fewer at a time.
+        for all values would be too large, or the address, it is asked for fewer at a time, and for one without the
+        data, which hold whole prompts.
         """
-        try:
-            return self._search(project_id, key, values, after_task_id)
-        except _TooMuchAtOnceError:
-            if len(values) == 1:
-                raise
+        if len(values) <= _VALUES_AT_ONCE:
+            try:
+                return self._search(project_id, key, values, after_task_id)
+            except _TooMuchAtOnceError:
+                if len(values) == 1:
+                    return self._search(project_id, key, values, after_task_id, has_data=False)
         half = len(values) // 2
         found = self.stored_tasks(project_id, key, values[:half], after_task_id)
         return found | self.stored_tasks(project_id, key, values[half:], after_task_id)
@@ -256,19 +260,18 @@ class LabelStudioServer:
         self._api.call(Operation(f"the removal of {name}"), delete)
 
     def _search(
-        self, project_id: int, key: str, values: Sequence[str], after_task_id: int
+        self, project_id: int, key: str, values: Sequence[str], after_task_id: int, *, has_data: bool = True
     ) -> dict[str, list[StoredTask]]:
         conditions = [condition(f"data.{key}", "in_list", "String", list(values))]
         if after_task_id > 0:
             conditions.insert(0, condition("id", "greater", "Number", after_task_id))
-        # The data holds whole prompts, and of a single value nothing that we do not know
-        include = "id,total_predictions,total_annotations" + (",data" if len(values) > 1 else "")
+        include = "id,total_predictions,total_annotations" + (",data" if has_data else "")
         params = task_params(project_id, conditions, "tasks:id", include)
 
         def read(connection: Connection) -> dict[str, list[StoredTask]]:
             found: dict[str, list[StoredTask]] = {}
             for task in self._pages_of_tasks(connection, params):
-                value = str(task["data"].get(key)) if len(values) > 1 else values[0]
+                value = str(task["data"].get(key)) if has_data else values[0]
                 found.setdefault(value, []).append(stored_task_of(task))
             return found
 

@@ -33,7 +33,7 @@ from typing import Any
 from otel_labelstudio.delivery.label_studio.duplicates import SentCall
 from otel_labelstudio.delivery.label_studio.projects import ProjectRules, Projects, Target
 from otel_labelstudio.delivery.label_studio.recheck import Rechecked, recheck
-from otel_labelstudio.delivery.label_studio.records import Imported
+from otel_labelstudio.delivery.label_studio.records import Imported, StoredTask
 from otel_labelstudio.delivery.label_studio.server import LabelStudioServer
 from otel_labelstudio.delivery.label_studio.turns import Turns
 from otel_labelstudio.delivery.progress import FirstDeliveries
@@ -60,6 +60,7 @@ from otel_labelstudio.errors import (
 from otel_labelstudio.outbox.entry import CallToRecheck, OutboxEntry
 from otel_labelstudio.printable import logger
 from otel_labelstudio.tasks.build import CALL_ID, Task
+from otel_labelstudio.tasks.facts import may_tell_of
 from otel_labelstudio.telemetry import Telemetry
 
 _logger = logger(__name__)
@@ -117,7 +118,7 @@ class LabelStudioSink:
 
     def recheck(self, destination: str, calls: Sequence[CallToRecheck]) -> Iterator[str]:
         with self._alone(destination):
-            sent = [SentCall(call.call_id, frozenset(call.import_ids)) for call in calls]
+            sent = [SentCall(call.call_id, frozenset(call.import_ids), call.other_keys) for call in calls]
             *others, last = self._projects_of(destination, calls)
             for project_id in others:
                 for found in recheck(self.server, project_id, sent, delete_duplicates=self._deletes_duplicates):
@@ -229,7 +230,7 @@ class _Batch:
         for after in sorted({0, min(entry.after_task_id for entry in asked)}, reverse=True):
             for chunk in _chunks([entry for entry in asked if entry.seq not in found]):
                 tasks = self._stored_tasks(chunk, after)
-                known = [(entry, tasks[entry.call_id][0].id) for entry in chunk if entry.call_id in tasks]
+                known = [(entry, tasks[entry.seq][0].id) for entry in chunk if tasks[entry.seq]]
                 yield Stored(known)
                 found.update((entry.seq, task_id) for entry, task_id in known)
 
@@ -372,7 +373,7 @@ class _Batch:
             tasks = self._stored_tasks([entry for entry, _ in chunk], min(task_id for _, task_id in chunk) - 1)
             for entry, task_id in chunk:
                 # A task that is gone was deleted by somebody: there is nothing to add a prediction to
-                found = next((task for task in tasks.get(entry.call_id, ()) if task.id == task_id), None)
+                found = next((task for task in tasks[entry.seq] if task.id == task_id), None)
                 if found is not None and found.predictions == 0:
                     missing.append((entry, task_id))
         return missing
@@ -390,9 +391,14 @@ class _Batch:
             return []
         return [(entry, task_id) for entry, task_id in tasks if not entry.call.is_unanswered]
 
-    def _stored_tasks(self, entries: Sequence[OutboxEntry], after_task_id: int) -> Mapping[str, Any]:
-        call_ids = [entry.call_id for entry in entries]
-        return self._server.stored_tasks(self._target.project.id, CALL_ID, call_ids, after_task_id)
+    def _stored_tasks(self, entries: Sequence[OutboxEntry], after_task_id: int) -> Mapping[int, Sequence[StoredTask]]:
+        """The tasks of each entry, by its ``seq``."""
+        keys = list(dict.fromkeys(key for entry in entries for key in entry.keys))
+        found = self._server.stored_tasks(self._target.project.id, CALL_ID, keys, after_task_id)
+        return {
+            entry.seq: [task for key in entry.keys for task in found.get(key, ()) if may_tell_of(task.data, entry.call)]
+            for entry in entries
+        }
 
 
 def _chunks(items: Sequence[Any]) -> Iterator[Sequence[Any]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from hashlib import blake2b
 from typing import Any
 
@@ -74,12 +75,16 @@ def _by_origin(log_records: Iterable[LogRecord]) -> Iterable[list[LogRecord]]:
 
 
 def _told_apart(dialogue: list[LogRecord]) -> Iterator[list[LogRecord]]:
-    answers = [record for record in dialogue if is_answer(record)]
-    indexes = [str(object_of(record.body).get("index")) for record in answers]
-    if not answers:
+    if not any(map(is_answer, dialogue)):
         yield from ([record] for record in dialogue)
-    elif len(indexes) == len(set(indexes)):
+    elif not has_answers_of_several_calls(dialogue):
         yield dialogue
+
+
+def has_answers_of_several_calls(log_records: Iterable[LogRecord]) -> bool:
+    """Whether a choice of the same index was made more than once."""
+    indexes = [str(object_of(record.body).get("index")) for record in log_records if is_answer(record)]
+    return len(indexes) > len(set(indexes))
 
 
 def is_answer(record: LogRecord) -> bool:
@@ -96,7 +101,8 @@ def span_for(log_records: Sequence[LogRecord]) -> Span:
     first = log_records[0]
     trace_id, span_id = first.trace_id, first.span_id
     if not is_id(span_id):
-        digest = blake2b("\n".join(map(repr, log_records)).encode(errors="replace"), digest_size=24).hexdigest()
+        told = "\n".join(repr(_without_zeros(record)) for record in log_records)
+        digest = blake2b(told.encode(errors="replace"), digest_size=24).hexdigest()
         trace_id, span_id = trace_id if is_id(trace_id) else digest[:32], digest[32:]
     attributes: dict[str, Any] = {}
     for record in log_records:
@@ -113,3 +119,8 @@ def span_for(log_records: Sequence[LogRecord]) -> Span:
         scope=first.scope,
         resource=first.resource,
     )
+
+
+def _without_zeros(record: LogRecord) -> LogRecord:
+    """One door gives zeros where another gives nothing."""
+    return replace(record, trace_id=record.trace_id if is_id(record.trace_id) else "", span_id="")
