@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from otel_labelstudio import dialects
 from otel_labelstudio.calls import CallKey, LLMCall
 from otel_labelstudio.config import Settings
 from otel_labelstudio.dialects import Skip
 from otel_labelstudio.pipeline import Pipeline
 from otel_labelstudio.recordings import decode_files
-from otel_labelstudio.settle.log_records import join
 from otel_labelstudio.testing import RecordingSink
 from tests.peers.facts import Facts, read
 from tests.peers.forms import FORMS, WITHOUT_CONTENT, Form
@@ -116,7 +116,7 @@ def test_without_content_there_is_no_call_and_we_say_how_to_have_it(form: Form, 
     """The hint names the switch of that producer."""
     recorded = recordings(form)
     assert recorded.calls == []
-    readings = [joined.read() for joined in join(recorded.telemetry.spans, recorded.telemetry.log_records)]
+    readings = list(map(dialects.read, recorded.telemetry.spans))
     hints = {reading.hint for reading in readings if isinstance(reading, Skip) and reading.hint}
     assert len(hints) == 1
     assert form.hint in hints.pop()
