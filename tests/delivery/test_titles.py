@@ -15,7 +15,7 @@ from tests.delivery.faults import HTML, Exchange, FaultyServer, after_forwarding
 from tests.delivery.labeling import Labeling, fresh_title
 from tests.delivery.pipelines import Pipelines, until
 from tests.delivery.telemetry import chat
-from tests.delivery.test_projects import messages
+from tests.delivery.test_projects import WITHOUT_TEXT_AREA, messages
 
 CHAT = default_label_config(Mode.CHAT)
 _PAGE = {"next": None, "previous": None}
@@ -263,3 +263,25 @@ def test_a_recheck_looks_into_the_renamed_project(
     labeling.change_project(project_id, title=fresh_title("Archive"))
     until(lambda: len(labeling.tasks(project_id)) == 1)
     assert labeling.project_ids(title) == []
+
+
+def test_a_renamed_project_that_is_broken_holds_up_no_new_calls(
+    pipelines: Pipelines, labeling: Labeling, faulty: FaultyServer, tmp_path: Path
+) -> None:
+    """What may be in it waits until somebody mends it; what was never sent goes to the title meanwhile."""
+    title, path = fresh_title("Broken"), str(tmp_path / "calls.outbox")
+    project_id = labeling.make_project(title, CHAT)
+    faulty.plan(after_forwarding(reset))
+    pipeline = pipelines(url=faulty.url, project_name=title, outbox=path, resend_wait_s=600)
+    pipeline.accept_calls([chat(answer="stored")])
+    until(lambda: pipeline.telemetry.counts().get("deliveries.failed[UnknownOutcomeError]"))
+    pipeline.close(0)
+    labeling.change_project(project_id, title=fresh_title("Archive"), label_config=WITHOUT_TEXT_AREA)
+    again = pipelines(project_name=title, outbox=path)
+    again.accept_calls([chat(answer="new")])
+    until(lambda: labeling.project_ids(title) and labeling.texts(title) == [["new"]])
+    assert len(labeling.tasks(project_id)) == 1
+    labeling.change_project(project_id, label_config=CHAT)
+    assert again.flush(60)
+    assert labeling.texts(project_id) == [["stored"]]
+    assert labeling.texts(title) == [["new"]]

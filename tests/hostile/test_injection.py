@@ -27,6 +27,7 @@ from otel_labelstudio.delivery import deliveries, housekeeping, rechecks, retry,
 from otel_labelstudio.delivery.election import Election
 from otel_labelstudio.delivery.results import (
     Dead,
+    InProject,
     LookUpsFail,
     NotStored,
     ProjectCreated,
@@ -45,6 +46,7 @@ from otel_labelstudio.outbox.dead_letters import DeadLetters
 from otel_labelstudio.outbox.entry import OutboxEntry
 from otel_labelstudio.outbox.queue import DeliveryQueue
 from otel_labelstudio.outbox.retention import Retention
+from otel_labelstudio.outbox.sent_to import SentTo
 from otel_labelstudio.outbox.settling import SettlingRows
 from otel_labelstudio.outbox.status import OutboxNotes
 from otel_labelstudio.pipeline import Pipeline
@@ -80,7 +82,7 @@ CALLERS = (
     ),
     *("delivery/housekeeping.py", "delivery/rechecks.py"),
 )
-OUTBOX = (Outbox, Accepting, SettlingRows, DeadLetters, DeliveryQueue, Retention, OutboxNotes)
+OUTBOX = (Outbox, Accepting, SettlingRows, DeadLetters, DeliveryQueue, Retention, OutboxNotes, SentTo)
 STAGES = (*OUTBOX, Selection, Skips, Settler, deliveries.Deliveries, worker.Worker, Election, RecordingSink)
 # Packages of which a function that is called is a stage's
 STAGE_PACKAGES = tuple(f"otel_labelstudio.{name}" for name in ("dialects", "settle", "outbox", "selection", "routing"))
@@ -99,7 +101,7 @@ AMBIGUOUS: dict[str, tuple[str, ...]] = {
 # Run while the pipeline is made, forked or closed, where whoever asked is told
 NOT_RUNNING = (
     *("__init__", "open", "_build_stages", "_settler", "_label_studio", "progress", "dead_letters", "read_to"),
-    *("before_fork", "after_fork_in_parent", "after_fork_in_child"),
+    *("before_fork", "after_fork_in_parent", "after_fork_in_child", "check_outbox"),
 )
 
 NOW_S = 1_763_800_000.0
@@ -226,6 +228,7 @@ class TroubledSink(RecordingSink):
         if any(number % 100 == STUCK for number in kinds):
             raise RetryableDeliveryError("the server is down")
         yield ProjectCreated()
+        yield InProject(1)
         yield Sending(entries, "import")
         if any(number % 100 == UNCERTAIN for number in kinds):
             raise UnknownOutcomeError("no answer")

@@ -145,7 +145,14 @@ class LabelStudioSink:
         now = self.projects.id_of(destination)
         for project_id in sorted({project_id for entry in sent for project_id in entry.project_ids} - {now}):
             asked = [entry for entry in sent if project_id in entry.project_ids and entry.seq not in settled]
-            former = self.projects.former(destination, project_id) if asked else None
+            try:
+                former = self.projects.former(destination, project_id) if asked else None
+            except PausedDeliveryError:  # somebody has to mend that project; what is not in it does not wait for that
+                yield LookUpsFail(asked, _LOOKUP_RETRY_S)
+                if len(asked) == len(entries):
+                    raise
+                settled |= {entry.seq for entry in asked}
+                continue
             if former is not None:
                 settled |= yield from _Batch(self, former[0], terms, former[1]).resume(asked)
         return settled
