@@ -5,7 +5,7 @@
 A file of calls of two kilobytes, all of them for one project. A process of its own opens it (after what the system has
 in its cache of files was written), asks what is to be done, and then puts, settles and takes calls as the exporter
 does, a hundred times each; the worst of each is given beside the median, and what the process's memory grew by. Linux
-only; two minutes and 5 GB of disk.
+only; some minutes, and 5 GB of disk.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def _measured(path: Path) -> dict[str, str]:
     work: dict[str, Callable[[], object]] = {
         f"put {_A_REQUEST} in a transaction": lambda: _put(outbox, calls),
         f"settle {_A_REQUEST}": lambda: settler.settle_readings(1),
-        f"take {_A_BATCH}": lambda: _take(outbox),
+        f"take {_A_BATCH} and put them back": lambda: _take(outbox),
         "status": lambda: outbox.notes.status(),
         "what the metrics ask": lambda: (len(outbox), outbox.notes.oldest_age_s()),
     }
