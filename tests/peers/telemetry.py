@@ -12,7 +12,8 @@ from otel_labelstudio.demo.ports import LOOPBACK
 
 
 class Capture:
-    """A server that writes ``N-traces.pb`` and ``N-logs.pb``, numbered as they arrive, into a directory; a context manager."""
+    """A server that writes ``N-traces.pb`` and ``N-logs.pb`` into a directory, numbered as they arrive; a context
+    manager."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
