@@ -24,7 +24,15 @@ def python_with(peer: str) -> Path:
 
     def install(directory: Path) -> None:
         subprocess.run([sys.executable, "-m", "venv", "--clear", str(directory / "venv")], check=True, timeout=120)
-        pip = [str(directory / "venv" / "bin" / "python"), "-m", "pip", "install", "--quiet", "--no-deps"]
+        pip = [
+            str(directory / "venv" / "bin" / "python"),
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--no-deps",
+            "--no-compile",
+        ]
         subprocess.run([*pip, "-r", str(requirements)], check=True, timeout=_TIMEOUT_S)
 
     try:
