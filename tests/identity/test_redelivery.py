@@ -1,5 +1,5 @@
-"""Whoever may deliver at least once, as Kafka's consumers and Collectors do, delivers spans and log records again, apart
-from each other, at any later time."""
+"""Kafka's consumers and Collectors deliver at least once: spans and log records come again, apart from each other, at any
+later time."""
 
 from __future__ import annotations
 
