@@ -17,7 +17,7 @@ def main(url: str, title: str, number: str, calls: str) -> None:
     pipeline = Pipeline(settings)
     print("ready", flush=True)
     sys.stdin.readline()
-    first = 1000 * int(number)
+    first = 1000 * int(number) + 1
     pipeline.accept_calls(numbered(first + i) for i in range(int(calls)))
     is_delivered = pipeline.flush(60)
     pipeline.close(10)

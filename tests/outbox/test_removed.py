@@ -104,12 +104,12 @@ def test_what_waits_is_delivered_while_the_process_lives(path: Path, how: str) -
     sink = RecordingSink()
     settings = Settings.resolve({"api_key": "key", "url": "http://127.0.0.1:1", "outbox": str(path), "settle_s": 600})
     pipeline = Pipeline(settings, sink=sink)
-    assert pipeline.accept_calls([numbered(number) for number in range(20)])
+    assert pipeline.accept_calls([numbered(number) for number in range(1, 21)])
     HOW[how](path)
-    assert not pipeline.accept_calls([numbered(20)])
+    assert not pipeline.accept_calls([numbered(21)])
     assert pipeline.flush(20)
     pipeline.close(0)
-    assert sorted(number_of(call) for call in sink.calls) == list(range(20))
+    assert sorted(number_of(call) for call in sink.calls) == list(range(1, 21))
 
 
 def test_what_is_left_at_the_end_is_said_to_be_lost(path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -117,7 +117,7 @@ def test_what_is_left_at_the_end_is_said_to_be_lost(path: Path, caplog: pytest.L
     sink = RecordingSink(*[PausedDeliveryError("Label Studio is away")] * 100)
     settings = Settings.resolve({"api_key": "key", "url": "http://127.0.0.1:1", "outbox": str(path), "settle_s": 600})
     pipeline = Pipeline(settings, sink=sink)
-    pipeline.accept_calls([numbered(number) for number in range(3)])
+    pipeline.accept_calls([numbered(number) for number in range(1, 4)])
     remove(path, "", "-wal", "-shm")
     assert not pipeline.close(0.1)
     assert pipeline.telemetry.counts()["calls.dropped[shutdown]"] == 3
@@ -131,14 +131,14 @@ def test_files_that_are_back_take_calls_again(path: Path) -> None:
     settings = Settings.resolve({"api_key": "key", "url": "http://127.0.0.1:1", "outbox": str(path), "settle_s": 600})
     sink = RecordingSink()
     pipeline = Pipeline(settings, sink=sink)
-    assert pipeline.accept_calls([numbered(0)])
+    assert pipeline.accept_calls([numbered(1)])
     move_directory(path)
-    assert not pipeline.accept_calls([numbered(1)])
+    assert not pipeline.accept_calls([numbered(2)])
     path.parent.with_name("moved").rename(path.parent)
-    assert pipeline.accept_calls([numbered(2)])
+    assert pipeline.accept_calls([numbered(3)])
     assert pipeline.flush(20)
     pipeline.close(0)
-    assert sorted(number_of(call) for call in sink.calls) == [0, 2]
+    assert sorted(number_of(call) for call in sink.calls) == [1, 3]
     assert Outbox(str(path), **ROOMY).notes.status().states["delivered"] == 2
 
 
