@@ -1,5 +1,5 @@
-"""Kafka's consumers and Collectors deliver at least once: spans and log records come again, apart from each other, at any
-later time."""
+"""Kafka's consumers and Collectors deliver at least once: spans and log records come again, apart from each other, at
+any later time."""
 
 from __future__ import annotations
 
