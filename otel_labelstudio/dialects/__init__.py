@@ -67,7 +67,7 @@ from otel_labelstudio.dialects.shared.reading import calls_or_skip
 from otel_labelstudio.dialects.shared.span_facts import FactKeys
 from otel_labelstudio.spans.model import LogRecord, Span
 
-__all__ = ["DIALECTS", "NAME_PREFIXES", "Dialect", "Findings", "Skip", "SkipReason", "read"]
+__all__ = ["DIALECTS", "LAYERED_SCOPES", "NAME_PREFIXES", "Dialect", "Findings", "Skip", "SkipReason", "read"]
 
 # These say in an attribute of their own what kind of span it is, and go first: LangSmith's prompt templates and agents
 # of many a framework say `gen_ai.operation.name` = chat as well, and hold other things under the names of messages. The
@@ -76,6 +76,8 @@ _VENDORS: tuple[Dialect, ...] = (
     *(vercel_ai, openinference, langsmith, langfuse, mlflow, laminar, haystack, genkit, braintrust, langwatch, mastra),
     *(voltagent, claude_code, livekit, litellm, spring_ai),
 )
+# Under one scope, these write all their integrations: a framework's and the client's below it
+LAYERED_SCOPES = ("langfuse", "langsmith", "lmnr", "mlflow")
 _RAW: frozenset[Dialect] = frozenset((langsmith, laminar))
 _CONVENTIONS: tuple[Dialect, ...] = (genai, genai_events, genai_prompt_events)
 _FINAL: frozenset[Dialect] = frozenset((*_VENDORS, genai))

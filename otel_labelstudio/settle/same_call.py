@@ -19,7 +19,7 @@ forms are names that different layers gave (``msg_...``, a request's UUID), and 
 
 Two spans of one scope are two calls, the same question asked twice at once and answered alike: one instrumentation sees
 a call once. Known exceptions: platforms that write all their integrations, a framework's and the client's below it,
-under one scope (`_LAYERED_SCOPES`), which takes equal response ids; and Logfire, which writes a stream as two spans, of
+under one scope (`LAYERED_SCOPES`), which takes equal response ids; and Logfire, which writes a stream as two spans, of
 which the first has no answer and gives no reading, so that there is nothing to fold.
 
 Times overlap with a slack for coarse clocks. A reading without duration (Logfire's at the end of a stream, a call out
@@ -45,6 +45,7 @@ from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 
 from otel_labelstudio.calls import LLMCall
+from otel_labelstudio.dialects import LAYERED_SCOPES
 from otel_labelstudio.dialects.shared.records_without_span import INCOMPLETE_WITHOUT_SPAN
 from otel_labelstudio.identity import is_apart
 from otel_labelstudio.settle.content_items import (
@@ -59,7 +60,6 @@ _CLOCK_SLACK_NS = 2_000_000
 POINT_SLACK_NS = 100_000_000
 # No call passes through so many layers: what goes on beyond that makes comparing slow, not the call richer
 _MOST_READINGS = 64
-_LAYERED_SCOPES = ("langfuse", "langsmith", "lmnr", "mlflow")
 _ID_FORM = re.compile(r"[A-Za-z]+(?=[-_])")
 
 
@@ -102,7 +102,7 @@ def is_same_call(one: LLMCall, other: LLMCall, said: Said | None = None) -> bool
     if one.span_id and one.span_id == other.span_id and one.trace_id == other.trace_id:
         return _is_of_one_span(one, other, said)
     is_one_scope = one.scope == other.scope
-    if is_one_scope and not one.scope.startswith(_LAYERED_SCOPES):
+    if is_one_scope and not one.scope.startswith(LAYERED_SCOPES):
         return False
     ids_equal = _are_response_ids_equal(one.response_id, other.response_id)
     if ids_equal is False or (is_one_scope and not ids_equal) or not _overlap(one, other):
