@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from otel_labelstudio.demo.label_studio import EmbeddedLabelStudio
-from otel_labelstudio.demo.showing import show
+from otel_labelstudio.demo.showing import PAGES, show
 from tests.browser.chromium import installed_chromium, page_of
 from tests.browser.labeling_page import LabelingPage
 
@@ -39,7 +39,7 @@ def main() -> None:
         sys.exit("There is no Chromium on this machine")
     os.environ.pop("OPENAI_API_KEY", None)  # the same answers every time: the stand-in's
     with EmbeddedLabelStudio() as server:
-        chat, prompt = show(server, "chat"), show(server, "prompt")
+        chat, prompt = (show(server, page) for page in PAGES if page.name in ("chat", "prompt"))
         with page_of(chromium) as page:
             labeling = LabelingPage(page, server)
             labeling.open_data_manager(chat.project_id)

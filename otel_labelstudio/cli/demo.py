@@ -17,7 +17,7 @@ from pathlib import Path
 
 from otel_labelstudio.demo.errors import DemoError
 from otel_labelstudio.demo.label_studio import EmbeddedLabelStudio
-from otel_labelstudio.demo.showing import MODES, Shown, show
+from otel_labelstudio.demo.showing import PAGES, Shown, show
 
 _NEEDED = ("langchain", "langchain_openai", "opentelemetry.instrumentation.langchain")
 _POLL_S = 0.5
@@ -25,7 +25,8 @@ _POLL_S = 0.5
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of ``otel-labelstudio demo``."""
-    parser.add_argument("--mode", choices=MODES, help="only this mode (default: both, each in a project of its own)")
+    names = [page.name for page in PAGES]
+    parser.add_argument("--only", choices=names, help="only this page (default: all, each in a project of its own)")
     parser.add_argument("--port", type=_port, help="Label Studio's port (default: a free one)")
     parser.add_argument("--data-dir", type=Path, help="keep Label Studio's data here (default: delete them at the end)")
     parser.add_argument(
@@ -45,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _demonstrate(arguments: argparse.Namespace) -> None:
     with _ended_by_sigterm(), EmbeddedLabelStudio(arguments.data_dir, arguments.port) as server:
-        shown = [show(server, mode) for mode in ([arguments.mode] if arguments.mode else MODES)]
+        shown = [show(server, page) for page in PAGES if arguments.only in (None, page.name)]
         _report(server, shown)
         if not arguments.once:
             _stay(server)

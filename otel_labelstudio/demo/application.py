@@ -1,4 +1,4 @@
-"""A LangChain application whose calls become tasks: ``python -m otel_labelstudio.demo.application --mode chat``.
+"""A LangChain application whose calls become tasks: ``python -m otel_labelstudio.demo.application``.
 
 Only `traced` has to do with tracing, and only one line of it with Label Studio. Everything is set by the environment:
 `LABEL_STUDIO_API_KEY`, `LABEL_STUDIO_URL` and the like, and `OPENAI_API_KEY`. Without the latter, a stand-in on
@@ -18,20 +18,17 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter, SpanExportResult
 
 from otel_labelstudio import LabelStudioSpanExporter, LabelStudioSpanProcessor
-from otel_labelstudio.demo.conversations import complete_prompts, have_chats
+from otel_labelstudio.demo.conversations import CONVERSATIONS
 from otel_labelstudio.demo.openai_stand_in import OpenAIStandIn
 
 
 def main() -> None:
-    """Holds the conversations of one mode; ends when all of them are delivered."""
+    """Holds conversations of one kind; ends when all of them are delivered."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--mode", choices=("chat", "prompt"), default="chat")
-    mode = parser.parse_args().mode
+    parser.add_argument("--conversations", choices=CONVERSATIONS, default="chat")
+    hold = CONVERSATIONS[parser.parse_args().conversations]
     with llm_api(), traced():
-        if mode == "chat":
-            have_chats()
-        else:
-            complete_prompts()
+        hold()
 
 
 @contextmanager

@@ -120,6 +120,17 @@ def complete_prompts() -> None:
     read(llm.stream("English: Your order shipped this morning; you will have it by Friday.\nFrench:"))
 
 
+def ask_for_choices() -> None:
+    """Several answers to choose from, for each question."""
+    llm = ChatOpenAI(model=CHAT_MODEL, n=3, temperature=1)
+    for question in (
+        "A slogan for a shop that builds touring bikes, please. Friendly, at most eight words.",
+        f"A subject line for the mail about this incident to all customers:\n\n{INCIDENT}",
+        'Reply to this review in two sentences: "Great bike, but the bell broke on day two."',
+    ):
+        llm.generate([[SystemMessage("You write for Harbor Bikes."), HumanMessage(question)]])
+
+
 def classification(ticket: str) -> str:
     """A prompt with examples, as text completions are used."""
     return (
@@ -133,3 +144,7 @@ def read(pieces: Iterator[AIMessage] | Iterator[str]) -> None:
     """Take a streamed answer to its end."""
     for _ in pieces:
         pass
+
+
+# By the name that the application is given
+CONVERSATIONS = {"chat": have_chats, "prompt": complete_prompts, "choices": ask_for_choices}

@@ -69,6 +69,10 @@ def _calls(pattern: str, *calls: ToolCall) -> Script:
     return Script("user", pattern, (Answer(tool_calls=calls),), frozenset(call.name for call in calls))
 
 
+def _several(pattern: str, *texts: str) -> Script:
+    return Script("user", pattern, tuple(map(Answer, texts)))
+
+
 _INTERVALS = """\
 Sort the intervals by their start; then each one either extends the last merged interval or begins a new one:
 
@@ -155,6 +159,19 @@ SCRIPTS: tuple[Script, ...] = (
     _one("user", r"<script>", _SCRIPT_TAG),
     _one("user", r"summari[sz]e", _SUMMARY),
     _one("user", r"doctor's note", _REFUSAL),
+    _several(r"slogan", "Every road, your road.", "Built for the long way home.", "Go far. Arrive smiling."),
+    _several(
+        r"subject line",
+        "Checkout is working again",
+        "URGENT!!! Your order may be LOST",
+        "What happened to orders between 14:02 and 14:25 today, and what we did about it",
+    ),
+    _several(
+        r"review",
+        "Thank you, and sorry about the bell! A new one is on its way to you, free of charge.",
+        "We are glad that you like the bike. Bells are not covered by the warranty.",
+        "Sorry to hear that. Please write to us.",
+    ),
     _one("prompt", r"SQL", _SQL),
     _one(
         "prompt",

@@ -1,4 +1,4 @@
-"""One mode of the demo: the application runs against the embedded Label Studio, and its tasks are waited for."""
+"""One page of the demo: the application runs against the embedded Label Studio, and its tasks are waited for."""
 
 from __future__ import annotations
 
@@ -14,8 +14,6 @@ from otel_labelstudio.demo.label_studio import EmbeddedLabelStudio
 from otel_labelstudio.demo.ports import LOOPBACK
 from otel_labelstudio.demo.running import stop
 
-MODES = ("chat", "prompt")
-
 _DELIVERY_TIMEOUT_S = 60.0
 _POLL_S = 0.2
 # Other settings of the user's would change what the demo shows, or send it elsewhere
@@ -23,23 +21,42 @@ _OWN_SETTINGS = ("LABEL_STUDIO_", "OTEL_", "TRACELOOP_", "LANGSMITH_", "LANGCHAI
 
 
 @dataclass(frozen=True)
+class Page:
+    """A project of the demo: which conversations the application holds, and the setting that makes its page."""
+
+    name: str
+    conversations: str
+    variable: str
+
+
+_MODE, _LAYOUT = "OTEL_EXPORTER_LABELSTUDIO_MODE", "OTEL_EXPORTER_LABELSTUDIO_LAYOUT"
+# The layouts first: they are pages to work with. The modes' own are those of LangChain's handler
+PAGES = (
+    Page("review", "chat", _LAYOUT),
+    Page("compare", "choices", _LAYOUT),
+    Page("chat", "chat", _MODE),
+    Page("prompt", "prompt", _MODE),
+)
+
+
+@dataclass(frozen=True)
 class Shown:
-    """A project with the tasks of one mode."""
+    """A project with the tasks of one page."""
 
     title: str
     project_id: int
     task_count: int
 
 
-def show(server: EmbeddedLabelStudio, mode: str) -> Shown:
-    """Runs the application in the mode; returns once Label Studio holds a task for each of its calls.
+def show(server: EmbeddedLabelStudio, page: Page) -> Shown:
+    """Runs the application for the page; returns once Label Studio holds a task for each of its calls.
 
     Raises:
         DemoError: the application failed, or not all of its calls became tasks.
     """
-    title = f"Demo: {mode}"
+    title = f"Demo: {page.name}"
     before = _project(server, title)
-    calls = _calls_of_application(server, mode, title)
+    calls = _calls_of_application(server, page, title)
     expected = (before.task_count if before else 0) + calls
     until_s = time.monotonic() + _DELIVERY_TIMEOUT_S
     while time.monotonic() < until_s:
@@ -50,12 +67,12 @@ def show(server: EmbeddedLabelStudio, mode: str) -> Shown:
     raise DemoError(f"The application made {calls} calls, but not all became tasks of the project {title!r}")
 
 
-def _calls_of_application(server: EmbeddedLabelStudio, mode: str, title: str) -> int:
+def _calls_of_application(server: EmbeddedLabelStudio, page: Page, title: str) -> int:
     """Runs it to its end, shows what it prints, and counts its calls by the lines that it prints for them."""
     answering = "OpenAI's API answers" if os.environ.get("OPENAI_API_KEY") else "a stand-in for OpenAI's API answers"
-    print(f"The application runs in {mode} mode; {answering}:", flush=True)
-    command = [sys.executable, "-m", "otel_labelstudio.demo.application", "--mode", mode]
-    environment = _environment(server, mode, title)
+    print(f"The application runs for the page {page.name}; {answering}:", flush=True)
+    command = [sys.executable, "-m", "otel_labelstudio.demo.application", "--conversations", page.conversations]
+    environment = _environment(server, page, title)
     process = subprocess.Popen(  # noqa: S603
         command, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True
     )
@@ -72,7 +89,7 @@ def _calls_of_application(server: EmbeddedLabelStudio, mode: str, title: str) ->
     return calls
 
 
-def _environment(server: EmbeddedLabelStudio, mode: str, title: str) -> dict[str, str]:
+def _environment(server: EmbeddedLabelStudio, page: Page, title: str) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(_OWN_SETTINGS)}
     return {
         **kept,
@@ -81,7 +98,7 @@ def _environment(server: EmbeddedLabelStudio, mode: str, title: str) -> dict[str
         "LABEL_STUDIO_URL": server.url,
         "LABEL_STUDIO_API_KEY": server.api_key,
         "OTEL_EXPORTER_LABELSTUDIO_PROJECT_NAME": title,
-        "OTEL_EXPORTER_LABELSTUDIO_MODE": mode,
+        page.variable: page.name,
     }
 
 

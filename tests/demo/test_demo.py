@@ -36,7 +36,7 @@ def tasks_of(server: EmbeddedLabelStudio, project: str) -> list[dict[str, Any]]:
     return list(answer_of(url, server.api_key)["tasks"])
 
 
-def test_once_delivers_both_modes_and_ends(tmp_path: Path) -> None:
+def test_once_delivers_every_page_and_ends(tmp_path: Path) -> None:
     """Status 0, login, key and links printed; what the links name holds the tasks, each with the stand-in's answer."""
     finished = subprocess.run(
         [*COMMAND, "--once", "--data-dir", str(tmp_path)], capture_output=True, text=True, timeout=280, check=False
@@ -44,22 +44,23 @@ def test_once_delivers_both_modes_and_ends(tmp_path: Path) -> None:
     assert finished.returncode == 0, finished.stderr
     assert "Traceback" not in finished.stderr
     links = LINK.findall(finished.stdout)
-    assert [(mode, int(count)) for mode, count, _, _ in links] == [("chat", 11), ("prompt", 6)]
+    counts = {page: int(count) for page, count, _, _ in links}
+    assert counts == {"review": 11, "compare": 3, "chat": 11, "prompt": 6}
     with EmbeddedLabelStudio(tmp_path) as server:
         assert server.password in finished.stdout
         assert f"API key       {server.api_key}" in finished.stdout
-        for mode, count, _, project in links:
+        for page, count, _, project in links:
             tasks = tasks_of(server, project)
             assert len(tasks) == int(count)
             answers = [answer.text.strip() for script in SCRIPTS for answer in script.answers if answer.text]
             texts = [text.strip() for task in tasks for text in predicted_texts(task)]
             # What is no text of the scripts is a tool call, written out
             assert all(text in answers or ("HB-20418" in text or "Oslo" in text) for text in texts), texts
-            if mode == "chat":
+            if page == "chat":
                 conversation = max((task["data"]["prompt"] for task in tasks), key=len)
                 assert {turn["role"] for turn in conversation} == {"system", "user", "assistant", "tool"}
-            else:
-                assert sorted(len(predicted_texts(task)) for task in tasks) == [1, 1, 1, 1, 1, 2]
+            choices = {"compare": [3, 3, 3], "prompt": [1, 1, 1, 1, 1, 2]}
+            assert sorted(len(predicted_texts(task)) for task in tasks) == choices.get(page, [1] * 11)
 
 
 def is_listening(port: int) -> bool:
@@ -78,7 +79,7 @@ def predicted_texts(task: dict[str, Any]) -> list[str]:
 def test_stays_until_it_is_stopped_and_leaves_nothing() -> None:
     """One mode on the asked port; Ctrl-C ends it with status 0, and the server and its data are gone."""
     port = free_port()
-    command = [*COMMAND, "--mode", "prompt", "--port", str(port)]
+    command = [*COMMAND, "--only", "prompt", "--port", str(port)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as demo:
         assert demo.stdout is not None
         printed = ""

@@ -115,7 +115,8 @@ def test_the_demo(reader: Reader, environments: Environments) -> None:
         assert_shown(alone.reads(shown(blocks)), said())
         (key,) = re.findall(r"^API key +(\S+)$", said(), re.MULTILINE)
         labeling = Labeling(f"http://127.0.0.1:{alone.ports['8080']}", key)
-        assert [len(labeling.tasks(title)) for title in ("Demo: chat", "Demo: prompt")] == [11, 6]
+        titles = [f"Demo: {page}" for page in ("review", "compare", "chat", "prompt")]
+        assert [len(labeling.tasks(title)) for title in titles] == [11, 3, 11, 6]
     assert environment.has_this_checkout()
 
 
