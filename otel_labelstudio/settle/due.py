@@ -214,11 +214,11 @@ class Settler:
         for call_id, of_call in self._rows.readings_of(call_ids - known.keys()).items():
             known[call_id] = [call for call, _ in of_call]
             origins.update((call.key, origin) for call, origin in of_call)
-        candidates = {id(known[call_id]): call_id for call_id in sorted(call_ids)}
+        candidates = {call_id: known[call_id] for call_id in sorted(call_ids)}
         for reading in readings:
-            same = closest_call(reading.call, [known[call_id] for call_id in sorted(call_ids)], said)
+            same = closest_call(reading.call, candidates.values(), said)
             if same is not None:
-                return candidates[id(same)]
+                return next(call_id for call_id, of_call in candidates.items() if of_call is same)
         return None
 
     def _bury_reading(self, reading: SettlingReading, error: str) -> None:

@@ -46,13 +46,13 @@ def fold(readings: Iterable[LLMCall], said: Said | None = None) -> list[FoldedCa
     for reading in _in_order(readings):
         keys = fingerprints(reading, said)
         candidates = {id(call): call for key in keys for call in waiting.get(key, ())}
-        call = closest_call(reading, candidates.values(), said)
-        if call is None:
-            call = []
+        found = closest_call(reading, candidates.values(), said)
+        call = [] if found is None else found
+        if found is None:
             calls.append(call)
         call.append(reading)
         for key in keys:
-            if not any(other is call for other in waiting[key]):
+            if found is None or not any(other is call for other in waiting[key]):
                 waiting[key].append(call)
     return [_folded(call) for call in calls]
 

@@ -91,7 +91,9 @@ def response_fingerprint(response_id: str) -> str:
 
 def closest_call(reading: LLMCall, calls: Iterable[list[LLMCall]], said: Said | None = None) -> list[LLMCall] | None:
     """Of several calls, each a list of its readings, the one that the reading is of; None where it is of none."""
-    said = said or Said()
+    said, scope, span_id = said or Said(), reading.scope, reading.span_id
+    if not scope.startswith(LAYERED_SCOPES):  # of many alike, nearly all are out at the first look
+        calls = [call for call in calls if len(call) > 1 or call[0].scope != scope or call[0].span_id == span_id]
     found = [call for call in calls if len(call) < _MOST_READINGS and _is_reading_of(reading, call, said)]
     return min(found, key=lambda call: min(_distance(reading, other) for other in call), default=None)
 
