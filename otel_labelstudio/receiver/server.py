@@ -181,7 +181,7 @@ class ReceiverServer:
                 for address in (self._settings.grpc, self._settings.http)
             )
         ):
-            _logger.warning("Secrets come in the clear: there is no TLS on this side (tls_cert, tls_key).")
+            _logger.warning("Credentials are sent unencrypted: TLS is off (tls_cert, tls_key).")
 
 
 class _Server(uvicorn.Server):

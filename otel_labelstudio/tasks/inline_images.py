@@ -32,7 +32,7 @@ def is_inline_image(uri: str) -> bool:
 
 def image(part: Part, label: str) -> Html | None:
     """The image of a part with its label in the place of one that cannot be shown; None where it holds none."""
-    return image_of_uri(_uri(part), label)
+    return image_of_uri(uri_of(part), label)
 
 
 def image_of_uri(uri: str, label: str) -> Html | None:
@@ -43,7 +43,8 @@ def image_of_uri(uri: str, label: str) -> Html | None:
     return Html(f'<object class="osl-image" type="{mime_type}" data="{text(uri)}">{text(label)}</object>')
 
 
-def _uri(part: Part) -> str:
+def uri_of(part: Part) -> str:
+    """The address of a part's media, or the ``data:`` URI of what it carries; empty for one that has neither."""
     if isinstance(part, UriPart):
         return part.uri
     if not isinstance(part, BlobPart):

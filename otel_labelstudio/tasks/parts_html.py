@@ -18,7 +18,6 @@ from otel_labelstudio.calls import (
 )
 from otel_labelstudio.tasks import render
 from otel_labelstudio.tasks.inline_images import image
-from otel_labelstudio.tasks.markdown import markdown
 from otel_labelstudio.tasks.markup import Html, element, fold, joined, text
 from otel_labelstudio.tasks.mend import mend
 
@@ -42,7 +41,7 @@ def message_html(message: Message, writer: Writer, tool_names: Mapping[str, str]
         if isinstance(part, TextPart):
             texts.append(part.content)
             continue
-        shown += [_text(seam.join(texts), writer), _part(part, tool_names, message.name)]
+        shown += [_text(seam.join(texts), writer), _part(part, writer, tool_names, message.name)]
         texts = []
     return joined((*shown, _text(seam.join(texts), writer)))
 
@@ -68,10 +67,10 @@ def dim(value: str) -> Html:
     return element("span", text(value), css="osl-dim")
 
 
-def _part(part: Part, names: Mapping[str, str], tool: str | None) -> Html:
+def _part(part: Part, writer: Writer, names: Mapping[str, str], tool: str | None) -> Html:
     match part:
         case ReasoningPart():
-            return fold(title("reasoning", part.content), _text(part.content, markdown))
+            return fold(title("reasoning", part.content), _text(part.content, writer))
         case ToolCallPart():
             return joined((_tool_heading(f"▸ {part.name}"), _arguments(part.arguments)))
         case ToolCallResponsePart():

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from otel_labelstudio.calls import LLMCall, Message, TextPart, ToolCallResponsePart
+from otel_labelstudio.calls import LLMCall, Message, ReasoningPart, TextPart, ToolCallResponsePart
 from otel_labelstudio.tasks import render
 from otel_labelstudio.tasks.markdown import markdown, plain
 from otel_labelstudio.tasks.markup import Html, element, fold, joined, text
@@ -22,7 +22,8 @@ from otel_labelstudio.tasks.sanitize import sanitize
 
 # Turns that are open; those before them are one click away
 _OPEN_TURNS = 8
-# Characters of a dialogue that are rendered; in a longer one, the turns that are folded stand as they were written
+# Characters that are rendered; of a longer dialogue the turns that are folded stand as they were written, and so do
+# the others where they alone are longer
 _MAX_RENDERED = 200_000
 
 _SYSTEM_ROLES = ("system", "developer")
@@ -49,17 +50,19 @@ def steps_html(call: LLMCall) -> list[str]:
             steps[-1].append(message)
         else:
             steps.append([message])
-    return [_page(*(_turn(message, _writer(call), names) for message in step)) for step in steps]
+    writer = _writer(call, messages)
+    return [_page(*(_turn(message, writer, names) for message in step)) for step in steps]
 
 
 def _dialogue(call: LLMCall, messages: Sequence[Message]) -> str:
-    writer, names = _writer(call), tool_names(messages)
-    of_earlier = plain if sum(map(_text_length, messages)) > _MAX_RENDERED else writer
-    earlier = [_turn(message, of_earlier, names) for message in messages[:-_OPEN_TURNS]]
-    last = [_turn(message, writer, names) for message in messages[-_OPEN_TURNS:]]
+    system = Message("system", call.system_instructions)
+    of_all, of_last = _writer(call, messages), _writer(call, messages[-_OPEN_TURNS:])
+    names = tool_names(messages)
+    earlier = [_turn(message, of_all, names) for message in messages[:-_OPEN_TURNS]]
+    last = [_turn(message, of_last, names) for message in messages[-_OPEN_TURNS:]]
     return _page(
         _incomplete(call.incomplete),
-        _system(Message("system", call.system_instructions), writer) if call.system_instructions else _NOTHING,
+        _system(system, _writer(call, [system])) if call.system_instructions else _NOTHING,
         _tools(call.tool_definitions),
         _earlier(earlier),
         *(last or [element("p", dim(render.NO_INPUT))]),
@@ -84,13 +87,15 @@ def _page(*children: Html) -> str:
     return sanitize(Html(mend_text(element("div", *children, css="osl-dialogue"))))
 
 
-def _writer(call: LLMCall) -> Writer:
-    """A completion's prompt is most often code, or a text that breaks off: it stands as it was written."""
-    return markdown if call.is_chat else plain
+def _writer(call: LLMCall, messages: Sequence[Message]) -> Writer:
+    """A completion's prompt is most often code, or a text that breaks off: it stands as it was written. So do messages
+    that would take seconds to render."""
+    is_long = sum(map(_text_length, messages)) > _MAX_RENDERED
+    return plain if is_long or not call.is_chat else markdown
 
 
 def _choices(call: LLMCall) -> list[Html]:
-    writer, empty = _writer(call), dim("[empty]")
+    writer, empty = _writer(call, call.output_messages), dim("[empty]")
     return [message_html(message, writer, {}) or empty for message in call.output_messages] or [empty]
 
 
@@ -145,4 +150,4 @@ def _turn_of(role: str, shown: Html, css: str = "osl-assistant") -> Html:
 
 
 def _text_length(message: Message) -> int:
-    return sum(len(part.content) for part in message.parts if isinstance(part, TextPart))
+    return sum(len(part.content) for part in message.parts if isinstance(part, TextPart | ReasoningPart))

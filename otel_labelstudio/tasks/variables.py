@@ -10,9 +10,10 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from otel_labelstudio.calls import BlobPart, LLMCall, UriPart
+from otel_labelstudio.calls import LLMCall
 from otel_labelstudio.tasks import render
 from otel_labelstudio.tasks.facts import facts
+from otel_labelstudio.tasks.inline_images import is_inline_image, uri_of
 from otel_labelstudio.tasks.label_config import CHAT, DIALOGUE_NAMES, HYPER_TEXT, PARAGRAPHS, Variable
 from otel_labelstudio.tasks.layouts.data import fill_of
 
@@ -37,8 +38,6 @@ _TEXTS: dict[str, Callable[[LLMCall], Any]] = {
 }
 # response_2, answer1, completion_b: one of several choices
 _NUMBERED_ANSWER = re.compile(rf"(?:{'|'.join(_ANSWER)})_?(?:(\d{{1,3}})|([a-z]))\Z")
-# The images that are shown where they stand: nothing is loaded from elsewhere
-_INLINE_IMAGES = ("image/png", "image/jpeg", "image/gif", "image/webp")
 
 
 def value_of(variable: Variable, call: LLMCall) -> Any:
@@ -90,8 +89,9 @@ def _filled(template: str, call: LLMCall) -> str:
 
 
 def _turns(variable: Variable, call: LLMCall) -> list[dict[str, str]]:
-    fitting = render.dialogue(call) if variable.name in _TEXTS else [("", "")]
-    return turns_of(fitting, variable)
+    """The dialogue where the name asks for it; else one turn, of nobody, with what the name asks for."""
+    is_dialogue = variable.name in (*DIALOGUE_NAMES, "turns")
+    return turns_of(render.dialogue(call) if is_dialogue else [("", _text(variable.name, call))], variable)
 
 
 def _html(variable: Variable, call: LLMCall) -> str:
@@ -142,14 +142,9 @@ def _items(name: str, call: LLMCall) -> list[dict[str, str]]:
 
 
 def _image(_variable: Variable, call: LLMCall) -> str:
-    """The last one that the call was sent inline."""
-    for message in reversed(call.input_messages):
-        for part in reversed(message.parts):
-            if isinstance(part, BlobPart) and part.mime_type in _INLINE_IMAGES and part.content:
-                return f"data:{part.mime_type};base64,{part.content}"
-            if isinstance(part, UriPart) and part.uri.startswith(tuple(f"data:{t};base64," for t in _INLINE_IMAGES)):
-                return part.uri
-    return ""
+    """The last one that the call was sent inline; nothing is loaded from elsewhere."""
+    uris = (uri_of(part) for message in reversed(call.input_messages) for part in reversed(message.parts))
+    return next(filter(is_inline_image, uris), "")
 
 
 def _repeated(variable: Variable, call: LLMCall) -> list[dict[str, str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -255,6 +256,25 @@ def test_text_that_would_keep_the_parser_busy_stands_as_it_was_written(source: s
     html = answer_html(chat("Q", source))
     assert 'class="osl-plain"' in html
     assert source in Page.of(html).text
+
+
+@pytest.mark.parametrize("part", [TextPart, ReasoningPart])
+@pytest.mark.parametrize(
+    "page",
+    [dialogue_html, lambda call: "".join(steps_html(call)), answer_html],
+    ids=["dialogue", "steps", "answer"],
+)
+def test_what_is_rendered_for_a_page_is_bounded(
+    part: type[TextPart | ReasoningPart], page: Callable[[LLMCall], str]
+) -> None:
+    """However many messages there are, of whatever parts: the others stand as they were written."""
+    few, many = (tuple(Message("assistant", (part("*much* " * 2_500),)) for _ in range(n)) for n in (2, 40))
+    pages = [
+        page(chat("Q", input_messages=(Message("user", (TextPart("Q"),)), *said), output_messages=said))
+        for said in (few, many)
+    ]
+    assert pages[0].count("<em>") >= 2 * 2_500
+    assert pages[1].count("<em>") * len("*much* ") <= 200_000
 
 
 def test_a_very_long_text_is_cut() -> None:

@@ -20,6 +20,7 @@ CALL = replace(
     metadata={"team": "search", "count": 3},
     service_name="shop",
 )
+PNG = "iVBORw0KGgoAAAANSUhEUg=="
 CHOICES = [
     {"id": "0", "title": "Answer 1", "body": "First."},
     {"id": "1", "title": "Answer 2", "body": "<b>Second</b>"},
@@ -78,6 +79,7 @@ def test_several_variables_in_one_text() -> None:
         ("prompt", "Paragraphs", [{"role": "user", "content": "Which?"}]),
         ("chat", "Chat", [{"role": "user", "content": "Which?"}]),
         ("unknown", "Paragraphs", [{"role": "", "content": ""}]),
+        ("answer", "Paragraphs", [{"role": "", "content": "First."}]),
         ("picture", "Image", ""),
         ("answer_2", "HyperText", '<div style="white-space: pre-wrap">&lt;b&gt;Second&lt;/b&gt;</div>'),
     ],
@@ -90,9 +92,11 @@ def test_structure_by_tag(name: str, tag: str, expected: Any) -> None:
 @pytest.mark.parametrize(
     ("part", "expected"),
     [
-        (BlobPart("image", "aGk=", "image/png"), "data:image/png;base64,aGk="),
-        (UriPart("image", "data:image/webp;base64,aGk="), "data:image/webp;base64,aGk="),
-        (BlobPart("image", "aGk=", "image/svg+xml"), ""),
+        (BlobPart("image", PNG, "image/png"), f"data:image/png;base64,{PNG}"),
+        (BlobPart("image", f"{PNG[:8]}\n{PNG[8:]}", "image/png"), f"data:image/png;base64,{PNG}"),
+        (UriPart("image", f"data:image/png;base64,{PNG}"), f"data:image/png;base64,{PNG}"),
+        (BlobPart("image", "aGk=", "image/png"), ""),
+        (BlobPart("image", PNG, "image/svg+xml"), ""),
         (UriPart("image", "https://example.com/a.png", "image/png"), ""),
         (BlobPart("image", "", "image/png"), ""),
     ],
