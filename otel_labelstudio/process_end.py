@@ -18,7 +18,11 @@ from typing import Protocol, runtime_checkable
 from opentelemetry._logs import get_logger_provider
 from opentelemetry.trace import get_tracer_provider
 
+from otel_labelstudio.errors import safe_text
 from otel_labelstudio.pipeline import Pipeline
+from otel_labelstudio.printable import logger
+
+_logger = logger(__name__)
 
 
 @runtime_checkable
@@ -49,13 +53,15 @@ def shutdown(*providers: Provider, timeout_millis: int = 20_000) -> None:
     """Deliver what this process has traced, and trace no more; the log says what could not be delivered.
 
     Where Label Studio cannot be reached or refuses, it ends within a few seconds. The time is for Label Studio alone:
-    other exporters of the providers have their own. What ends processes mostly kills them after 30 seconds.
+    other exporters of the providers have their own. What ends processes mostly kills them after 30 seconds. Exporters
+    of further providers go on, and have their usual time when those are shut down.
     """
-    ends_at = time.monotonic() + timeout_millis / 1000
-    for pipeline in Pipeline.all_open():
-        pipeline.must_end_by(ends_at)
-    for provider in providers or _global_providers():
-        provider.shutdown()
+    _let_all_end_by(time.monotonic() + timeout_millis / 1000)
+    try:
+        for provider in providers or _global_providers():
+            _shut_down(provider)
+    finally:
+        _let_all_end_by(float("inf"))
 
 
 @asynccontextmanager
@@ -70,6 +76,18 @@ async def lifespan(app: object = None) -> AsyncIterator[None]:  # noqa: ARG001 -
 def _global_providers() -> Sequence[Provider]:
     """Log records first: a span whose content is still on its way would be taken for one without."""
     return [found for found in (get_logger_provider(), get_tracer_provider()) if isinstance(found, Provider)]
+
+
+def _let_all_end_by(deadline: float) -> None:
+    for pipeline in Pipeline.all_open():
+        pipeline.must_end_by(deadline)
+
+
+def _shut_down(provider: Provider) -> None:
+    try:
+        provider.shutdown()
+    except Exception as error:  # of anybody's processor: the other providers have calls to deliver
+        _logger.error("A %s could not be shut down: %s", type(provider).__name__, safe_text(error))  # noqa: TRY400
 
 
 def _left_s(ends_at: float) -> float:

@@ -44,13 +44,27 @@ def application(monkeypatch: pytest.MonkeyPatch) -> Iterator[Application]:
     """Its tracer provider is the global one; nothing is exported or delivered unless somebody asks for it."""
     monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "3600000")
     monkeypatch.setenv("OTEL_BLRP_SCHEDULE_DELAY", "3600000")
-    exporter, sink = LabelStudioSpanExporter(**SETTINGS), RecordingSink()
+    made = make_application(SETTINGS)
+    monkeypatch.setattr("otel_labelstudio.process_end.get_tracer_provider", lambda: made.traces)
+    yield made
+    made.traces.shutdown()
+
+
+def make_application(settings: dict[str, Any]) -> Application:
+    exporter, sink = LabelStudioSpanExporter(**settings), RecordingSink()
     assert exporter._pipeline is not None
     exporter._pipeline._worker._deliveries._sink = sink
-    provider = TracerProvider(shutdown_on_exit=False)
-    monkeypatch.setattr("otel_labelstudio.process_end.get_tracer_provider", lambda: provider)
-    yield Application(provider, sink, exporter)
-    provider.shutdown()
+    return Application(TracerProvider(shutdown_on_exit=False), sink, exporter)
+
+
+class FaultyProvider:
+    """One with a processor that raises whatever it is asked."""
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        raise ValueError("The user's question")
+
+    def shutdown(self) -> None:
+        raise ValueError("The user's question")
 
 
 def test_the_processor_flushes_through(application: Application) -> None:
@@ -149,6 +163,30 @@ def test_shutdown_keeps_to_its_time(application: Application, caplog: pytest.Log
     otel_labelstudio.shutdown(timeout_millis=1000)
     assert time.monotonic() - began < 15
     assert "1 calls were not delivered" in caplog.text
+
+
+@pytest.mark.parametrize("settle_s", [3600, 7200], ids=["one pipeline for both", "one for each"])
+def test_a_provider_that_is_not_shut_down_keeps_its_time(application: Application, settle_s: int) -> None:
+    """It goes on after the others' shutdown, whose time is over when its own comes: its calls are delivered then."""
+    application.register(BatchSpanProcessor(application.exporter))
+    other = make_application(SETTINGS | {"settle_s": settle_s})
+    other.register(BatchSpanProcessor(other.exporter))
+    otel_labelstudio.shutdown(timeout_millis=0)
+    other.trace_number(1)
+    other.traces.shutdown()
+    assert len(other.sink.calls) == 1
+
+
+def test_a_provider_that_cannot_be_shut_down_holds_up_no_other(
+    application: Application, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The next one delivers; what was raised is said by its type, since its text may hold content."""
+    application.register(BatchSpanProcessor(application.exporter))
+    application.trace_number(1)
+    otel_labelstudio.shutdown(FaultyProvider(), application.traces)
+    assert len(application.sink.calls) == 1
+    assert "A FaultyProvider could not be shut down: unexpected ValueError" in caplog.text
+    assert "question" not in caplog.text
 
 
 def test_a_lifespan_delivers_at_its_end(application: Application) -> None:
