@@ -40,13 +40,13 @@ def force_flush(*providers: Provider, timeout_millis: int = 30_000) -> bool:
     """Deliver what this process has traced so far; whether all of it was delivered within the time.
 
     For the end of each unit of work after which a process may be frozen or killed. It delivers whichever processor the
-    provider has: those of the SDK do not ask the exporter.
+    provider has: those of the SDK do not ask the exporter. False also where a provider could not export all that waits:
+    the SDK passes over the processors behind one that has used up the time.
     """
     ends_at = time.monotonic() + timeout_millis / 1000
-    for provider in providers or _global_providers():
-        provider.force_flush(round(_left_s(ends_at) * 1000))
+    are_exported = [_flush(provider, ends_at) for provider in providers or _global_providers()]
     are_delivered = [pipeline.flush(_left_s(ends_at)) for pipeline in Pipeline.all_open()]
-    return all(are_delivered)
+    return all(are_exported) and all(are_delivered)
 
 
 def shutdown(*providers: Provider, timeout_millis: int = 20_000) -> None:
@@ -76,6 +76,14 @@ async def lifespan(app: object = None) -> AsyncIterator[None]:  # noqa: ARG001 -
 def _global_providers() -> Sequence[Provider]:
     """Log records first: a span whose content is still on its way would be taken for one without."""
     return [found for found in (get_logger_provider(), get_tracer_provider()) if isinstance(found, Provider)]
+
+
+def _flush(provider: Provider, ends_at: float) -> bool:
+    try:
+        return provider.force_flush(round(_left_s(ends_at) * 1000))
+    except Exception as error:  # as in `_shut_down`
+        _logger.error("A %s could not be flushed: %s", type(provider).__name__, safe_text(error))  # noqa: TRY400
+        return False
 
 
 def _let_all_end_by(deadline: float) -> None:

@@ -121,6 +121,35 @@ def test_force_flush_says_what_is_not_delivered(application: Application) -> Non
     assert time.monotonic() - began < 10
 
 
+class SlowProcessor(SpanProcessor):
+    """Its exporter hangs: it uses up the time that it has."""
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        time.sleep((timeout_millis + 1) / 1000)
+        return False
+
+
+def test_force_flush_says_what_is_not_exported(application: Application) -> None:
+    """False where a processor in front took all the time, after which the SDK asks no further ones."""
+    application.register(SlowProcessor())
+    application.register(BatchSpanProcessor(application.exporter))
+    application.trace_number(1)
+    assert not otel_labelstudio.force_flush(timeout_millis=100)
+    assert application.sink.calls == []
+
+
+def test_force_flush_of_a_provider_that_raises_holds_up_no_other(
+    application: Application, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The next one's calls are delivered; False and the log say that not all was."""
+    application.register(BatchSpanProcessor(application.exporter))
+    application.trace_number(1)
+    assert not otel_labelstudio.force_flush(FaultyProvider(), application.traces)
+    assert len(application.sink.calls) == 1
+    assert "A FaultyProvider could not be flushed: unexpected ValueError" in caplog.text
+    assert "question" not in caplog.text
+
+
 def test_force_flush_brings_log_records_to_their_spans(
     application: Application, monkeypatch: pytest.MonkeyPatch
 ) -> None:
