@@ -123,7 +123,9 @@ def open_outbox_file(path: str | None) -> sqlite3.Connection:
 def _prepare(db: sqlite3.Connection, path: str | None) -> None:
     # Looked at before anything is changed: the file may be another program's
     version = _format_of(db, path)
-    if path is not None:
+    if path is None:
+        db.execute("PRAGMA temp_store = MEMORY")  # or much content is sorted in a file, where nobody expects any
+    else:
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
     if version != FORMAT_VERSION:

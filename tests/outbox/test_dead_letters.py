@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from otel_labelstudio.calls import Message, TextPart
 from otel_labelstudio.outbox import Outbox
 from otel_labelstudio.outbox.entry import HeldItem
 from otel_labelstudio.outbox.serialization import call_to_text
@@ -31,6 +36,26 @@ def test_a_dead_letter_says_what_why_where_and_when(outbox: Outbox, clock: Clock
         *(numbered(1), "refused 1", DESTINATION, clock()),
     )
     assert "Question" not in repr(letter)
+
+
+@contextmanager
+def no_file_grows() -> Iterator[None]:
+    """Whatever this process writes to a file fails."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_an_outbox_in_memory_writes_nothing_to_a_disk(outbox: Outbox) -> None:
+    """Nor does SQLite, which sorts much content in files of its own unless told otherwise."""
+    content = (Message("user", (TextPart("x" * 2**20),)),)
+    entries = taken(outbox, *(numbered(number, input_messages=content) for number in range(8)))
+    outbox.dead_letters.bury([(entry.seq, "refused") for entry in entries])
+    with no_file_grows():
+        assert len(outbox.dead_letters.all()) == 8
 
 
 def test_the_oldest_come_first_and_are_forgotten_first(clock: Clock) -> None:
