@@ -19,22 +19,18 @@ import gzip
 import os
 import sys
 import zlib
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from otel_labelstudio.calls import CallKey, LLMCall
+from otel_labelstudio.calls import LLMCall
 from otel_labelstudio.dialects import SkipReason
-from otel_labelstudio.earlier_turns import with_turns_of_each_other
 from otel_labelstudio.errors import ConfigError, DecodeError, LabelStudioExportError
-from otel_labelstudio.identity import apart, has_valid_ids, identified
-from otel_labelstudio.outbox.entry import Origin
-from otel_labelstudio.selection import resource_digest
-from otel_labelstudio.settle.content_items import Said
-from otel_labelstudio.settle.fold import FoldedCall, fold
+from otel_labelstudio.settle.fold import FoldedCall
+from otel_labelstudio.settle.fold_recorded import FoldedRecording
 from otel_labelstudio.settle.recorded import RecordedTelemetry
 from otel_labelstudio.spans.collector_files import (
     Torn,
@@ -89,37 +85,11 @@ def read_calls(
 
 
 def read_recording(recording: Recording, *, takes_failed_calls: bool = False) -> RecordedCalls:
-    """Joins log records to their spans, reads each span, and folds the readings of one call into one."""
+    """Joins log records to their spans, reads each span, and folds the readings of one call into one. What any of that
+    fails on costs itself alone, and counts as skipped (`SkipReason.FAULT`)."""
     recorded = RecordedTelemetry(recording.spans, recording.log_records, takes_failed_calls=takes_failed_calls)
-    readings: list[LLMCall] = []
-    origins: dict[CallKey, Origin] = {}
-    other_keys: defaultdict[CallKey, list[CallKey]] = defaultdict(list)
-    for reading in recorded.readings:
-        call = identified(reading.call)
-        readings.append(call)
-        origins[call.key] = Origin(resource_digest(reading.joined.span))
-        other_keys[call.key] += reading.other_keys
-    folded = (
-        replace(
-            call,
-            keys=tuple(dict.fromkeys((*call.keys, *(other for key in call.keys for other in other_keys[key])))),
-            resource=origins[call.call.key].resource,
-        )
-        for call in fold(with_turns_of_each_other(readings), Said(origins))
-    )
-    without_valid_ids = sum(not has_valid_ids(reading.call) for reading in recorded.readings)
-    return RecordedCalls(list(_with_keys_of_their_own(folded)), recorded.skipped, without_valid_ids)
-
-
-def _with_keys_of_their_own(calls: Iterable[FoldedCall]) -> Iterator[FoldedCall]:
-    """Of calls with the same ids, which were used again, the first keeps them."""
-    known: set[CallKey] = set()
-    for folded in calls:
-        if folded.keys[0] in known:
-            call = apart(folded.call)
-            folded = replace(folded, call=call, keys=(call.key,))
-        known.add(folded.keys[0])
-        yield folded
+    folded = FoldedRecording(recorded)
+    return RecordedCalls(folded.calls, recorded.skipped, folded.without_valid_ids)
 
 
 def decode_files(

@@ -4,20 +4,28 @@ longer. What waits for others is held in an outbox in memory, and decided on as 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from typing import TypeVar
 
 from otel_labelstudio.calls import CallKey, LLMCall
 from otel_labelstudio.dialects import Skip, SkipReason, read
 from otel_labelstudio.dialects.relatives import has_relatives
 from otel_labelstudio.dialects.shared.records_without_span import is_content_event
+from otel_labelstudio.errors import OutboxError
 from otel_labelstudio.identity import apart
 from otel_labelstudio.outbox import Outbox
+from otel_labelstudio.printable import logger
 from otel_labelstudio.settle.failed_calls import with_failed_calls
 from otel_labelstudio.settle.fold import completed
-from otel_labelstudio.settle.held import Decision, HeldGroups, fate, waits_for_log_records
+from otel_labelstudio.settle.held import NO_SPAN, Decision, HeldGroups, fate, waits_for_log_records
 from otel_labelstudio.settle.log_records import Joined
 from otel_labelstudio.spans.model import LogRecord, Span, SpanIds
+
+_logger = logger(__name__)
+
+_T = TypeVar("_T")
 
 _FOREVER = float("inf")
 _NO_BOUND = 2**62
@@ -33,8 +41,8 @@ class RecordedReading:
 
 
 class RecordedTelemetry:
-    """The readings of spans and log records, and how many spans give none, by reason. ``takes_failed_calls``: see
-    `failed_calls`."""
+    """The readings of spans and log records, and how many spans give none, by reason; log records on which something
+    fails count among them. ``takes_failed_calls``: see `failed_calls`."""
 
     def __init__(
         self, spans: Iterable[Span], log_records: Iterable[LogRecord], *, takes_failed_calls: bool = False
@@ -47,22 +55,38 @@ class RecordedTelemetry:
         self._missing_spans: Counter[SpanIds] = Counter()
         self._outbox = Outbox(max_calls=_NO_BOUND, max_bytes=_NO_BOUND, clock=lambda: 0.0)
         try:
-            self._accept(spans, [record for record in log_records if is_content_event(record)])
+            self._accept(spans, log_records)
             self._settle()
         finally:
             self._outbox.close()
 
-    def _accept(self, spans: Iterable[Span], log_records: Sequence[LogRecord]) -> None:
+    def count_fault(self, reason: str) -> None:
+        """One more span or log record on which something of ours failed."""
+        if not self.skipped[SkipReason.FAULT]:
+            _logger.warning("A span or log record %s. Further ones are only counted.", reason)
+        self.skipped[SkipReason.FAULT] += 1
+
+    def each(self, work: Callable[[_T], None], items: Iterable[_T]) -> None:
+        """Work on the items; those on which that fails cost themselves alone, and are counted."""
+        for item in items:
+            try:
+                work(item)
+            except OutboxError:  # noqa: PERF203
+                raise
+            except Exception as error:  # its message may repeat what the item says
+                self.count_fault(f"cannot be read ({type(error).__name__})")
+
+    def _accept(self, spans: Iterable[Span], log_records: Iterable[LogRecord]) -> None:
+        content: list[LogRecord] = []
+        self.each(lambda record: content.extend([record] * is_content_event(record)), log_records)
         with self._outbox.transaction():
-            for span in spans:
-                self._receive(span, has_records=bool(log_records))
-            for record in log_records:
-                self._outbox.accepting.hold(record, due_at=0.0)
+            self.each(partial(self._receive, has_records=bool(content)), spans)
+            self.each(self._hold, content)
 
     def _receive(self, span: Span, *, has_records: bool) -> None:
         reading = read(span)
         if has_relatives(span) or (has_records and waits_for_log_records(reading)):
-            self._outbox.accepting.hold(span, due_at=0.0)
+            self._hold(span)
             return
         if self._takes_failed_calls:
             reading = with_failed_calls(reading)
@@ -72,6 +96,9 @@ class RecordedTelemetry:
             self.skipped[reading.reason] += 1
         if has_records:
             self._note_seen(span, reading)
+
+    def _hold(self, telemetry: Span | LogRecord) -> None:
+        self._outbox.accepting.hold(telemetry, due_at=0.0)
 
     def _note_seen(self, span: Span, reading: tuple[LLMCall, ...] | Skip) -> None:
         ids = span.trace_id, span.span_id
@@ -87,19 +114,29 @@ class RecordedTelemetry:
             left = len(self._outbox)
             deciding = HeldGroups(rows, self._other_spans, takes_failed_calls=self._takes_failed_calls)
             groups = sorted(rows.due_groups(_FOREVER, _NO_BOUND), key=lambda ids: not ids[1])
-            for decision in [deciding.decide(ids, _FOREVER, 0.0) for ids in groups]:
+            for decision in [self._decide(deciding, ids) for ids in groups]:
                 self._write_down(decision)
+
+    def _decide(self, deciding: HeldGroups, ids: SpanIds) -> Decision:
+        try:
+            return deciding.decide(ids, _FOREVER, 0.0)
+        except OutboxError:
+            raise
+        except Exception as error:
+            rows = self._outbox.settling
+            items = rows.held_of_no_span(_FOREVER) if ids == NO_SPAN else rows.held_of(ids)
+            return Decision(bury=[(item, f"cannot be settled ({type(error).__name__})") for item in items])
 
     def _write_down(self, decision: Decision) -> None:
         with self._outbox.transaction():
             self._outbox.settling.defer(decision.defer)
-            self._outbox.settling.release(decision.release)
+            self._outbox.settling.release([*decision.release, *(item for item, _ in decision.bury)])
             self._outbox.accepting.note_seen(decision.seen)
         self.skipped.update(skip.reason for skip in decision.skips)
-        for calls, joined in decision.calls:
-            self._add(calls, joined)
-        for told in decision.told:
-            self._complete(told)
+        for _, reason in decision.bury:
+            self.count_fault(reason)
+        self.each(lambda found: self._add(*found), decision.calls)
+        self.each(self._complete, decision.told)
 
     def _add(self, calls: Sequence[LLMCall], joined: Joined) -> None:
         ids = joined.span.trace_id, joined.span.span_id
