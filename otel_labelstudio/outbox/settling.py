@@ -26,10 +26,15 @@ _FOREVER = float("inf")
 
 
 class SettlingRows:
-    """Only the process that delivers settles, on one thread. Raises `OutboxError`."""
+    """Only the process that delivers settles, on one thread. Raises `OutboxError`.
 
-    def __init__(self, database: Database, clock: Callable[[], float]) -> None:
-        self._database, self._clock = database, clock
+    ``group_limit`` is how much of what is held of one span, or of none, is given at once; None where that is all.
+    """
+
+    def __init__(
+        self, database: Database, clock: Callable[[], float], *, group_limit: int | None = _GROUP_LIMIT
+    ) -> None:
+        self._database, self._clock, self._group_limit = database, clock, group_limit
         # What was due later at the last look, by its ``seq``: most of it is looked at again, and reading it takes long
         self._decoded: dict[int, tuple[str, LLMCall]] = {}
 
@@ -161,11 +166,11 @@ class SettlingRows:
 
     def held_of(self, ids: SpanIds) -> list[HeldItem]:
         """What is held of a span, oldest first."""
-        return self._held("trace_id = ? AND span_id = ?", ids)
+        return self._held("trace_id = ? AND span_id = ?", ids, self._group_limit)
 
     def held_of_no_span(self, due_by: float) -> list[HeldItem]:
         """What is held without a span id, oldest first: all that is due, and the newest of the rest."""
-        found = self._held("span_id = ''", (due_by,), order="due_at <= ? DESC, seq DESC")
+        found = self._held("span_id = ''", (due_by,), self._group_limit, "due_at <= ? DESC, seq DESC")
         return sorted(found, key=lambda item: item.seq)
 
     def spans_of_trace(self, trace_id: str) -> list[HeldItem]:
@@ -188,7 +193,7 @@ class SettlingRows:
         )
 
     def _held(
-        self, condition: str, values: Sequence[object], limit: int = _GROUP_LIMIT, order: str = "seq"
+        self, condition: str, values: Sequence[object], limit: int | None = _GROUP_LIMIT, order: str = "seq"
     ) -> list[HeldItem]:
         found: list[HeldItem] = []
         size = 0
@@ -196,11 +201,11 @@ class SettlingRows:
             for row in db.execute(
                 "SELECT seq, kind, trace_id, span_id, body, due_at, expires_at FROM held"
                 f" WHERE {condition} ORDER BY {order} LIMIT ?",
-                (*values, limit),
+                (*values, -1 if limit is None else limit),
             ):
                 found.append(HeldItem(*row))
                 size += len(row[4])
-                if size > _BYTES_LIMIT:
+                if limit is not None and size > _BYTES_LIMIT:
                     break
         return found
 

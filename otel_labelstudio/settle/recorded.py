@@ -16,6 +16,7 @@ from otel_labelstudio.dialects.shared.records_without_span import is_content_eve
 from otel_labelstudio.errors import OutboxError
 from otel_labelstudio.identity import apart
 from otel_labelstudio.outbox import Outbox
+from otel_labelstudio.outbox.settling import SettlingRows
 from otel_labelstudio.printable import logger
 from otel_labelstudio.settle.failed_calls import with_failed_calls
 from otel_labelstudio.settle.fold import completed
@@ -53,7 +54,9 @@ class RecordedTelemetry:
         self._of_key: dict[CallKey, RecordedReading] = {}
         self._other_spans: set[SpanIds] = set()
         self._missing_spans: Counter[SpanIds] = Counter()
-        self._outbox = Outbox(max_calls=_NO_BOUND, max_bytes=_NO_BOUND, clock=lambda: 0.0)
+        self._outbox = Outbox(max_calls=_NO_BOUND, max_bytes=_NO_BOUND, clock=_clock)
+        # All of a group at once: where it was cut, a dialogue would be cut with it
+        self._rows = SettlingRows(self._outbox.database, _clock, group_limit=None)
         try:
             self._accept(spans, log_records)
             self._settle()
@@ -108,12 +111,11 @@ class RecordedTelemetry:
             self._outbox.accepting.note_seen([(ids, fate(reading).value)])
 
     def _settle(self) -> None:
-        rows = self._outbox.settling
         left = len(self._outbox) + 1
         while len(self._outbox) < left:  # what is put off goes with what is decided on
             left = len(self._outbox)
-            deciding = HeldGroups(rows, self._other_spans, takes_failed_calls=self._takes_failed_calls)
-            groups = sorted(rows.due_groups(_FOREVER, _NO_BOUND), key=lambda ids: not ids[1])
+            deciding = HeldGroups(self._rows, self._other_spans, takes_failed_calls=self._takes_failed_calls)
+            groups = sorted(self._rows.due_groups(_FOREVER, _NO_BOUND), key=lambda ids: not ids[1])
             for decision in [self._decide(deciding, ids) for ids in groups]:
                 self._write_down(decision)
 
@@ -123,14 +125,13 @@ class RecordedTelemetry:
         except OutboxError:
             raise
         except Exception as error:
-            rows = self._outbox.settling
-            items = rows.held_of_no_span(_FOREVER) if ids == NO_SPAN else rows.held_of(ids)
+            items = self._rows.held_of_no_span(_FOREVER) if ids == NO_SPAN else self._rows.held_of(ids)
             return Decision(bury=[(item, f"cannot be settled ({type(error).__name__})") for item in items])
 
     def _write_down(self, decision: Decision) -> None:
         with self._outbox.transaction():
-            self._outbox.settling.defer(decision.defer)
-            self._outbox.settling.release([*decision.release, *(item for item, _ in decision.bury)])
+            self._rows.defer(decision.defer)
+            self._rows.release([*decision.release, *(item for item, _ in decision.bury)])
             self._outbox.accepting.note_seen(decision.seen)
         self.skipped.update(skip.reason for skip in decision.skips)
         for _, reason in decision.bury:
@@ -153,3 +154,8 @@ class RecordedTelemetry:
         if reading is not None:
             reading.call = completed(reading.call, told)
             reading.other_keys.append(apart(told).key)
+
+
+def _clock() -> float:
+    """Of what is recorded, all is due at once."""
+    return 0.0

@@ -95,7 +95,7 @@ def test_what_is_held_of_no_span_comes_as_it_came(
     outbox: Outbox, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Records of one time are put in order by that. Where not all is looked at, what is due goes before the newest."""
-    monkeypatch.setattr(settling.SettlingRows._held, "__defaults__", (3, "seq"))
+    monkeypatch.setattr(outbox.settling, "_group_limit", 3)
     for due_at in (0.0, FAR, FAR, 0.0, FAR):
         held(outbox, 1, trace_id="", span_id="", due_at=due_at)
     assert [item.seq for item in outbox.settling.held_of_no_span(clock())] == [1, 4, 5]

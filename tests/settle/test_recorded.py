@@ -14,8 +14,9 @@ from otel_labelstudio.settle import fold, fold_recorded, recorded
 from otel_labelstudio.settle.held import HeldGroups
 from otel_labelstudio.settle.log_records import Joined
 from otel_labelstudio.spans.model import Scope
-from tests.hostile.all_kinds import dialogue, numbers_of, said, span
+from tests.hostile.all_kinds import dialogue, numbers_of, record, said, span
 
+_SECOND_NS = 10**9
 NOWHERE: dict[str, Any] = {"trace_id": "", "span_id": ""}
 SPANS = [span(number, said(number)) for number in (1, 2, 3)]
 
@@ -100,3 +101,14 @@ def test_a_dialogue_of_no_span_costs_itself_alone(monkeypatch: pytest.MonkeyPatc
     assert numbers(found) == [1, 3]
     assert found.skipped == {SkipReason.FAULT: 2}
     assert looked_at == 1
+
+
+@pytest.mark.parametrize("ids", [NOWHERE, {"trace_id": "f" * 32, "span_id": "f" * 16}], ids=["none", "application's"])
+def test_many_dialogues_outside_of_their_spans_context_stay_whole(ids: dict[str, Any]) -> None:
+    """More log records than are looked at together live, of which the oldest and the newest would cut a dialogue."""
+    records = [record(0, "gen_ai.system.message", body={"content": "Be brief."}, time_unix_nano=0, **ids)]
+    for number in range(1, 1204):
+        records += dialogue(number, time_unix_nano=number * _SECOND_NS, **ids)
+    found = read_recording(Recording([], records[:-1])).calls
+    assert [numbers_of(call) for call in found] == [{number} for number in range(1, 1203)]
+    assert [len(call.input_messages) for call in found] == [2, *[1] * 1201]
