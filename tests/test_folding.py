@@ -13,7 +13,7 @@ import pytest
 from otel_labelstudio.calls import LLMCall, Message, TextPart, ToolCallPart, ToolCallResponsePart, Usage
 from otel_labelstudio.settle import content_items
 from otel_labelstudio.settle.content_items import answer_items
-from otel_labelstudio.settle.fold import fold, richer
+from otel_labelstudio.settle.fold import fold
 from otel_labelstudio.settle.same_call import closest_call, fingerprints, is_same_call
 
 SECOND = 1_000_000_000
@@ -39,6 +39,12 @@ def reading(span_id: str, *, at: float = 0.0, lasts: float = 1.0, **fields: obje
         "output_messages": (text("assistant", "The capital of France is Paris."),),
     }
     return LLMCall(**(values | fields))  # type: ignore[arg-type]
+
+
+def richest(*readings: LLMCall) -> LLMCall:
+    """The reading that the readings of one call become."""
+    (call,) = fold(readings)
+    return call.call
 
 
 FRAMEWORK = reading("01", response_id="chatcmpl-1")
@@ -234,15 +240,16 @@ def test_the_richest_reading_wins_whole_and_all_keys_are_told() -> None:
 def test_a_whole_reading_beats_one_that_was_cut() -> None:
     """Usage and tools do not make up for a dialogue of which something is missing."""
     cut = replace(CLIENT, incomplete=("input cut",), usage=Usage(18, 7), tool_definitions=({"name": "weather"},))
-    assert richer(cut, FRAMEWORK) is FRAMEWORK
-    assert richer(FRAMEWORK, cut) is FRAMEWORK
+    assert richest(cut, FRAMEWORK) is FRAMEWORK
+    assert richest(FRAMEWORK, cut) is FRAMEWORK
 
 
 def test_of_two_equally_rich_readings_the_one_nearer_to_the_wire_wins() -> None:
     """The client's own span measures the call; a framework's bookkeeping in the metadata does not outweigh that."""
     bookkeeping = {f"ls_{number}": number for number in range(9)}
-    assert richer(FRAMEWORK, CLIENT) is CLIENT
-    assert richer(replace(FRAMEWORK, metadata=bookkeeping), replace(CLIENT, metadata={"customer": 7})).scope == "client"
+    assert richest(FRAMEWORK, CLIENT) is CLIENT
+    framework, client = replace(FRAMEWORK, metadata=bookkeeping), replace(CLIENT, metadata={"customer": 7})
+    assert richest(framework, client) is client
 
 
 def test_concurrent_calls_find_their_own_twin() -> None:

@@ -57,11 +57,6 @@ def fold(readings: Iterable[LLMCall], said: Said | None = None) -> list[FoldedCa
     return [_folded(call) for call in calls]
 
 
-def richer(one: LLMCall, other: LLMCall) -> LLMCall:
-    """Of two readings of a call, the one that tells more; the choice does not depend on their order."""
-    return max(one, other, key=_richness)
-
-
 def completed(call: LLMCall, other: LLMCall) -> LLMCall:
     """The call with what it lacks taken from another reading of the same span: its log records, which came apart.
 
