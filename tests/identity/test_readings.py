@@ -82,6 +82,18 @@ def test_the_keys_of_all_readings_are_told_to_delivery() -> None:
     assert sent.sink.entries[0].keys == entry.keys[:2]
 
 
+def test_a_reading_that_comes_late_does_not_change_what_its_call_is_known_by() -> None:
+    """Also where it began before all others: the call may have been sent with their id."""
+    stages = Stepwise()
+    for one in (INNER, OUTER):
+        stages.accept(one)
+        stages.clock.now += SETTLE_S
+        stages.settler.settle(stages.clock())
+    stages.round()
+    (entry,) = stages.sink.entries
+    assert entry.keys == tuple(f"{one.trace_id}-{one.span_id}-0" for one in (INNER, OUTER))
+
+
 # -- ids that were used again ------------------------------------------------------------------------------------
 
 
