@@ -3,7 +3,8 @@
 Most bodies take a few milliseconds. What takes longer, or much memory, has a thread to itself, where one waits for the
 other: so ten of that kind keep nobody else waiting. Which these are is known by their size, or found out on the way: by
 what they are inflated to, which costs in proportion to what was sent, or by how much they hold. Then what was inflated
-is thrown away, and that thread begins anew. Who would wait there for too long is told to come again.
+is thrown away, and that thread begins anew. Who would wait there for too long is told to come again; what is large by
+itself, at once.
 """
 
 from __future__ import annotations
@@ -65,17 +66,23 @@ class BodyCounter:
         return count_items(request.signal, request.content_type, body)
 
     async def _wait_for_turn(self, request: Request, share: Share) -> int:
+        future = self._slow.submit(self._count, request, share)
+        waiting = asyncio.wrap_future(future)
         self._slow_under_way += 1
+        waiting.add_done_callback(self._end_slow)
         try:
-            # Not cancelled with the sender's call: one that has begun is not done before it ends
-            future = self._slow.submit(self._count, request, share)
-            waiting = asyncio.wrap_future(future)
             await asyncio.wait({waiting}, timeout=_TURN_TIMEOUT_S)
             if future.cancel():
                 raise RefusedError(Outcome.BUSY, "too many large requests at once")
-            return await waiting
+            return await asyncio.shield(waiting)
         finally:
-            self._slow_under_way -= 1
+            # Where the sender went away: one that has begun is not done, nor its memory free, before it ends
+            future.cancel()
+
+    def _end_slow(self, ended: asyncio.Future[int]) -> None:
+        self._slow_under_way -= 1
+        if not ended.cancelled():
+            ended.exception()  # looked at, since nobody may wait for it any longer
 
     def _count(self, request: Request, share: Share) -> int:
         body = uncompressed(request, self._max_bytes, share.reserve)

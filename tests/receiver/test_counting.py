@@ -7,8 +7,9 @@ import gzip
 import json
 import threading
 from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 
@@ -16,7 +17,7 @@ from otel_labelstudio.receiver import counting
 from otel_labelstudio.receiver.admission import Admission, Share
 from otel_labelstudio.receiver.counting import BodyCounter
 from otel_labelstudio.receiver.inflate import ContentEncoding
-from otel_labelstudio.receiver.requests import Request, Signal, count_items
+from otel_labelstudio.receiver.requests import LARGE_BYTES, Request, Signal, count_items
 from otel_labelstudio.receiver.status import JSON, PROTOBUF, Outcome, RefusedError
 from tests.receiver.requests_made import as_json, traces
 
@@ -156,6 +157,52 @@ def test_one_whose_sender_went_away_is_not_done(monkeypatch: pytest.MonkeyPatch)
 
     with counter() as count:
         run(send(count))
+
+
+@pytest.mark.parametrize("timeout_s", [DEADLINE_S, 0.0], ids=["in its turn", "after its turn"])
+def test_no_large_one_is_let_in_beside_one_whose_sender_went_away(
+    monkeypatch: pytest.MonkeyPatch, timeout_s: float
+) -> None:
+    """Its memory is in use until its thread ends, whenever the sender went."""
+    begun, go_on = threading.Event(), threading.Event()
+    counter_of_bodies = BodyCounter(64 * MIB)
+    submit = counter_of_bodies._slow.submit
+
+    def begin(*work: Any) -> Future[int]:
+        future = submit(*work)
+        assert begun.wait(DEADLINE_S)
+        return future
+
+    def counted(*_: Any) -> int:
+        begun.set()
+        assert go_on.wait(DEADLINE_S)
+        return 7
+
+    async def send() -> None:
+        share, large = Share(Admission(256 * MIB)), as_is(b"\x0a" * (LARGE_BYTES + 1))
+        first = asyncio.ensure_future(counter_of_bodies.count(large, share))
+        for _ in range(10):
+            await asyncio.sleep(0)
+        first.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await first
+        with pytest.raises(RefusedError, match="another large request") as refused:
+            await counter_of_bodies.count(large, share)
+        assert refused.value.outcome is Outcome.BUSY
+        go_on.set()
+        await asyncio.to_thread(submit(int).result, DEADLINE_S)  # behind the first on its thread
+        await asyncio.sleep(0)
+        monkeypatch.setattr(counting, "_TURN_TIMEOUT_S", DEADLINE_S)
+        assert await counter_of_bodies.count(large, share) == 7
+
+    monkeypatch.setattr(counting, "_TURN_TIMEOUT_S", timeout_s)
+    monkeypatch.setattr(counting, "count_items", counted)
+    monkeypatch.setattr(counter_of_bodies._slow, "submit", begin)
+    try:
+        run(send())
+    finally:
+        go_on.set()
+        counter_of_bodies.close()
 
 
 def test_limits_hold_on_either_way() -> None:
