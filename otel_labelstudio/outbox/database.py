@@ -49,8 +49,8 @@ class Database:
 
     @property
     def is_in_place(self) -> bool:
-        """Whether the file that is open is the one on the disk (`open_files`)."""
-        return self._files.are_in_place
+        """Whether the file that is open, if one is, is the one on the disk (`open_files`)."""
+        return self._connection is None or self._files.are_in_place
 
     def check_in_place(self) -> None:
         """Raises `OutboxGoneError` where what is written now would end with this process."""
@@ -96,10 +96,10 @@ class Database:
     def _connected(self) -> sqlite3.Connection:
         if self._connection is None:
             try:
-                self._connection = open_outbox_file(self._path)
+                connection = open_outbox_file(self._path)
             except ConfigError as error:
                 raise OutboxError(str(error)) from None
-            self._files = OpenFiles(self._path)
+            self._files, self._connection = OpenFiles(self._path), connection
         return self._connection
 
 
