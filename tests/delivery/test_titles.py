@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from otel_labelstudio.delivery.label_studio import titled
+from otel_labelstudio.delivery.label_studio import projects, titled
 from otel_labelstudio.tasks.binding import Mode, default_label_config
 from tests.delivery.faults import HTML, Exchange, FaultyServer, after_forwarding, answers, reset
 from tests.delivery.labeling import Labeling, fresh_title
@@ -285,3 +285,33 @@ def test_a_renamed_project_that_is_broken_holds_up_no_new_calls(
     assert again.flush(60)
     assert labeling.texts(project_id) == [["stored"]]
     assert labeling.texts(title) == [["new"]]
+
+
+@pytest.mark.parametrize("lifetime_s", [0.0, 180.0])
+def test_a_renamed_project_that_is_deleted_holds_up_nothing(
+    pipelines: Pipelines,
+    labeling: Labeling,
+    faulty: FaultyServer,
+    monkeypatch: pytest.MonkeyPatch,
+    lifetime_s: float,
+) -> None:
+    """It was looked into before, and is known: what may have been in it is gone with it, and goes to the title."""
+    monkeypatch.setattr(titled, "_FIRST_LOOK_S", 0.0)
+    monkeypatch.setattr(projects, "_PROJECT_LIFETIME_S", lifetime_s)
+    title = fresh_title("Deleted")
+    project_id = labeling.make_project(title, CHAT)
+
+    def rename(exchange: Exchange) -> None:
+        labeling.change_project(project_id, title=fresh_title("Archive"))
+        exchange.reset()
+
+    def delete(exchange: Exchange) -> None:
+        labeling.delete_project(project_id)
+        exchange.reset()
+
+    for fault in (rename, reset, delete):  # by the third, the renamed one was looked into
+        faulty.plan(fault)
+    pipeline = pipelines(url=faulty.url, project_name=title)
+    pipeline.accept_calls([chat(answer="kept")])
+    assert pipeline.flush(60)
+    assert labeling.texts(title) == [["kept"]]

@@ -186,7 +186,8 @@ class Projects:
         pinned = replace(Destination.loads(destination), project_id=project_id, title=None).dumps()
         if pinned not in self._known and not self._server.has_project(project_id):
             return None
-        return pinned, self.target(pinned)
+        with self.forgetting_paused(pinned):
+            return pinned, self.target(pinned)
 
     def is_read_lately(self, target: Target) -> bool:
         """Whether a project was read so lately that what is imported next may be imported by that."""
@@ -195,6 +196,15 @@ class Projects:
     def forget(self, destination: str) -> None:
         """Resolve the project anew next time: it may have been deleted."""
         self._known.pop(destination, None)
+
+    @contextmanager
+    def forgetting_paused(self, destination: str) -> Iterator[None]:
+        """`forget` the project where somebody has to mend it."""
+        try:
+            yield
+        except PausedDeliveryError:
+            self.forget(destination)
+            raise
 
     def build(self, call: LLMCall, call_id: str, target: Target) -> Task | str:
         """The task of a call in a project, or why it is refused there."""

@@ -154,7 +154,8 @@ class LabelStudioSink:
                 settled |= {entry.seq for entry in asked}
                 continue
             if former is not None:
-                settled |= yield from _Batch(self, former[0], terms, former[1]).resume(asked)
+                with self.projects.forgetting_paused(former[0]):
+                    settled |= yield from _Batch(self, former[0], terms, former[1]).resume(asked)
         return settled
 
     def _count(self, found: Rechecked) -> None:
@@ -173,12 +174,8 @@ class LabelStudioSink:
     @contextmanager
     def _alone(self, destination: str) -> Iterator[None]:
         wait_s = min(max(0.0, self._deadline - time.monotonic()), threading.TIMEOUT_MAX)
-        with _turns[self.server.url].turn(wait_s):
-            try:
-                yield
-            except PausedDeliveryError:
-                self.projects.forget(destination)
-                raise
+        with _turns[self.server.url].turn(wait_s), self.projects.forgetting_paused(destination):
+            yield
 
 
 class _Batch:
