@@ -11,7 +11,17 @@ import pytest
 
 from otel_labelstudio.delivery.label_studio import projects, titled
 from otel_labelstudio.tasks.binding import Mode, default_label_config
-from tests.delivery.faults import HTML, Exchange, FaultyServer, after_forwarding, answers, reset
+from tests.delivery.faults import (
+    HTML,
+    Exchange,
+    Fault,
+    FaultyServer,
+    after_forwarding,
+    answers,
+    forwarded,
+    reset,
+    without_predictions,
+)
 from tests.delivery.labeling import Labeling, fresh_title
 from tests.delivery.pipelines import Pipelines, until
 from tests.delivery.telemetry import chat
@@ -38,6 +48,8 @@ GARBAGE: dict[str, Any] = {
     "a title that is no text": {"count": 1, "results": [{"id": 7, "title": 7}], **_PAGE},
     "an id that is no number": {"count": 1, "results": [{"id": "7", "title": "x"}], **_PAGE},
 }
+
+REJECTED = {"id": "1", "status_code": 400, "version": "1.23.2", "detail": "Validation error"}
 
 
 class Listings:
@@ -198,17 +210,18 @@ def test_new_calls_follow_the_title_after_the_project_was_renamed(
     assert labeling.texts(title) == [["after"]]
 
 
+@pytest.mark.parametrize("then", [forwarded, without_predictions, answers(400, REJECTED)], ids=["", "lost", "rejected"])
 def test_a_rename_during_an_import_costs_nothing(
-    pipelines: Pipelines, labeling: Labeling, faulty: FaultyServer
+    pipelines: Pipelines, labeling: Labeling, faulty: FaultyServer, then: Fault
 ) -> None:
-    """The project is read again after the import, and has another title: the batch is done there, and no empty project
-    of the title is made."""
+    """The project is read again after the import, and once more where predictions are lost or the import is rejected,
+    and has another title: the batch is done there, and no empty project of the title is made."""
     title = fresh_title("Meanwhile")
     project_id = labeling.make_project(title, CHAT)
 
     def rename(exchange: Exchange) -> None:
         labeling.change_project(project_id, title=fresh_title("Archive"))
-        exchange.answer(*exchange.forward())
+        then(exchange)
 
     faulty.plan(rename)
     pipeline = pipelines(url=faulty.url, project_name=title)
