@@ -45,11 +45,11 @@ def test_the_last_ones_first_and_each_once(outbox: Outbox, clock: Clock) -> None
 
 
 def test_what_is_very_old_is_forgotten(outbox: Outbox, clock: Clock) -> None:
-    """With the next project of that destination."""
+    """With the next project, of whichever destination: a title with a date in it does not come again."""
     outbox.sent_to.note(HERE, 7)
     clock.now += sent_to._KNOWN_S + 1
-    outbox.sent_to.note(HERE, 9)
-    assert outbox.sent_to.projects(HERE) == (9,)
+    outbox.sent_to.note(THERE, 9)
+    assert outbox.sent_to.all() == {(THERE, 9)}
 
 
 def test_what_the_sink_says_is_noted_before_it_goes_on(desk: Desk) -> None:
