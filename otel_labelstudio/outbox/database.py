@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 
 from otel_labelstudio.errors import ConfigError, OutboxError
 from otel_labelstudio.outbox.open_files import OpenFiles
-from otel_labelstudio.outbox.schema import APPLICATION_ID, FORMAT_VERSION, OLDER_FORMATS, SENT_TO, create, migrate
+from otel_labelstudio.outbox.schema import APPLICATION_ID, FORMAT_VERSION, OLDER_FORMATS, create, migrate
 
 # Python raises the second where SQLite's own message repeats bytes of a damaged file
 _SQLITE_ERRORS = (sqlite3.Error, UnicodeDecodeError)
@@ -136,7 +136,6 @@ def _prepare(db: sqlite3.Connection, path: str | None) -> None:
         elif version != FORMAT_VERSION:
             migrate(db, version, time.time())
         db.execute("COMMIT")
-    db.execute(SENT_TO)
 
 
 def _format_of(db: sqlite3.Connection, path: str | None) -> int:
