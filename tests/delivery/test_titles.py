@@ -159,6 +159,21 @@ def test_a_creation_that_never_happened_is_repeated_in_the_end(
     assert len(labeling.tasks(title)) == 1
 
 
+def test_a_project_that_is_never_listed_is_created_once(
+    pipelines: Pipelines, labeling: Labeling, faulty: FaultyServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The creation was answered with its id: calls go there, whatever the list says, and it counts as created."""
+    monkeypatch.setattr(titled, "_FIRST_LOOK_S", 0.0)
+    title = fresh_title("Unlisted")
+    faulty.plan(Listings({"count": 0, "results": [], **_PAGE}, bad=1000), "projects", times=float("inf"))
+    pipeline = pipelines(url=faulty.url, project_name=title)
+    for answer in ("first", "second"):
+        pipeline.accept_calls([chat(answer=answer)])
+        assert pipeline.flush(20)
+    assert labeling.texts(title) == [["first"], ["second"]]
+    assert pipeline._outbox.queue.in_use_and_created(60, 60) == (0, 1)
+
+
 def test_a_surplus_project_is_said_once_and_left(
     pipelines: Pipelines, labeling: Labeling, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -246,8 +246,13 @@ class Projects:
         known = self._known.get(destination)
         if known is None or asked.title is None or not self._titled.is_to_be_looked_up(asked.title):
             return
-        if self._titled.find(asked.title) != known.project.id:
+        found = self._titled.find(asked.title)
+        is_unlisted = found is None and self._is_called(known.project.id, asked.title)
+        if found != known.project.id and not is_unlisted:
             self.forget(destination)
+
+    def _is_called(self, project_id: int, title: str) -> bool:
+        return self._server.has_project(project_id) and self._server.project(project_id).title == title
 
     def _resolve(
         self, destination: Destination, rules: ProjectRules, entries: Sequence[OutboxEntry] | None, may_create: bool
