@@ -7,7 +7,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 
 from otel_labelstudio.errors import ConfigError, OutboxError
 from otel_labelstudio.outbox.open_files import OpenFiles
@@ -118,6 +118,16 @@ def open_outbox_file(path: str | None) -> sqlite3.Connection:
             raise _unusable(path, error) from None
         raise
     return db
+
+
+def has_present_format(path: str) -> bool:
+    """Whether a file is an outbox of this version's format; nothing is changed in it. Raises `ConfigError` for a file
+    that is no outbox of this version or an earlier one."""
+    try:
+        with closing(sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S)) as db:
+            return _format_of(db, path) == FORMAT_VERSION
+    except _SQLITE_ERRORS as error:
+        raise _unusable(path, error) from None
 
 
 def _prepare(db: sqlite3.Connection, path: str | None) -> None:
