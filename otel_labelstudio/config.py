@@ -99,7 +99,7 @@ def _label_config(value: Any) -> str:
     """The XML itself, or the path of a file that holds it."""
     text = _text(value).strip()
     if not text.startswith("<"):
-        text = Path(text).expanduser().read_text(encoding="utf-8-sig").strip()
+        text = Path(os.path.expanduser(text)).read_text(encoding="utf-8-sig").strip()
     return text
 
 

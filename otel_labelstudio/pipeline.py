@@ -234,7 +234,7 @@ class Pipeline:
             deliveries,
             Rechecks(self._outbox.queue, sink),
         )
-        self._worker = Worker(self._outbox, deliveries, jobs, Election(settings.outbox))
+        self._worker = Worker(self._outbox, deliveries, jobs, Election(settings.outbox, lambda: self._outbox.is_kept))
         self._state = DeliveryState(self._outbox, deliveries)
         self.telemetry.observe(self._state)
 

@@ -7,9 +7,11 @@ import gzip
 import io
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,6 +30,7 @@ from otel_labelstudio.tasks.binding import Mode, default_label_config
 from otel_labelstudio.tasks.build import Task, build_task
 from tests.delivery.faults import HTML, FaultyServer, answers, reset
 from tests.delivery.labeling import Labeling, fresh_title
+from tests.outbox.test_migration import FORMAT_2
 
 DATA = Path(__file__).parent / "data"
 CHAT, COMPLETION, TOOLS = (str(DATA / f"langchain-{name}.pb") for name in ("chat", "completion", "tools"))
@@ -575,6 +578,34 @@ def test_send_after_the_renamed_project_was_deleted(command: Command, labeling: 
     labeling.delete_project(project_id)
     assert command("send", CHAT)[0] == 0
     assert len(labeling.tasks(title)) == 1
+
+
+def test_send_leaves_an_applications_older_outbox_as_it_is(
+    command: Command, labeling: Labeling, title: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The application that has it open could not read a newer format."""
+    path = tmp_path / "outbox.db"
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript(FORMAT_2)
+    before = path.read_bytes()
+    monkeypatch.setenv("OTEL_EXPORTER_LABELSTUDIO_OUTBOX", str(path))
+    assert command("send", CHAT)[0] == 0
+    assert path.read_bytes() == before
+    assert len(labeling.tasks(title)) == 1
+
+
+def test_send_where_there_is_no_home(
+    command: Command, labeling: Labeling, title: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a container whose user is not listed: that is said, the calls are sent, and no directory "~" is made."""
+    recording = os.path.abspath(CHAT)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("otel_labelstudio.cli.sent_before.PATH", "~nobody-of-that-name/sent.db")
+    status, _, err = command("send", recording)
+    assert status == 0
+    assert err.count("a renamed project will not be found (there is no home directory)") == 1
+    assert len(labeling.tasks(title)) == 1
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_send_where_nothing_can_be_remembered(

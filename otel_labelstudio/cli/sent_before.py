@@ -2,11 +2,13 @@
 found by its id, and what is in it is not sent again.
 
 That is kept in an outbox file of its own, in which nothing waits. Where the settings name an application's outbox, what
-that remembers counts as well: a recording may hold what the application has delivered.
+that remembers counts as well, if it has the present format: a recording may hold what the application has delivered.
 """
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
@@ -15,6 +17,7 @@ from pathlib import Path
 from otel_labelstudio.config import Settings
 from otel_labelstudio.errors import LabelStudioExportError
 from otel_labelstudio.outbox import Outbox
+from otel_labelstudio.outbox.database import has_present_format
 from otel_labelstudio.printable import printable
 
 PATH = "~/.local/state/otel-labelstudio/sent.db"
@@ -25,7 +28,7 @@ class SentBefore:
 
     def __init__(self, settings: Settings) -> None:
         self._server = f"{settings.url} "
-        self._path = Path(PATH).expanduser()
+        self._path = Path(os.path.expanduser(PATH))
         self._known: set[tuple[str, int]] = set()
         self._has_failed = False
         with self._usable(), self._opened() as outbox:
@@ -51,6 +54,8 @@ class SentBefore:
 
     @contextmanager
     def _opened(self) -> Iterator[Outbox]:
+        if not self._path.is_absolute():
+            raise OSError(errno.ENOENT, "there is no home directory")
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with _opened(self._path) as outbox:
             yield outbox
@@ -77,7 +82,9 @@ def _opened(path: Path) -> Iterator[Outbox]:
 
 
 def _of_application(path: str | None) -> set[tuple[str, int]]:
-    if path is not None and Path(path).is_file():
-        with suppress(LabelStudioExportError), _opened(Path(path)) as outbox:
-            return outbox.sent_to.all()
+    """Nothing where its format is older: opened, it would be changed under an application that cannot read it then."""
+    with suppress(LabelStudioExportError):
+        if path is not None and Path(path).is_file() and has_present_format(path):
+            with _opened(Path(path)) as outbox:
+                return outbox.sent_to.all()
     return set()

@@ -1,12 +1,14 @@
 """Which of the processes that share an outbox delivers: the one that holds the lock beside the file.
 
-The operating system frees the lock when its holder dies, and the next process takes over. A memory outbox has one
-process, which delivers.
+The operating system frees the lock when its holder dies, and the next process takes over. Where the outbox's files were
+removed, replaced or moved, nobody does: a lock that is free then says nothing of who delivers, since it may be another
+file, and to make it anew would be in the way of a directory that is moved back. A memory outbox has one process, which
+delivers.
 """
 
 from __future__ import annotations
 
-import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,18 +16,19 @@ if TYPE_CHECKING:
 
 
 class Election:
-    """Not shared between threads, and not between processes: after a fork, make a new one."""
+    """Not shared between threads, and not between processes: after a fork, make a new one. ``is_in_place`` tells
+    whether the files that this process has open are those of the path."""
 
-    def __init__(self, outbox_path: str | None) -> None:
+    def __init__(self, outbox_path: str | None, is_in_place: Callable[[], bool]) -> None:
         self._lock = _lock_beside(outbox_path) if outbox_path else None
-        self._directory = os.path.dirname(os.path.abspath(outbox_path)) if outbox_path else ""
+        self._is_in_place = is_in_place
 
     def is_won(self) -> bool:
         """Whether this process delivers; asks again each time, and never waits."""
         if self._lock is None or self._lock.is_locked:
             return True
-        if not os.path.isdir(self._directory):
-            return True  # removed or moved: a lock would make it again, and be in its way when it is moved back
+        if not self._is_in_place():
+            return False
         try:
             self._lock.acquire(timeout=0)
         except TimeoutError:  # filelock.Timeout is one

@@ -7,11 +7,11 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 
 from otel_labelstudio.errors import ConfigError, OutboxError
 from otel_labelstudio.outbox.open_files import OpenFiles
-from otel_labelstudio.outbox.schema import APPLICATION_ID, FORMAT_VERSION, OLDER_FORMATS, SENT_TO, create, migrate
+from otel_labelstudio.outbox.schema import APPLICATION_ID, FORMAT_VERSION, OLDER_FORMATS, create, migrate
 
 # Python raises the second where SQLite's own message repeats bytes of a damaged file
 _SQLITE_ERRORS = (sqlite3.Error, UnicodeDecodeError)
@@ -49,8 +49,8 @@ class Database:
 
     @property
     def is_in_place(self) -> bool:
-        """Whether the file that is open is the one on the disk (`open_files`)."""
-        return self._files.are_in_place
+        """Whether the file that is open, if one is, is the one on the disk (`open_files`)."""
+        return self._connection is None or self._files.are_in_place
 
     def check_in_place(self) -> None:
         """Raises `OutboxGoneError` where what is written now would end with this process."""
@@ -96,10 +96,10 @@ class Database:
     def _connected(self) -> sqlite3.Connection:
         if self._connection is None:
             try:
-                self._connection = open_outbox_file(self._path)
+                connection = open_outbox_file(self._path)
             except ConfigError as error:
                 raise OutboxError(str(error)) from None
-            self._files = OpenFiles(self._path)
+            self._files, self._connection = OpenFiles(self._path), connection
         return self._connection
 
 
@@ -120,6 +120,16 @@ def open_outbox_file(path: str | None) -> sqlite3.Connection:
     return db
 
 
+def has_present_format(path: str) -> bool:
+    """Whether a file is an outbox of this version's format; nothing is changed in it. Raises `ConfigError` for a file
+    that is no outbox of this version or an earlier one."""
+    try:
+        with closing(sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S)) as db:
+            return _format_of(db, path) == FORMAT_VERSION
+    except _SQLITE_ERRORS as error:
+        raise _unusable(path, error) from None
+
+
 def _prepare(db: sqlite3.Connection, path: str | None) -> None:
     # Looked at before anything is changed: the file may be another program's
     version = _format_of(db, path)
@@ -136,7 +146,6 @@ def _prepare(db: sqlite3.Connection, path: str | None) -> None:
         elif version != FORMAT_VERSION:
             migrate(db, version, time.time())
         db.execute("COMMIT")
-    db.execute(SENT_TO)
 
 
 def _format_of(db: sqlite3.Connection, path: str | None) -> int:

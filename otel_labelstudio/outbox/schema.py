@@ -84,9 +84,9 @@ CREATE INDEX seen_spans_by_time ON seen_spans (seen_at);
 CREATE TABLE destinations (destination TEXT PRIMARY KEY, delivered_at REAL NOT NULL, created_at REAL) WITHOUT ROWID;
 """
 
-# To which projects calls of a destination were sent: by its title a renamed one is not found any more. Added to files
-# of format 2 when they are opened, which earlier versions go on reading
-SENT_TO = """
+# To which projects calls of a destination were sent: by its title a renamed one is not found any more. Some files of
+# format 2 have it
+_SENT_TO = """
 CREATE TABLE IF NOT EXISTS sent_to (
     destination TEXT NOT NULL,
     project_id INTEGER NOT NULL,
@@ -176,7 +176,7 @@ _HELD_FOR_S = 3600.0
 
 def create(db: sqlite3.Connection) -> None:
     """Make the tables, inside of the caller's transaction."""
-    for statement in _statements(_TABLES + _TABLES_OF_2 + _INDEXES):
+    for statement in (*_statements(_TABLES + _TABLES_OF_2 + _INDEXES), _SENT_TO):
         db.execute(statement)
     _stamp(db)
 
@@ -185,7 +185,7 @@ def migrate(db: sqlite3.Connection, version: int, now: float) -> None:
     """Take over a file of an older format, inside of the caller's transaction."""
     if version == 1:
         _migrate_from_1(db, now)
-    for statement in _CHANGED_FROM_2:
+    for statement in (*_CHANGED_FROM_2, _SENT_TO):
         db.execute(statement)
     _stamp(db)
 

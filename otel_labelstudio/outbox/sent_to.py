@@ -25,7 +25,7 @@ class SentTo:
         now = self._clock()
         with self._database.transaction() as db:
             db.execute("INSERT OR REPLACE INTO sent_to VALUES (?, ?, ?)", (destination, project_id, now))
-            db.execute("DELETE FROM sent_to WHERE destination = ? AND sent_at <= ?", (destination, now - _KNOWN_S))
+            db.execute("DELETE FROM sent_to WHERE sent_at <= ?", (now - _KNOWN_S,))
 
     def projects(self, destination: str) -> tuple[int, ...]:
         """The ids of the projects to which calls of a destination were sent, the last one first."""

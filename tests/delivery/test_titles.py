@@ -9,9 +9,19 @@ from typing import Any
 
 import pytest
 
-from otel_labelstudio.delivery.label_studio import titled
+from otel_labelstudio.delivery.label_studio import projects, titled
 from otel_labelstudio.tasks.binding import Mode, default_label_config
-from tests.delivery.faults import HTML, Exchange, FaultyServer, after_forwarding, answers, reset
+from tests.delivery.faults import (
+    HTML,
+    Exchange,
+    Fault,
+    FaultyServer,
+    after_forwarding,
+    answers,
+    forwarded,
+    reset,
+    without_predictions,
+)
 from tests.delivery.labeling import Labeling, fresh_title
 from tests.delivery.pipelines import Pipelines, until
 from tests.delivery.telemetry import chat
@@ -38,6 +48,8 @@ GARBAGE: dict[str, Any] = {
     "a title that is no text": {"count": 1, "results": [{"id": 7, "title": 7}], **_PAGE},
     "an id that is no number": {"count": 1, "results": [{"id": "7", "title": "x"}], **_PAGE},
 }
+
+REJECTED = {"id": "1", "status_code": 400, "version": "1.23.2", "detail": "Validation error"}
 
 
 class Listings:
@@ -147,6 +159,21 @@ def test_a_creation_that_never_happened_is_repeated_in_the_end(
     assert len(labeling.tasks(title)) == 1
 
 
+def test_a_project_that_is_never_listed_is_created_once(
+    pipelines: Pipelines, labeling: Labeling, faulty: FaultyServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The creation was answered with its id: calls go there, whatever the list says, and it counts as created."""
+    monkeypatch.setattr(titled, "_FIRST_LOOK_S", 0.0)
+    title = fresh_title("Unlisted")
+    faulty.plan(Listings({"count": 0, "results": [], **_PAGE}, bad=1000), "projects", times=float("inf"))
+    pipeline = pipelines(url=faulty.url, project_name=title)
+    for answer in ("first", "second"):
+        pipeline.accept_calls([chat(answer=answer)])
+        assert pipeline.flush(20)
+    assert labeling.texts(title) == [["first"], ["second"]]
+    assert pipeline._outbox.queue.in_use_and_created(60, 60) == (0, 1)
+
+
 def test_a_surplus_project_is_said_once_and_left(
     pipelines: Pipelines, labeling: Labeling, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -198,17 +225,18 @@ def test_new_calls_follow_the_title_after_the_project_was_renamed(
     assert labeling.texts(title) == [["after"]]
 
 
+@pytest.mark.parametrize("then", [forwarded, without_predictions, answers(400, REJECTED)], ids=["", "lost", "rejected"])
 def test_a_rename_during_an_import_costs_nothing(
-    pipelines: Pipelines, labeling: Labeling, faulty: FaultyServer
+    pipelines: Pipelines, labeling: Labeling, faulty: FaultyServer, then: Fault
 ) -> None:
-    """The project is read again after the import, and has another title: the batch is done there, and no empty project
-    of the title is made."""
+    """The project is read again after the import, and once more where predictions are lost or the import is rejected,
+    and has another title: the batch is done there, and no empty project of the title is made."""
     title = fresh_title("Meanwhile")
     project_id = labeling.make_project(title, CHAT)
 
     def rename(exchange: Exchange) -> None:
         labeling.change_project(project_id, title=fresh_title("Archive"))
-        exchange.answer(*exchange.forward())
+        then(exchange)
 
     faulty.plan(rename)
     pipeline = pipelines(url=faulty.url, project_name=title)
@@ -285,3 +313,33 @@ def test_a_renamed_project_that_is_broken_holds_up_no_new_calls(
     assert again.flush(60)
     assert labeling.texts(project_id) == [["stored"]]
     assert labeling.texts(title) == [["new"]]
+
+
+@pytest.mark.parametrize("lifetime_s", [0.0, 180.0])
+def test_a_renamed_project_that_is_deleted_holds_up_nothing(
+    pipelines: Pipelines,
+    labeling: Labeling,
+    faulty: FaultyServer,
+    monkeypatch: pytest.MonkeyPatch,
+    lifetime_s: float,
+) -> None:
+    """It was looked into before, and is known: what may have been in it is gone with it, and goes to the title."""
+    monkeypatch.setattr(titled, "_FIRST_LOOK_S", 0.0)
+    monkeypatch.setattr(projects, "_PROJECT_LIFETIME_S", lifetime_s)
+    title = fresh_title("Deleted")
+    project_id = labeling.make_project(title, CHAT)
+
+    def rename(exchange: Exchange) -> None:
+        labeling.change_project(project_id, title=fresh_title("Archive"))
+        exchange.reset()
+
+    def delete(exchange: Exchange) -> None:
+        labeling.delete_project(project_id)
+        exchange.reset()
+
+    for fault in (rename, reset, delete):  # by the third, the renamed one was looked into
+        faulty.plan(fault)
+    pipeline = pipelines(url=faulty.url, project_name=title)
+    pipeline.accept_calls([chat(answer="kept")])
+    assert pipeline.flush(60)
+    assert labeling.texts(title) == [["kept"]]

@@ -61,7 +61,7 @@ def made(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Iterator[Made]:
     workers: list[Worker] = []
 
     def make(*jobs: Job) -> Worker:
-        workers.append(Worker(desk.outbox, desk.deliveries, jobs, Election(None)))
+        workers.append(Worker(desk.outbox, desk.deliveries, jobs, Election(None, lambda: True)))
         return workers[-1]
 
     yield make

@@ -200,6 +200,28 @@ def content(path: Path) -> list[Any]:
         return [version, [(table, db.execute(f"SELECT * FROM {table}").fetchall()) for table in tables]]
 
 
+@pytest.mark.parametrize("is_there", [False, True])
+@pytest.mark.parametrize("fixture", ["path", "path_2"])
+def test_it_is_remembered_from_then_on_to_which_projects_calls_are_sent(
+    fixture: str, is_there: bool, request: pytest.FixtureRequest
+) -> None:
+    """Where the file did not hold that; what some files of format 2 hold of it is known."""
+    path: Path = request.getfixturevalue(fixture)
+    known = {(DESTINATION, 7)} if is_there else set()
+    with closing(sqlite3.connect(path)) as db:
+        if is_there:
+            db.execute(
+                "CREATE TABLE sent_to (destination TEXT NOT NULL, project_id INTEGER NOT NULL, sent_at REAL NOT NULL,"
+                " PRIMARY KEY (destination, project_id)) WITHOUT ROWID"
+            )
+            db.execute("INSERT INTO sent_to VALUES (?, 7, ?)", (DESTINATION, NOW))
+            db.commit()
+    outbox = Outbox(str(path), clock=lambda: NOW, **ROOMY)
+    assert outbox.sent_to.all() == known
+    outbox.sent_to.note(DESTINATION, 9)
+    assert outbox.sent_to.all() == known | {(DESTINATION, 9)}
+
+
 def test_a_newer_format_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
     """With words that say what to do."""
     path = tmp_path / "calls.outbox"

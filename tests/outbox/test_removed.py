@@ -13,11 +13,13 @@ from opentelemetry.sdk.trace.export import SpanExportResult
 
 from otel_labelstudio import LabelStudioSpanExporter
 from otel_labelstudio.config import Settings
+from otel_labelstudio.delivery.election import Election
 from otel_labelstudio.errors import OutboxGoneError, PausedDeliveryError
 from otel_labelstudio.outbox import Outbox
 from otel_labelstudio.outbox.open_files import OpenFiles
 from otel_labelstudio.pipeline import Pipeline
 from otel_labelstudio.testing import RecordingSink
+from tests.delivery.pipelines import until
 from tests.delivery.telemetry import trace_chat, tracer_with
 from tests.outbox.calls import DESTINATION, ROOMY, drained, number_of, numbered
 
@@ -105,11 +107,33 @@ def test_what_waits_is_delivered_while_the_process_lives(path: Path, how: str) -
     settings = Settings.resolve({"api_key": "key", "url": "http://127.0.0.1:1", "outbox": str(path), "settle_s": 600})
     pipeline = Pipeline(settings, sink=sink)
     assert pipeline.accept_calls([numbered(number) for number in range(1, 21)])
+    until(lambda: pipeline._worker._is_elected)
     HOW[how](path)
     assert not pipeline.accept_calls([numbered(21)])
     assert pipeline.flush(20)
     pipeline.close(0)
     assert sorted(number_of(call) for call in sink.calls) == list(range(1, 21))
+
+
+@pytest.mark.parametrize("how", [*HOW, "all files and the lock"])
+def test_a_process_that_does_not_deliver_does_not_begin_to(path: Path, how: str) -> None:
+    """Two share the files: only the one that held the lock delivers what waits, whether the other has asked before or
+    not; a second one would take calls over that are under way."""
+    if how == "a link that leads elsewhere":
+        path.symlink_to(path.with_name("real"))
+
+    def process() -> Election:
+        outbox = Outbox(str(path), **ROOMY)
+        return Election(str(path), lambda: outbox.is_kept)
+
+    holder, loser, late = process(), process(), process()
+    assert (holder.is_won(), loser.is_won()) == (True, False)
+    if how in HOW:
+        HOW[how](path)
+    else:
+        remove(path, "", "-wal", "-shm", ".lock")
+    assert (holder.is_won(), loser.is_won(), late.is_won()) == (True, False, False)
+    holder.resign()
 
 
 def test_what_is_left_at_the_end_is_said_to_be_lost(path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -132,6 +156,7 @@ def test_files_that_are_back_take_calls_again(path: Path) -> None:
     sink = RecordingSink()
     pipeline = Pipeline(settings, sink=sink)
     assert pipeline.accept_calls([numbered(1)])
+    until(lambda: pipeline._worker._is_elected)
     move_directory(path)
     assert not pipeline.accept_calls([numbered(2)])
     path.parent.with_name("moved").rename(path.parent)

@@ -39,6 +39,7 @@ def test_senders_are_told_to_come_again_on_both_ports(
         before = traces("Before?")
         assert post(f"{receiver.http}/v1/traces", before.SerializeToString())[0] == 200
         receiver.read()
+        until(lambda: receiver.pipeline._worker._is_elected)
         remove(outbox)
         for _ in range(5):
             status, headers, body = post(f"{receiver.http}/v1/traces", traces("After?").SerializeToString())

@@ -135,11 +135,10 @@ class Projects:
         self,
         destination: str,
         *,
-        fresh: bool = False,
         entries: Sequence[OutboxEntry] | None = None,
         may_create: bool = True,
     ) -> Target:
-        """The project and its binding; from the server when unknown, too old, or asked to be ``fresh``.
+        """The project and its binding; from the server when unknown or too old.
 
         With ``entries``, a project of a title is created only if it takes one of them, or may have held one before.
         Raises `PausedDeliveryError` for a project that does not exist or cannot show answers, and `ProjectLimitError`
@@ -149,30 +148,29 @@ class Projects:
         if entries is not None:
             self._follow_title(destination, asked)
         known = self._known.get(destination)
-        if known is not None and not fresh and self._clock() - known.read_at < _PROJECT_LIFETIME_S:
-            return known
+        if known is not None:
+            is_old = self._clock() - known.read_at >= _PROJECT_LIFETIME_S
+            return self.read_again(destination, known) if is_old else known
         rules = self._rules_of(asked)
-        is_new = False
-        if known:
-            project = self._server.project(known.project.id)
-        else:
-            project, is_new = self._resolve(asked, rules, entries, may_create)
-        try:
-            binding = rules.binding(project.label_config)
-        except LabelConfigError as error:
-            raise PausedDeliveryError(f'Project "{project.title}" ({project.id}): {error}') from None
-        newest = known.newest_task_id if known else None
-        target = Target(project, binding, rules, self._clock(), newest)
-        if known is not None and asked.title not in (None, project.title):
-            self.forget(destination)  # it was renamed: what comes next goes to the project of the title
-        elif target.exists:
+        project, is_new = self._resolve(asked, rules, entries, may_create)
+        target = self._bound(project, rules)
+        if target.exists:
             if is_new:
                 self._decorate(target)
-            if known is None:
-                self._compare_config(project, rules)
-                _say_passed_over(project, binding)
+            self._compare_config(project, rules)
+            _say_passed_over(project, target.binding)
             self._known[destination] = target
         return replace(target, is_new=True) if is_new else target
+
+    def read_again(self, destination: str, target: Target) -> Target:
+        """The same project of a destination as it is now, whatever its title is by now."""
+        project = self._server.project(target.project.id)
+        now = self._bound(project, target.rules, target.newest_task_id)
+        if Destination.loads(destination).title in (None, project.title):
+            self._known[destination] = now
+        else:
+            self.forget(destination)  # it was renamed: what comes next goes to the project of the title
+        return now
 
     def id_of(self, destination: str) -> int | None:
         """The project to which calls go now; None where there is none."""
@@ -186,7 +184,8 @@ class Projects:
         pinned = replace(Destination.loads(destination), project_id=project_id, title=None).dumps()
         if pinned not in self._known and not self._server.has_project(project_id):
             return None
-        return pinned, self.target(pinned)
+        with self.forgetting_paused(pinned):
+            return pinned, self.target(pinned)
 
     def is_read_lately(self, target: Target) -> bool:
         """Whether a project was read so lately that what is imported next may be imported by that."""
@@ -195,6 +194,15 @@ class Projects:
     def forget(self, destination: str) -> None:
         """Resolve the project anew next time: it may have been deleted."""
         self._known.pop(destination, None)
+
+    @contextmanager
+    def forgetting_paused(self, destination: str) -> Iterator[None]:
+        """`forget` the project where somebody has to mend it."""
+        try:
+            yield
+        except PausedDeliveryError:
+            self.forget(destination)
+            raise
 
     def build(self, call: LLMCall, call_id: str, target: Target) -> Task | str:
         """The task of a call in a project, or why it is refused there."""
@@ -216,6 +224,13 @@ class Projects:
         self._say_once("rejected", "A call became a dead letter: %s. Further ones are only counted.", why)
         return why
 
+    def _bound(self, project: Project, rules: ProjectRules, newest_task_id: int | None = None) -> Target:
+        try:
+            binding = rules.binding(project.label_config)
+        except LabelConfigError as error:
+            raise PausedDeliveryError(f'Project "{project.title}" ({project.id}): {error}') from None
+        return Target(project, binding, rules, self._clock(), newest_task_id)
+
     def _rules_of(self, destination: Destination) -> ProjectRules:
         """Those of its route; where the settings have lost it since the call was accepted, their own."""
         if destination.route is None:
@@ -231,8 +246,13 @@ class Projects:
         known = self._known.get(destination)
         if known is None or asked.title is None or not self._titled.is_to_be_looked_up(asked.title):
             return
-        if self._titled.find(asked.title) != known.project.id:
+        found = self._titled.find(asked.title)
+        is_unlisted = found is None and self._is_called(known.project.id, asked.title)
+        if found != known.project.id and not is_unlisted:
             self.forget(destination)
+
+    def _is_called(self, project_id: int, title: str) -> bool:
+        return self._server.has_project(project_id) and self._server.project(project_id).title == title
 
     def _resolve(
         self, destination: Destination, rules: ProjectRules, entries: Sequence[OutboxEntry] | None, may_create: bool

@@ -154,7 +154,8 @@ class LabelStudioSink:
                 settled |= {entry.seq for entry in asked}
                 continue
             if former is not None:
-                settled |= yield from _Batch(self, former[0], terms, former[1]).resume(asked)
+                with self.projects.forgetting_paused(former[0]):
+                    settled |= yield from _Batch(self, former[0], terms, former[1]).resume(asked)
         return settled
 
     def _count(self, found: Rechecked) -> None:
@@ -173,12 +174,8 @@ class LabelStudioSink:
     @contextmanager
     def _alone(self, destination: str) -> Iterator[None]:
         wait_s = min(max(0.0, self._deadline - time.monotonic()), threading.TIMEOUT_MAX)
-        with _turns[self.server.url].turn(wait_s):
-            try:
-                yield
-            except PausedDeliveryError:
-                self.projects.forget(destination)
-                raise
+        with _turns[self.server.url].turn(wait_s), self.projects.forgetting_paused(destination):
+            yield
 
 
 class _Batch:
@@ -272,7 +269,7 @@ class _Batch:
         except RejectedTasksError as error:
             yield NotStored(sent)
             if may_reread:  # the labeling interface may have been edited since it was read
-                self._target = self._projects.target(self._destination, fresh=True)
+                self._target = self._projects.read_again(self._destination, self._target)
                 yield from self._import(sent, may_reread=False)
             else:
                 yield from self._sort_out(built, error)
@@ -328,7 +325,7 @@ class _Batch:
     def _confirm(self) -> Iterator[Result]:
         """Have what was imported stand where the project shows it, if the TextArea has another name by now."""
         imported, used = self._target.unconfirmed, self._target.binding
-        self._target = self._projects.target(self._destination, fresh=True)
+        self._target = self._projects.read_again(self._destination, self._target)
         now = self._target.binding
         if (used.from_name, used.to_name) != (now.from_name, now.to_name):
             self._target.unconfirmed = imported  # until their predictions are there
@@ -370,7 +367,7 @@ class _Batch:
         # The outcome may become unknown as with tasks: an answer may be lost, and the predictions stored after all
         yield Recheck([entry for entry, _ in tasks], self._sink.waits.recheck_wait_s)
         # As the interface is now: predictions that do not fit it are left out by the server without a word
-        self._target = self._projects.target(self._destination, fresh=True)
+        self._target = self._projects.read_again(self._destination, self._target)
         added = self._server.import_predictions(self._target.project.id, list(self._predictions(tasks)))
         self._sink.telemetry.count("predictions.repaired", added)
 

@@ -44,11 +44,8 @@ class TitledProjects:
 
     def find(self, title: str) -> int | None:
         """The lowest id; None where there is none. Raises `RetryableDeliveryError` while one may yet come to be."""
-        ids = self._server.project_ids(title)
-        self._note_look(title)
+        ids = self._listed(title)
         if ids:
-            self._created_at.pop(title, None)
-            self._say_surplus(title, ids)
             return ids[0]
         if self._clock() < self._created_at.get(title, float("-inf")) + self._creation_wait_s:
             raise RetryableDeliveryError(f'project "{title}" is being created, and not listed yet')
@@ -64,14 +61,22 @@ class TitledProjects:
         except DeliveryError:  # it was refused
             del self._created_at[title]
             raise
-        found = self.find(title)
-        lowest = created if found is None else min(found, created)
+        lowest = min([created, *self._listed(title)])
+        self._created_at.pop(title, None)  # it is known, listed or not
         return lowest, lowest == created
 
     def is_to_be_looked_up(self, title: str) -> bool:
         """Whether it is time to see whether the project of a title is another by now."""
         look = self._looks.get(title)
         return look is None or look.at <= self._clock()
+
+    def _listed(self, title: str) -> Sequence[int]:
+        ids = self._server.project_ids(title)
+        self._note_look(title)
+        if ids:
+            self._created_at.pop(title, None)
+            self._say_surplus(title, ids)
+        return ids
 
     def _note_look(self, title: str) -> None:
         last = self._looks.get(title)
