@@ -62,3 +62,26 @@ def test_a_connection_imports_little_of_the_label_studio_sdk() -> None:
     imported = _imported("import otel_labelstudio.delivery.label_studio.connection")
     assert "label_studio_sdk" in imported
     assert not imported.intersection(("numpy", "pandas", "lxml", "nltk", "PIL", "requests"))
+
+
+# What only the extras bring
+_OF_EXTRAS = (
+    "google.rpc",
+    "grpc",
+    "httptools",
+    "uvicorn",
+    "prometheus_client",
+    "backports",
+    "langchain",
+    "langchain_core",
+)
+_WITHOUT_EXTRAS = f"""
+import sys
+sys.modules.update(dict.fromkeys({_OF_EXTRAS!r}))
+"""
+
+
+def test_the_commands_need_no_extra() -> None:
+    """Help, and the commands that are not the demo or the receiver, are there after a plain installation."""
+    imported = _imported(f"{_WITHOUT_EXTRAS}\nfrom otel_labelstudio.cli import parser\nparser().format_help()")
+    assert "otel_labelstudio.cli.check" in imported

@@ -19,6 +19,7 @@ from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 from urllib.parse import urlsplit
 
+from otel_labelstudio.receiver.settings import ReceiverSettings
 from otel_labelstudio.receiver.status import Outcome, RefusedError
 
 # The last two are what containers call the machine that runs them
@@ -32,6 +33,12 @@ class BrowserGuard:
     def __init__(self, origins: Iterable[str] = (), hosts: Iterable[str] | None = None) -> None:
         self._origins = frozenset(origin.encode() for origin in origins)
         self._hosts = None if hosts is None else (*_THIS_MACHINE, *hosts)
+
+    @classmethod
+    def of(cls, settings: ReceiverSettings) -> BrowserGuard:
+        """As the settings say; names count on loopback, and where some are listed."""
+        is_host_checked = bool(settings.allowed_hosts) or (settings.http is not None and settings.http.is_loopback)
+        return cls(settings.cors_origins, settings.allowed_hosts if is_host_checked else None)
 
     def check(self, headers: Sequence[tuple[bytes, bytes]]) -> None:
         """Raises `RefusedError` for a request that a page may have made. Without these headers it is a program's."""

@@ -20,6 +20,7 @@ import uvicorn
 from otel_labelstudio.errors import ConfigError, LabelStudioExportError
 from otel_labelstudio.pipeline import Pipeline
 from otel_labelstudio.printable import logger
+from otel_labelstudio.receiver.browsers import BrowserGuard
 from otel_labelstudio.receiver.connections import ConnectionGuard, ConnectionLimits
 from otel_labelstudio.receiver.grpc import SERVICES, GrpcService, server_options
 from otel_labelstudio.receiver.health import HealthService
@@ -109,7 +110,7 @@ class ReceiverServer:
         )
         guard, metrics = ConnectionGuard(limits), ReceiverMetrics("http")
         config = uvicorn.Config(
-            HttpApplication(self.intake, metrics, self._settings.browser_guard(), self._credentials),
+            HttpApplication(self.intake, metrics, BrowserGuard.of(self._settings), self._credentials),
             http=cast(type[asyncio.Protocol], guarded(guard, metrics)),  # it is only called
             ws="none",
             lifespan="off",

@@ -14,7 +14,6 @@ from urllib.parse import urlsplit
 from otel_labelstudio.config import Variable, read_setting
 from otel_labelstudio.errors import ConfigError
 from otel_labelstudio.receiver.auth import Credentials, Scheme
-from otel_labelstudio.receiver.browsers import BrowserGuard
 from otel_labelstudio.receiver.logs import LogFormat
 
 OFF = "off"
@@ -237,11 +236,6 @@ class ReceiverSettings:
         if self.bearer_tokens is not None:
             return Credentials(self.bearer_tokens, Scheme.BEARER)
         return Credentials(self.basic_auth, Scheme.BASIC) if self.basic_auth is not None else None
-
-    def browser_guard(self) -> BrowserGuard:
-        """Which requests of pages in browsers are let in over HTTP."""
-        is_host_checked = bool(self.allowed_hosts) or (self.http is not None and self.http.is_loopback)
-        return BrowserGuard(self.cors_origins, self.allowed_hosts if is_host_checked else None)
 
     @property
     def _is_guarded(self) -> bool:

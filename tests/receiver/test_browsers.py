@@ -126,7 +126,7 @@ def test_names_that_are_listed(open_receiver: Receiver, host: str, status: int) 
 )
 def test_where_names_count(arguments: dict[str, object], is_refused: bool) -> None:
     """On loopback, and where some are listed; elsewhere a receiver cannot know by what names it is called."""
-    guard = ReceiverSettings.resolve(arguments).browser_guard()
+    guard = BrowserGuard.of(ReceiverSettings.resolve(arguments))
     assert outcome(guard, (b"host", b"otel-labelstudio:4318")) is (Outcome.HOST if is_refused else None)
 
 
