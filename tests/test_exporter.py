@@ -25,6 +25,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from otel_labelstudio import ConfigError, LabelStudioSpanExporter
 from otel_labelstudio.demo.label_studio import EmbeddedLabelStudio
 from otel_labelstudio.exporter import AutoConfiguredLabelStudioSpanExporter
+from otel_labelstudio.tasks.binding import Mode, default_label_config
 from tests.delivery.faults import FaultyServer, answers, late
 from tests.delivery.labeling import Labeling, fresh_title
 from tests.delivery.pipelines import until
@@ -459,6 +460,8 @@ def test_a_fork_in_the_middle_of_a_delivery(
     labeling: Labeling, environment: dict[str, str], faulty: FaultyServer, delay_s: float
 ) -> None:
     """The worker is importing the SDK, or in the middle of a request, when the process is copied: both go on."""
+    # There already: else both may make one, which is said
+    labeling.make_project(environment["OTEL_EXPORTER_LABELSTUDIO_PROJECT_NAME"], default_label_config(Mode.CHAT))
     faulty.plan(late(0.3), None, times=float("inf"))
     done = run(
         f"""

@@ -4,7 +4,7 @@ that was traced is lost."""
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -72,14 +72,20 @@ def send_all(**_):
 """
 
 
-def work_and_end(folder: Path, variables: dict[str, str], *options: str, module: str = "tasks") -> None:
+def work_and_end(
+    folder: Path,
+    variables: dict[str, str],
+    *options: str,
+    module: str = "tasks",
+    is_done: Callable[[], bool] = lambda: True,
+) -> None:
     """Run a Celery worker with two processes until they have done all tasks, and end it."""
     queue, results = folder / "queue", folder / "results"
     queue.mkdir()
     results.mkdir()
     command = ["-m", "celery", "--app", module, "worker", "--concurrency", "2", "--loglevel", "warning", *options]
     with started(command, folder, variables) as worker:
-        until(lambda: len(list(results.iterdir())) == 8)
+        until(lambda: len(list(results.iterdir())) == 8 and is_done())
         worker.end()
 
 
@@ -91,9 +97,10 @@ def test_celery_with_its_signal(variables: dict[str, str], arrivals: Arrivals, t
 
 
 def test_celery_that_flushes_after_each_task(variables: dict[str, str], arrivals: Arrivals, tmp_path: Path) -> None:
-    """Nothing is lost where the processes of the pool are replaced meanwhile."""
+    """Nothing waits for the end of a process: where the processes of the pool are replaced, nothing is lost by that."""
     write_application(tmp_path, "tasks_that_flush.py", CELERY_WORK)
-    work_and_end(tmp_path, variables, "--max-tasks-per-child", "2", module="tasks_that_flush")
+    options = ("--max-tasks-per-child", "2")
+    work_and_end(tmp_path, variables, *options, module="tasks_that_flush", is_done=lambda: len(arrivals.numbers()) == 8)
     assert arrivals.numbers() == list(range(8))
 
 
