@@ -36,7 +36,7 @@ def has_valid_ids(call: LLMCall) -> bool:
     return bool(_TRACE_ID.fullmatch(call.trace_id) and _SPAN_ID.fullmatch(call.span_id))
 
 
-def identified(call: LLMCall) -> LLMCall:
+def with_valid_ids(call: LLMCall) -> LLMCall:
     """The call with valid ids: its own as far as they are."""
     if has_valid_ids(call):
         return call
@@ -46,14 +46,14 @@ def identified(call: LLMCall) -> LLMCall:
     return replace(call, trace_id=trace_id, span_id=span_id)
 
 
-def apart(call: LLMCall) -> LLMCall:
+def with_digest_index(call: LLMCall) -> LLMCall:
     """The call with an index that no other call of the same ids has."""
     number = int(_digest(call)[:8], 16) % 2**31
     return replace(call, prompt_index=FIRST_DIGEST_INDEX + number + call.prompt_index)
 
 
-def is_apart(call: LLMCall) -> bool:
-    """Whether `apart` gave it its index."""
+def has_digest_index(call: LLMCall) -> bool:
+    """Whether `with_digest_index` gave it its index."""
     return call.prompt_index >= FIRST_DIGEST_INDEX
 
 

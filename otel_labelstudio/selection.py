@@ -11,7 +11,7 @@ from hashlib import blake2b
 from otel_labelstudio.calls import LLMCall
 from otel_labelstudio.config import Settings
 from otel_labelstudio.filters import filtered
-from otel_labelstudio.identity import identified
+from otel_labelstudio.identity import with_valid_ids
 from otel_labelstudio.media import without_large_media
 from otel_labelstudio.routing import Router
 from otel_labelstudio.spans.model import Span
@@ -59,7 +59,7 @@ class Selection:
 
     def _identified(self, call: LLMCall) -> LLMCall:
         """After the filter, which may have blanked the ids."""
-        known = identified(call)
+        known = with_valid_ids(call)
         if known is not call:
             self._telemetry.count("calls.without_valid_ids")
             self._warn(WITHOUT_VALID_IDS)

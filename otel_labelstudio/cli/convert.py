@@ -24,7 +24,7 @@ from otel_labelstudio.cli.inputs import (
 from otel_labelstudio.cli.settings import CALLS, add_setting_arguments, settings_from
 from otel_labelstudio.config import Settings
 from otel_labelstudio.filters import filtered
-from otel_labelstudio.identity import identified
+from otel_labelstudio.identity import with_valid_ids
 from otel_labelstudio.media import without_large_media
 from otel_labelstudio.outbox.serialization import key_text
 from otel_labelstudio.printable import logger, printable
@@ -73,7 +73,7 @@ def _storable(calls: Iterable[FoldedCall], settings: Settings, telemetry: Teleme
     return [
         (without_large_media(call, settings.media_max_bytes), key_text(folded.keys_of(call)[0]))
         for folded in calls
-        for call in map(identified, filtered([folded.call], settings.call_filter, telemetry, warn))
+        for call in map(with_valid_ids, filtered([folded.call], settings.call_filter, telemetry, warn))
     ]
 
 

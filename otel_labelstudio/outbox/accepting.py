@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlite3 import Connection
 
 from otel_labelstudio.calls import LLMCall
-from otel_labelstudio.identity import FIRST_DIGEST_INDEX, apart, is_apart
+from otel_labelstudio.identity import FIRST_DIGEST_INDEX, has_digest_index, with_digest_index
 from otel_labelstudio.outbox.database import Database
 from otel_labelstudio.outbox.entry import Put
 from otel_labelstudio.outbox.schema import INSERT_HELD, bounded, known_ids
@@ -53,7 +53,7 @@ class Accepting:
         """
         with self._database.transaction() as db:
             if _are_ids_used_again(db, reading):
-                reading, keys = apart(reading), ()
+                reading, keys = with_digest_index(reading), ()
             body, key = call_to_text(reading), key_of(reading)
             if self.is_known(key) or _was_told_by_records(db, reading):
                 return Put.KNOWN
@@ -149,7 +149,7 @@ def _are_ids_used_again(db: Connection, reading: LLMCall) -> bool:
 
 def _was_told_by_records(db: Connection, reading: LLMCall) -> bool:
     """Whether log records that were written during this span were a call before it came."""
-    if is_apart(reading):
+    if has_digest_index(reading):
         return False
     span = {
         "span": mend_text(f"{reading.trace_id}-{reading.span_id}"),

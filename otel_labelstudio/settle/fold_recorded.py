@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from otel_labelstudio.calls import CallKey, LLMCall
 from otel_labelstudio.earlier_turns import with_turns_of_each_other
-from otel_labelstudio.identity import apart, has_valid_ids, identified
+from otel_labelstudio.identity import has_valid_ids, with_digest_index, with_valid_ids
 from otel_labelstudio.outbox.entry import Origin
 from otel_labelstudio.selection import resource_digest
 from otel_labelstudio.settle.content_items import Said
@@ -33,7 +33,7 @@ class FoldedRecording:
         recorded.each(self._add, self._folded)
 
     def _identify(self, reading: RecordedReading) -> None:
-        call = identified(reading.call)
+        call = with_valid_ids(reading.call)
         self._origins[call.key] = Origin(resource_digest(reading.joined.span))
         self._other_keys[call.key] += reading.other_keys
         self._readings.append(call)
@@ -51,7 +51,7 @@ class FoldedRecording:
         resource = self._origins[folded.call.key].resource
         call, keys = folded.call, tuple(dict.fromkeys((*folded.keys, *others)))
         if keys[0] in self._known:
-            call = apart(call)
+            call = with_digest_index(call)
             keys = (call.key,)
         self._known.add(keys[0])
         self.calls.append(FoldedCall(call, keys, resource))

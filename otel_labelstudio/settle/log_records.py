@@ -11,8 +11,8 @@
 3. Records whose span never arrives are a call of their own: each that tells of a whole call, or else all the messages
    of one span together, parted into dialogues where the same choice is answered more than once. Their span may be the
    application's around many calls, and comes in pieces or in files of different days. So what such a call is known by
-   depends on nothing but itself (`identity.apart`); and the span, should it come late, is known to be of that call by
-   its ids, its times and what it says (`same_call`).
+   depends on nothing but itself (`identity.with_digest_index`); and the span, should it come late, is known to be of
+   that call by its ids, its times and what it says (`same_call`).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from otel_labelstudio.dialects.shared.records_without_span import (
     tells_of_a_call,
     tells_of_a_whole_call,
 )
-from otel_labelstudio.identity import apart
+from otel_labelstudio.identity import with_digest_index
 from otel_labelstudio.settle.fold import completed
 from otel_labelstudio.spans.model import LogRecord, Span, SpanIds
 
@@ -73,7 +73,7 @@ class Joined:
             return ()
         if self.is_span_missing:
             return tuple(call.key._replace(prompt_index=call.prompt_index + earlier) for call in self.told())
-        return tuple(apart(call).key for call in self.told())
+        return tuple(with_digest_index(call).key for call in self.told())
 
     def _read_without_span(self) -> tuple[LLMCall, ...] | Skip:
         reading = read(self.span, self.log_records)
@@ -84,7 +84,7 @@ class Joined:
     def _without_span(self, call: LLMCall) -> LLMCall:
         told = replace(call, incomplete=(*call.incomplete, INCOMPLETE_WITHOUT_SPAN))
         # Ids that were made for these records are those of no other call
-        return apart(told) if is_id(self.log_records[0].span_id) else told
+        return with_digest_index(told) if is_id(self.log_records[0].span_id) else told
 
 
 def calls_without_span(log_records: Sequence[LogRecord]) -> Iterator[Joined]:

@@ -14,7 +14,7 @@ from otel_labelstudio.dialects import Skip, SkipReason, read
 from otel_labelstudio.dialects.relatives import has_relatives
 from otel_labelstudio.dialects.shared.records_without_span import is_content_event
 from otel_labelstudio.errors import OutboxError
-from otel_labelstudio.identity import apart
+from otel_labelstudio.identity import with_digest_index
 from otel_labelstudio.outbox import Outbox
 from otel_labelstudio.outbox.settling import SettlingRows
 from otel_labelstudio.printable import logger
@@ -153,7 +153,7 @@ class RecordedTelemetry:
         reading = self._of_key.get(told.key)
         if reading is not None:
             reading.call = completed(reading.call, told)
-            reading.other_keys.append(apart(told).key)
+            reading.other_keys.append(with_digest_index(told).key)
 
 
 def _clock() -> float:

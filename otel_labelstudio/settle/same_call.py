@@ -47,7 +47,7 @@ from hashlib import blake2b
 from otel_labelstudio.calls import LLMCall
 from otel_labelstudio.dialects import LAYERED_SCOPES
 from otel_labelstudio.dialects.shared.records_without_span import INCOMPLETE_WITHOUT_SPAN
-from otel_labelstudio.identity import is_apart
+from otel_labelstudio.identity import has_digest_index
 from otel_labelstudio.settle.content_items import (
     SHORTEST_CUT,
     Said,
@@ -139,7 +139,7 @@ def _is_of_one_span(one: LLMCall, other: LLMCall, said: Said) -> bool:
 
 
 def _is_told_by_records(reading: LLMCall) -> bool:
-    return is_apart(reading) and INCOMPLETE_WITHOUT_SPAN in reading.incomplete
+    return has_digest_index(reading) and INCOMPLETE_WITHOUT_SPAN in reading.incomplete
 
 
 def _is_reading_of(reading: LLMCall, call: Sequence[LLMCall], said: Said) -> bool:

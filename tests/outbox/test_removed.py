@@ -51,12 +51,18 @@ def lead_link_elsewhere(path: Path) -> None:
     path.symlink_to(path.with_name("other"))
 
 
+def remove_directory(path: Path) -> None:
+    """As `rm -r` does when it is run again where a file has come meanwhile: the election's lock, for one."""
+    while path.parent.exists():
+        shutil.rmtree(path.parent, ignore_errors=True)
+
+
 HOW: dict[str, Callable[[Path], None]] = {
     "all files": lambda path: remove(path, "", "-wal", "-shm"),
     "the file": lambda path: remove(path, ""),
     "the write-ahead log": lambda path: remove(path, "-wal"),
     "the shared memory": lambda path: remove(path, "-shm"),
-    "the directory": lambda path: shutil.rmtree(path.parent),
+    "the directory": remove_directory,
     "another file in its place": replace_by_another,
     "the directory moved": move_directory,
     "another directory in its place": replace_directory,

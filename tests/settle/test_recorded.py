@@ -43,8 +43,8 @@ def is_second(one: Any, *_: Any) -> bool:
 
 @pytest.mark.parametrize(
     ("where", "name"),
-    [(recorded, "read"), (fold_recorded, "identified"), (fold, "fingerprints")],
-    ids=["read", "identified", "compared"],
+    [(recorded, "read"), (fold_recorded, "with_valid_ids"), (fold, "fingerprints")],
+    ids=["read", "with_valid_ids", "compared"],
 )
 def test_one_span_costs_itself_alone(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, where: ModuleType, name: str
