@@ -123,7 +123,9 @@ def _without_prediction(root: ET.Element, boxes: Sequence[AnswerBox]) -> Binding
 
 
 def _others(root: ET.Element, prompt: Variable) -> tuple[Variable, ...]:
-    return tuple(variable for variable in variables(root) if variable.name != prompt.name)
+    """A layout's come last: its list, whose items are HTML, takes the place of the one that its Repeater would get."""
+    others = [variable for variable in variables(root) if variable.name != prompt.name]
+    return tuple(sorted(others, key=lambda variable: fill_of(variable.tag, variable.name) is not None))
 
 
 def _chosen(boxes: Sequence[AnswerBox], answer_tag: str | None) -> AnswerBox:

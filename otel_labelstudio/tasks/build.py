@@ -58,8 +58,7 @@ def build_task(call: LLMCall, binding: Binding, *, call_id: str, model_version_t
     ``call_id`` is the key by which the call is found again in Label Studio.
     """
     data: dict[str, Any] = {}
-    # A layout's list, whose items are HTML, takes the place of the one that its Repeater would get
-    for variable in sorted(binding.variables, key=lambda v: fill_of(v.tag, v.name) is not None):
+    for variable in binding.variables:
         _assign(data, variable, value_of(variable, call))
     _assign(data, binding.prompt, _prompt(call, binding))
     # The configuration's own variables win over ours of the same name
@@ -113,7 +112,7 @@ def _prompt(call: LLMCall, binding: Binding) -> Any:
 
 def _assign(data: dict[str, Any], variable: Variable, value: Any) -> None:
     """Set ``data["a"]["b"]`` for the variable ``a.b``, as Label Studio looks it up."""
-    *parents, last = (variable.name.split("[", 1)[0]).split(".")
+    *parents, last = variable.name.split("[", 1)[0].split(".")
     for parent in parents:
         inner = data.get(parent)
         if not isinstance(inner, dict):

@@ -102,19 +102,15 @@ def _table(variable: Variable, call: LLMCall) -> Mapping[str, Any] | Sequence[An
     """Rows of a name and a value."""
     name = variable.name
     if name in ("parameters", "request_parameters"):
-        return {key: _cell(value) for key, value in call.request_parameters.items()}
+        return {key: render.value_text(value) for key, value in call.request_parameters.items()}
     if name == "metadata":
-        return {key: _cell(value) for key, value in call.metadata.items()}
+        return {key: render.value_text(value) for key, value in call.metadata.items()}
     if name in _ANSWERS or name in DIALOGUE_NAMES or name in _TOOLS:
         return {item["title"]: item["body"] for item in _items(name, call)}
     if name in ("facts", "call", "table"):
-        return {key: _cell(value) for key, value in facts(call).items()}
+        return {key: render.value_text(value) for key, value in facts(call).items()}
     text = _text(name, call)
     return {name: text} if text else {}
-
-
-def _cell(value: Any) -> str:
-    return value if isinstance(value, str) else render.value_text(value)
 
 
 def _list(variable: Variable, call: LLMCall) -> list[dict[str, str]]:
