@@ -23,6 +23,8 @@ JSONObject: TypeAlias = Mapping[str, Any]
 UnixNano: TypeAlias = int
 # gen_ai.operation.name of a legacy completion; every other inference is a chat
 _COMPLETION = "text_completion"
+# In the metadata of a call that was joined from several (`joining`): a record of each, with its ids and its model
+JOINED = "otel_labelstudio.joined"
 
 
 @quick_init
@@ -276,6 +278,14 @@ class LLMCall:
     def finish_reasons(self) -> tuple[str, ...]:
         """The reasons why the choices ended, in their order, as far as they are known."""
         return tuple(m.finish_reason for m in self.output_messages if m.finish_reason)
+
+    @property
+    def answer_models(self) -> tuple[str | None, ...]:
+        """The model of each output message: of answers to compare, each has its own."""
+        joined = self.metadata.get(JOINED)
+        if not isinstance(joined, Sequence) or len(joined) != len(self.output_messages):
+            return (self.model,) * len(self.output_messages)
+        return tuple(origin.get("model") if isinstance(origin, Mapping) else None for origin in joined)
 
     def to_dict(self) -> dict[str, Any]:
         """The call as JSON values; `from_dict` is the way back. Fields without a value are left out."""

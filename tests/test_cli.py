@@ -487,6 +487,24 @@ def test_send_delivers_and_may_be_repeated(command: Command, labeling: Labeling,
     assert len(labeling.tasks(title)) == 4
 
 
+def test_send_joins_the_answers_of_two_models(command: Command, labeling: Labeling, title: str, tmp_path: Path) -> None:
+    """Two recordings of the same questions make one task a question, with both answers, to compare; sent once."""
+    other = json.dumps(otlp_json(CHAT))
+    for told, instead in (("bdd640fb", "0badcafe"), ("France is Paris", "France is Lyon"), ("gpt", "other")):
+        assert told in other
+        other = other.replace(told, instead)
+    (tmp_path / "other.json").write_text(other)
+    for _ in range(2):
+        status, _, err = command("send", CHAT, str(tmp_path / "other.json"), "--join", "input", "--layout", "compare")
+        assert (status, counts(err)["calls joined into others"]) == (0, 1)
+        (task,) = labeling.tasks(title)
+    assert len(task["data"]["choices"]) == 2
+    (region,) = task["predictions"][0]["result"]
+    assert sorted(region["value"]["text"]) == ["The capital of France is Lyon.", "The capital of France is Paris."]
+    assert sorted(LLMCall.from_dict(task["meta"]["call"]).answer_models, key=str) == ["gpt-4o-mini", "other-4o-mini"]
+    assert not any("4o-mini" in str(value) for value in task["data"].values())
+
+
 def test_send_in_several_batches(command: Command, labeling: Labeling, title: str) -> None:
     """The batch size is kept to."""
     assert command("send", CHAT, TOOLS, "--batch-size", "1")[0] == 0

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from otel_labelstudio.config import Settings
 from otel_labelstudio.errors import LabelStudioExportError
 from otel_labelstudio.filters import FILTER_FAILED, FILTERED
+from otel_labelstudio.joining import Join, joined
 from otel_labelstudio.printable import printable
 from otel_labelstudio.recordings import RecordedCalls, decode_files, read_recording
 from otel_labelstudio.telemetry import Telemetry
@@ -25,16 +26,26 @@ def add_input_arguments(parser: argparse.ArgumentParser) -> None:
         "writes them or one request alone, each also with gzip; - is standard input",
     )
     parser.add_argument(
+        "--join",
+        type=Join,
+        choices=tuple(Join),
+        metavar="{input,trace}",
+        help="calls that become one task: `input` for several models' answers to the same input (layout compare), "
+        "`trace` for the calls of one trace (layout agent); the call filter sees the joined call",
+    )
+    parser.add_argument(
         "--signal", choices=("traces", "logs"), help="what protobuf holds, where the file's name does not say it"
     )
 
 
 @dataclass(slots=True)
 class Input:
-    """The calls of the input files, and how many parts of them could not be read."""
+    """The calls of the input files, how many of them were joined into others, and how many parts of the files could
+    not be read."""
 
     calls: RecordedCalls
     unreadable: int
+    joined: int = 0
 
 
 def read_input(options: argparse.Namespace, settings: Settings) -> Input:
@@ -46,7 +57,9 @@ def read_input(options: argparse.Namespace, settings: Settings) -> Input:
         print(printable(f"otel-labelstudio: {error}"), file=sys.stderr)
 
     recording = decode_files(options.inputs, signal=options.signal, on_error=report)
-    return Input(read_recording(recording, takes_failed_calls=settings.failed_calls), len(errors))
+    recorded = read_recording(recording, takes_failed_calls=settings.failed_calls)
+    calls = joined(recorded.folded, options.join)
+    return Input(replace(recorded, folded=calls), len(errors), len(recorded.folded) - len(calls))
 
 
 def dropped_by_filter(telemetry: Telemetry) -> dict[str, int]:
@@ -59,6 +72,8 @@ def dropped_by_filter(telemetry: Telemetry) -> dict[str, int]:
 def print_summary(title: str, found: Input, **counts: int) -> None:
     """How many calls there were, and how many spans gave none, by reason."""
     lines = [("calls", len(found.calls.folded)), *counts.items()]
+    if found.joined:
+        lines.append(("calls joined into others", found.joined))
     lines += [(f"spans skipped: {reason.value}", n) for reason, n in sorted(found.calls.skipped.items())]
     if found.calls.without_valid_ids:
         lines.append(("calls without valid ids", found.calls.without_valid_ids))

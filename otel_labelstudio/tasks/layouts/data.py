@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from otel_labelstudio.calls import LLMCall
+from otel_labelstudio.calls import JOINED, LLMCall
 from otel_labelstudio.tasks.safe_html import answer_html, choices_html, dialogue_html, request_html, steps_html
 
 Fill = Callable[[LLMCall], Any]
@@ -46,7 +46,7 @@ def _facts(call: LLMCall) -> str:
     usage, duration_s = call.usage, (call.end_time_unix_nano - call.start_time_unix_nano) / 1e9
     tokens = f"{_count(usage.input_tokens)} → {_count(usage.output_tokens)} tokens"
     facts = (
-        call.model or "unknown model",
+        call.model or ("several models" if JOINED in call.metadata else "unknown model"),
         f"{duration_s:,.1f} s",
         tokens if tokens != "? → ? tokens" else None,
         ", ".join(dict.fromkeys(call.finish_reasons)),
