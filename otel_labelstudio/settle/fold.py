@@ -13,6 +13,7 @@ from dataclasses import dataclass, fields, replace
 from itertools import groupby
 
 from otel_labelstudio.calls import CallKey, GenericPart, LLMCall, Part, ReasoningPart
+from otel_labelstudio.dialects import LAYERED_SCOPES
 from otel_labelstudio.settle.content_items import Said
 from otel_labelstudio.settle.same_call import closest_call, fingerprints
 
@@ -42,19 +43,41 @@ def fold(readings: Iterable[LLMCall], said: Said | None = None) -> list[FoldedCa
     """
     said = said or Said()
     calls: list[list[LLMCall]] = []
-    waiting: defaultdict[str, deque[list[LLMCall]]] = defaultdict(lambda: deque(maxlen=_CANDIDATES))
+    waiting: defaultdict[str, _Waiting] = defaultdict(_Waiting)
     for reading in _in_order(readings):
-        keys = fingerprints(reading, said)
-        candidates = {id(call): call for key in keys for call in waiting.get(key, ())}
+        span, *others = fingerprints(reading, said)
+        candidates = {id(call): call for call in waiting[span].calls}
+        for key in others:
+            candidates |= waiting[key].of_other_scopes_than(reading.scope)
         found = closest_call(reading, candidates.values(), said)
         call = [] if found is None else found
         if found is None:
             calls.append(call)
         call.append(reading)
-        for key in keys:
-            if found is None or not any(other is call for other in waiting[key]):
-                waiting[key].append(call)
+        for key in (span, *others):
+            waiting[key].add(call, reading.scope)
     return [_folded(call) for call in calls]
+
+
+class _Waiting:
+    """The calls that have a fingerprint in common, the newest, and the scopes of their readings."""
+
+    __slots__ = ("calls", "scopes")
+
+    def __init__(self) -> None:
+        self.calls: deque[list[LLMCall]] = deque(maxlen=_CANDIDATES)
+        self.scopes: set[str] = set()
+
+    def add(self, call: list[LLMCall], scope: str) -> None:
+        if len(call) == 1 or not any(other is call for other in self.calls):
+            self.calls.append(call)
+        self.scopes.add(scope)
+
+    def of_other_scopes_than(self, scope: str) -> dict[int, list[LLMCall]]:
+        """None where all are of this one scope, as where thousands say the same: two spans of it are two calls."""
+        if self.scopes == {scope} and not scope.startswith(LAYERED_SCOPES):
+            return {}
+        return {id(call): call for call in self.calls}
 
 
 def completed(call: LLMCall, other: LLMCall) -> LLMCall:
