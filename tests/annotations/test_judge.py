@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from otel_labelstudio.annotations.judge import judge
+from otel_labelstudio.annotations.judging import judge
 from otel_labelstudio.annotations.records import (
     Act,
     AnnotatedTask,

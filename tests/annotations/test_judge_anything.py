@@ -8,8 +8,8 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from otel_labelstudio.annotations.judge import judge
-from otel_labelstudio.annotations.judge.similarity import similarity
+from otel_labelstudio.annotations.judging import judge
+from otel_labelstudio.annotations.judging.similarity import similarity
 from otel_labelstudio.annotations.records import Act, Annotation, Control, JudgedCall, Region
 from tests.annotations.annotated import ANNA, BEN, NOON, annotation, answered, box, task
 
@@ -43,7 +43,7 @@ REGIONS = st.builds(
 
 
 @st.composite
-def annotations(draw: st.DrawFn) -> Annotation:
+def made_annotations(draw: st.DrawFn) -> Annotation:
     people = st.sampled_from([None, ANNA, BEN])
     return annotation(
         *draw(st.lists(REGIONS, max_size=4)),
@@ -60,7 +60,7 @@ def annotations(draw: st.DrawFn) -> Annotation:
 
 
 @settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
-@given(st.lists(TEXTS, max_size=4), st.lists(annotations(), max_size=5), CONTROLS, st.booleans())
+@given(st.lists(TEXTS, max_size=4), st.lists(made_annotations(), max_size=5), CONTROLS, st.booleans())
 def test_any_annotations_are_judged(
     texts: list[str], made: list[Annotation], controls: list[Control], keep_bulk: bool
 ) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from otel_labelstudio.annotations.judge import judge
+from otel_labelstudio.annotations.judging import judge
 from otel_labelstudio.annotations.records import About, Control, JudgedCall, Judgement, Region, Verdict
 from tests.annotations.annotated import annotation, answered, box, said, task
 
@@ -26,6 +26,11 @@ def judgement(*regions: Region, call: Any = THREE, controls: Sequence[Control] =
     assert isinstance(found, JudgedCall)
     [only] = found.judgements
     return only
+
+
+def liked(found: Judgement) -> tuple[set[int], set[int]]:
+    """And disliked."""
+    return set(found.liked), set(found.disliked)
 
 
 def pairs(found: Judgement) -> list[tuple[int, int]]:
@@ -63,7 +68,7 @@ def test_the_layout_compare(controls: Sequence[Control]) -> None:
         said("choices", "best", ("2",)), said("choices", "verdict_2", ("bad",)), box("Dawn"), controls=controls
     )
     assert pairs(found) == [(1, 0), (1, 2)]
-    assert (found.liked, found.disliked) == ({1}, {2})
+    assert liked(found) == ({1}, {2})
     assert found.verdicts == (
         Verdict("best", "choices", ("2",)),
         Verdict("verdict", "choices", ("bad",), About.ANSWER, 2),
@@ -73,23 +78,23 @@ def test_the_layout_compare(controls: Sequence[Control]) -> None:
 def test_none_is_the_best() -> None:
     """All are disliked, none of them more than another."""
     found = judgement(said("choices", "best", ("none",)), controls=COMPARE)
-    assert (pairs(found), found.liked, found.disliked) == ([], frozenset(), {0, 1, 2})
+    assert (pairs(found), *liked(found)) == ([], set(), {0, 1, 2})
 
 
 def test_a_verdict_on_each_answer_prefers_the_good_ones() -> None:
     """And an answer that is best and bad at once is neither liked nor disliked."""
     verdicts = [said("choices", f"verdict_{i}", (word,)) for i, word in enumerate(("good", "bad", "unsure"))]
     found = judgement(*verdicts, controls=COMPARE)
-    assert (pairs(found), found.liked, found.disliked) == ([(0, 1)], {0}, {1})
+    assert (pairs(found), *liked(found)) == ([(0, 1)], {0}, {1})
     found = judgement(verdicts[1], said("choices", "best", ("2",)), controls=COMPARE)
-    assert (found.liked, found.disliked) == (frozenset(), frozenset())
+    assert liked(found) == (set(), set())
 
 
 @pytest.mark.parametrize("best", ["0", "4", "-1", "two", "²", "1e9", "99999999999999999999"])
 def test_a_number_of_no_answer_prefers_none(best: str) -> None:
     """The verdict stays."""
     found = judgement(said("choices", "best", (best,)), controls=COMPARE)
-    assert (pairs(found), found.liked, len(found.verdicts)) == ([], frozenset(), 1)
+    assert (pairs(found), set(found.liked), len(found.verdicts)) == ([], set(), 1)
 
 
 @pytest.mark.parametrize("controls", [AGENT, ()], ids=["with its configuration", "from a file"])
@@ -135,7 +140,7 @@ def test_a_pairwise_comparison(items: tuple[str, ...], call: Any, expected: list
     controls = (Control("pw", "Pairwise", "a,b", items=items),)
     found = judgement(said("pairwise", "pw", "right"), call=call, controls=controls)
     assert pairs(found) == expected
-    assert (found.liked, found.disliked) == (frozenset(), frozenset())
+    assert liked(found) == (set(), set())
     assert found.verdicts == (Verdict("pw", "choices", ("right",)),)
 
 
@@ -143,7 +148,7 @@ def test_a_ranking_prefers_each_to_all_that_come_later() -> None:
     """The item ids are the answers' indexes; being first of all is not being good."""
     found = judgement(said("ranker", "rank", ("2", "0", "1", "7", "2")))
     assert pairs(found) == [(2, 0), (2, 1), (0, 1)]
-    assert (found.liked, found.disliked) == (frozenset(), frozenset())
+    assert liked(found) == (set(), set())
 
 
 def test_a_ranking_of_something_else_than_answers_prefers_none() -> None:
@@ -167,7 +172,7 @@ def test_buckets_are_in_the_order_of_the_configuration() -> None:
     value = {"bad": ("0", "2"), "best": ("1",), "ok": ()}
     controls = (Control("rank", "Ranker", "list", buckets=("best", "ok", "bad"), items=("answers",)),)
     found = judgement(said("ranker", "rank", value), controls=controls)
-    assert (pairs(found), found.liked, found.disliked) == ([(1, 0), (1, 2)], {1}, {0, 2})
+    assert (pairs(found), *liked(found)) == ([(1, 0), (1, 2)], {1}, {0, 2})
     assert judgement(said("ranker", "rank", value), box("Dawn")).preferences == ()
 
 
@@ -175,4 +180,4 @@ def test_dynamic_choices_of_the_answers() -> None:
     """Their alias is the answer's index."""
     controls = (Control("pick", "Choices", "dialogue", items=("answers",)),)
     found = judgement(said("choices", "pick", ("0", "2")), controls=controls)
-    assert (pairs(found), found.liked) == ([(0, 1), (2, 1)], {0, 2})
+    assert (pairs(found), set(found.liked)) == ([(0, 1), (2, 1)], {0, 2})

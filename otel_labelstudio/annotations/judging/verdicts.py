@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from otel_labelstudio.annotations.judge.starting_point import texts_of
+from otel_labelstudio.annotations.judging.starting_point import texts_of
 from otel_labelstudio.annotations.records import About, Annotation, Control, Region, Verdict
 from otel_labelstudio.tasks.label_config import DIALOGUE_NAMES, Variable
 from otel_labelstudio.tasks.variables import shows_answer

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from otel_labelstudio.annotations.judge.similarity import similarity
+from otel_labelstudio.annotations.judging.similarity import similarity
 from otel_labelstudio.annotations.records import Act, JudgedAnswer
 
 EDIT = 0.5

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from itertools import combinations, product
 from typing import Any, TypeGuard
 
-from otel_labelstudio.annotations.judge.starting_point import texts_of
-from otel_labelstudio.annotations.judge.verdicts import place_of
+from otel_labelstudio.annotations.judging.starting_point import texts_of
+from otel_labelstudio.annotations.judging.verdicts import place_of
 from otel_labelstudio.annotations.records import About, Annotation, Control, Preference, Region, Verdict
 from otel_labelstudio.tasks.label_config import Variable
 from otel_labelstudio.tasks.variables import answer_index, shows_answer

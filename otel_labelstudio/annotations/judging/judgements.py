@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from otel_labelstudio.annotations.judge.comparison import compare, without_text
-from otel_labelstudio.annotations.judge.opinions import opinion_of
-from otel_labelstudio.annotations.judge.starting_point import StartingPoint, own_texts, starting_point
-from otel_labelstudio.annotations.judge.verdicts import verdicts_of
+from otel_labelstudio.annotations.judging.comparison import compare, without_text
+from otel_labelstudio.annotations.judging.opinions import opinion_of
+from otel_labelstudio.annotations.judging.starting_point import StartingPoint, own_texts, starting_point
+from otel_labelstudio.annotations.judging.verdicts import verdicts_of
 from otel_labelstudio.annotations.records import (
     AnnotatedTask,
     Annotation,

@@ -6,6 +6,6 @@ Studio keeps beside an annotation: that is a prediction of the project's model v
 person started from.
 """
 
-from otel_labelstudio.annotations.judge.judgements import judge
+from otel_labelstudio.annotations.judging.judgements import judge
 
 __all__ = ["judge"]
