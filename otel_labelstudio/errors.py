@@ -6,6 +6,7 @@
     └── LabelStudioExportError           everything that this package raises on purpose
         ├── ConfigError                  stop at start and say how to mend it
         ├── DecodeError                  tell the sender that the bytes are not OTLP
+        ├── ExportFileError              choose another file, or export it again
         ├── OutboxError                  nothing was accepted: the disk is full or the file is damaged
         │   ├── OutboxFullError          nothing was accepted: as much waits for delivery as may
         │   └── OutboxGoneError          nothing was accepted: somebody removed or replaced the file meanwhile
@@ -35,6 +36,10 @@ class ConfigError(LabelStudioExportError):
 
 class DecodeError(LabelStudioExportError):
     """The input is not OTLP."""
+
+
+class ExportFileError(LabelStudioExportError):
+    """A file is not the JSON that Label Studio exports; the message says what it is taken for."""
 
 
 class OutboxError(LabelStudioExportError):

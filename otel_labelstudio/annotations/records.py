@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any
 
 from otel_labelstudio.calls import LLMCall
+
+# An annotation's times of creation and of its first update are taken some milliseconds apart
+_CREATION = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +24,7 @@ class Control:
 
     ``repeats`` is the variable of the Repeater around it, in which case ``name`` holds the index flag; ``max_rating``
     is that of a Rating, ``buckets`` are those of a Ranker, best first, ``items`` the variables that a Pairwise
-    compares or a Ranker sorts.
+    compares, a Ranker sorts or dynamic Choices offer, without their ``$``.
     """
 
     name: str
@@ -49,8 +52,9 @@ class Region:
 
     ``value`` by ``type``: ``textarea`` and ``choices`` a tuple of texts, ``rating`` and ``number`` a number,
     ``pairwise`` ``"left"`` or ``"right"``, ``ranker`` a tuple of item ids, best first, or a mapping from bucket to
-    item ids; any other type has what Label Studio wrote. ``origin`` is ``prediction``, ``prediction-changed``,
-    ``manual``, or None where a script wrote it.
+    item ids; the labels of a dialogue's turn (``paragraphlabels`` and the like) a tuple of texts, with the ``turn``;
+    any other type has what Label Studio wrote. ``origin`` is ``prediction``, ``prediction-changed``, ``manual``, or
+    None where a script wrote it.
     """
 
     type: str
@@ -58,6 +62,7 @@ class Region:
     to_name: str
     value: Any = field(repr=False)
     origin: str | None = None
+    turn: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +75,8 @@ class User:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Annotation:
-    """One person's work on one task. Times are in UTC. ``is_draft`` where it was never submitted."""
+    """One person's work on one task. Times are in UTC. ``is_draft`` where it was never submitted: drafts have ids of
+    their own, which those of annotations may equal."""
 
     id: int
     unique_id: str | None = None
@@ -86,6 +92,13 @@ class Annotation:
     parent_annotation_id: int | None = None
     regions: tuple[Region, ...] = ()
 
+    @property
+    def annotator(self) -> User | None:
+        """Whose word it is: where another person updated it later, theirs. Who stored it for somebody else does not
+        count."""
+        was_updated = self.updated_at - self.created_at > _CREATION
+        return (self.updated_by if was_updated else None) or self.by
+
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
@@ -98,8 +111,9 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True)
 class AnswerOrigin:
-    """Where the model's answer was put in the task when it was built; ``answers_sha256`` is that of its texts, None
-    where the task was sent without a prediction or by a version that did not write it."""
+    """Where the model's answer was put in the task when it was built, ``from_name`` being None where the labeling
+    configuration had no place for one; ``answers_sha256`` is that of its texts, None where the task was sent without a
+    prediction."""
 
     from_name: str | None = None
     to_name: str | None = None
@@ -108,8 +122,11 @@ class AnswerOrigin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnnotatedTask:
-    """A task with all that people did on it. ``call`` is None where the task is not ours or its call cannot be read,
-    which ``why_no_call`` then says; the repr shows no content."""
+    """A task with all that people did on it; the repr shows no content.
+
+    ``call`` is None where the task is not ours or its call cannot be read, and ``why_no_call`` then ``not_ours`` or
+    ``unreadable_call``. ``origin`` is None where the task does not tell it: it is not ours, or of an early version.
+    """
 
     id: int
     project: AnnotatedProject
@@ -117,7 +134,7 @@ class AnnotatedTask:
     call: LLMCall | None = field(default=None, repr=False)
     call_id: str | None = None
     why_no_call: str | None = None
-    origin: AnswerOrigin = AnswerOrigin()
+    origin: AnswerOrigin | None = None
     annotations: tuple[Annotation, ...] = ()
     predictions: tuple[Prediction, ...] = ()
 
@@ -128,8 +145,8 @@ class Act(str, Enum):
     ACCEPTED = "accepted"  # the text is as it was
     UNTOUCHED = "untouched"  # there is no text in the annotation: it was rated or chosen only, which accepts it
     WHITESPACE = "whitespace"  # nothing but white space differs
-    EDITED = "edited"
-    REWRITTEN = "rewritten"  # removed, and another text written in its place
+    EDITED = "edited"  # at least half of it is left
+    REWRITTEN = "rewritten"  # another text stands in its place
     REMOVED = "removed"  # and nothing put in its place
 
     @property
@@ -193,9 +210,12 @@ class Judgement:
     """What one person said of one call, by their latest annotation.
 
     ``answers`` has one entry for each output message. ``written`` are texts that stand for none of the model's.
-    ``preferences`` are all pairs that a ranking, a comparison or the choice of the best one says; ``liked`` and
-    ``disliked`` are the answers in its first and last place. ``imported_base`` is the text that the person started
-    from where it was another model's prediction, with its ``model_version`` in ``imported_model``.
+    ``preferences`` are all pairs that a ranking, a comparison or the choice of the best one says. ``liked`` and
+    ``disliked`` are the answers that were called good or bad by themselves: the best of several, all of which none was
+    found good, those in the first and the last of a Ranker's buckets, and by the verdicts of the layout ``compare``.
+    ``imported_base`` is the text that the person started from where it was another model's prediction, with its
+    ``model_version`` in ``imported_model``; ``answers`` are then compared with the call's own all the same, which that
+    person may not have seen.
     """
 
     annotation: Annotation
@@ -210,8 +230,8 @@ class Judgement:
 
     @property
     def annotator(self) -> User | None:
-        """Whose word it is: where another person updated the annotation, theirs."""
-        return self.annotation.updated_by or self.annotation.by
+        """Whose word it is."""
+        return self.annotation.annotator
 
     @property
     def comments(self) -> tuple[str, ...]:
@@ -236,4 +256,12 @@ class JudgedCall:
     task: AnnotatedTask = field(repr=False)
     call: LLMCall = field(repr=False)
     judgements: tuple[Judgement, ...] = ()
-    disregarded: Mapping[int, Disregarded] = field(default_factory=dict)  # by the annotation's id
+    disregarded: Mapping[int, Disregarded] = field(default_factory=dict)  # by the annotation's id, a draft's negated
+
+
+@dataclass(frozen=True, slots=True)
+class NotJudged:
+    """A task of which nothing can be said, and why: that of its ``why_no_call``."""
+
+    task: AnnotatedTask = field(repr=False)
+    why: str

@@ -19,10 +19,14 @@ from otel_labelstudio.tasks.variables import shows_answer, turns_of, value_of
 
 # The key in a task's data by which a call is found again
 CALL_ID = "call_id"
+# The key in a task's meta under which stands the whole call, as its `to_dict` writes it
+CALL = "call"
 # The key in a task's meta under which stands how it was made: where its answer is and what that said
 META_KEY = "otel_labelstudio"
 # Below it: the id of the import request that the task came by; each request has its own
 IMPORT_ID = "import_id"
+# Below it: the checksum of its answers (`answers_digest`)
+ANSWERS_SHA256 = "answers_sha256"
 # Below it: true where the task was sent without a prediction, so that none was lost
 NO_PREDICTION = "no_prediction"
 
@@ -66,7 +70,7 @@ def build_task(call: LLMCall, binding: Binding, *, call_id: str, model_version_t
     has_prediction = binding.from_name is not None and not call.is_unanswered
     answers = render.answers(call) if has_prediction else None
     prediction = _prediction(binding, answers, model_version(call, model_version_template)) if answers else {}
-    meta = {"call": call.to_dict(), META_KEY: _origin(binding, answers)}
+    meta = {CALL: call.to_dict(), META_KEY: _origin(binding, answers)}
     return Task(data=mend(data), meta=mend(meta), prediction=mend(prediction))
 
 
@@ -92,7 +96,7 @@ def _origin(binding: Binding, answers: Sequence[str] | None) -> dict[str, Any]:
         "from_name": binding.from_name,
         "to_name": binding.to_name,
         "data_key": binding.data_key,
-        **({NO_PREDICTION: True} if answers is None else {"answers_sha256": answers_digest(answers)}),
+        **({NO_PREDICTION: True} if answers is None else {ANSWERS_SHA256: answers_digest(answers)}),
     }
 
 

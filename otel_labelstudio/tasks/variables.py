@@ -39,6 +39,9 @@ _TEXTS: dict[str, Callable[[LLMCall], Any]] = {
 # response_2, answer1, completion_b: one of several choices
 _NUMBERED_ANSWER = re.compile(rf"(?:{'|'.join(_ANSWER)})_?(?:(\d{{1,3}})|([a-z]))\Z")
 
+# choices[0].body, answers[1]
+_ITEM_OF_ANSWERS = re.compile(r"(\w+)\[(\d{1,3})\](?:\.\w+)*")
+
 
 def value_of(variable: Variable, call: LLMCall) -> Any:
     """The value of a variable in the task of a call."""
@@ -57,6 +60,16 @@ def shows_answer(variable: Variable) -> bool:
     name = variable.name.partition("[")[0]
     is_list = variable.tag == "List" and name not in (*DIALOGUE_NAMES, *_TOOLS)
     return is_list or name in (*_ANSWER, *_ANSWERS) or bool(_NUMBERED_ANSWER.match(name))
+
+
+def answer_index(name: str) -> int | None:
+    """Which of a call's answers a variable of this name shows; None for one that shows none, or several."""
+    if item := _ITEM_OF_ANSWERS.fullmatch(name):
+        return int(item[2]) if item[1] in _ANSWERS else None
+    if name in _ANSWER:
+        return 0
+    numbered = _NUMBERED_ANSWER.match(name)
+    return _numbered(*numbered.groups()) if numbered else None
 
 
 def turns_of(turns: Sequence[render.Turn], variable: Variable) -> list[dict[str, str]]:
@@ -79,9 +92,12 @@ def _text(name: str, call: LLMCall) -> str:
 
 def _numbered_answer(call: LLMCall, number: str | None, letter: str | None) -> str:
     """Of choice 1, or a; empty where there are fewer."""
-    answers = render.answers(call)
-    index = int(number) - 1 if number else ord(letter or "a") - ord("a")
+    answers, index = render.answers(call), _numbered(number, letter)
     return answers[index] if 0 <= index < len(answers) else ""
+
+
+def _numbered(number: str | None, letter: str | None) -> int:
+    return int(number) - 1 if number else ord(letter or "a") - ord("a")
 
 
 def _filled(template: str, call: LLMCall) -> str:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import encodings.idna  # noqa: F401 - else the first look at a name imports it, in the middle of which a process may fork
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import httpcore
@@ -74,7 +74,7 @@ class Connection:
         self,
         method: str,
         path: str,
-        params: Mapping[str, str | int] | None = None,
+        params: Mapping[str, str | int | Sequence[int]] | None = None,
         body: object = None,
     ) -> Any:
         """The JSON of a successful answer; None where there is no content. ``body`` is sent as JSON."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timezone
 from typing import Any
 
 from otel_labelstudio.tasks.build import IMPORT_ID, META_KEY, NO_PREDICTION
@@ -196,5 +196,11 @@ def _object(value: Any) -> Mapping[str, Any]:
     return value
 
 
+def moment(value: Any) -> datetime:
+    """A time of an answer; raises TypeError or ValueError."""
+    at = datetime.fromisoformat(text(value).replace("Z", "+00:00"))
+    return at if at.tzinfo else at.replace(tzinfo=timezone.utc)
+
+
 def _seconds(value: Any) -> float:
-    return datetime.fromisoformat(text(value).replace("Z", "+00:00")).timestamp()
+    return moment(value).timestamp()

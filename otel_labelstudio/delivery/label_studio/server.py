@@ -8,8 +8,8 @@ up: hence the distinction between what was refused and what may have happened. W
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from otel_labelstudio.delivery.label_studio.answers import WHOAMI, Operation, RefusedError
@@ -32,6 +32,8 @@ from otel_labelstudio.errors import RetryableDeliveryError
 
 if TYPE_CHECKING:
     from otel_labelstudio.delivery.label_studio.connection import Connection
+
+_T = TypeVar("_T")
 
 # Tasks wait for what makes a new project easier to work in, so it must not take long
 _DECORATION_S = 5.0
@@ -98,6 +100,10 @@ class LabelStudioServer:
             self._own.api.hurry(self._deadline)
             self._apis.append(self._own.api)
         return self._own.api
+
+    def ask(self, operation: Operation, run: Callable[[Connection], _T]) -> _T:
+        """What ``run`` makes of its requests: for what is asked elsewhere than here. Raises `DeliveryError`."""
+        return self._api.call(operation, run)
 
     def version(self) -> str:
         """The server's version; needs no valid key."""

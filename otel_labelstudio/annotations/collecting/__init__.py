@@ -1,0 +1,31 @@
+"""Tasks and what people did on them, out of Label Studio: from a server or from an export file.
+
+The only part of the way back that knows Label Studio's JSON: what it gives are records. A task that cannot be read is
+one without a call, which says why; it does not keep others from being read.
+
+    for batch in collect(LabelStudioSource(server, project_ids=[1]), since={1: watermark}):
+        for task in batch.tasks:            # new or changed, with annotations
+            ...
+        forget(batch.without_annotations)   # changed, without annotations (any more)
+        if batch.all_ids is not None:       # the project's last batch
+            forget_all_but(batch.project.id, batch.all_ids)
+        save(batch.project.id, batch.watermark)
+"""
+
+from collections.abc import Iterator
+
+from otel_labelstudio.annotations.collecting.batches import Batch, Since, Source, TaskIds
+from otel_labelstudio.annotations.collecting.from_file import ExportFile
+from otel_labelstudio.annotations.collecting.from_server import LabelStudioSource
+
+__all__ = ["Batch", "ExportFile", "LabelStudioSource", "Since", "Source", "TaskIds", "collect"]
+
+
+def collect(source: Source, *, since: Since = None) -> Iterator[Batch]:
+    """What people did, batch by batch.
+
+    ``since`` is the watermark of an earlier run, or one for each project, by its id; None for everything. What changed
+    in the ten minutes before it comes once more. Raises `DeliveryError`, `ConfigError` where there is no such project,
+    and `ExportFileError`.
+    """
+    return source.batches(since)

@@ -1,0 +1,87 @@
+"""Where annotations come from, as flags: what the commands of the way back share.
+
+def add_arguments(parser):
+    add_collecting_arguments(parser)
+
+def run(options):
+    with opened_source(options) as source:
+        for batch in collect(source, since=since_of(options, state.watermarks)): ...
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+
+from otel_labelstudio.annotations.collecting import ExportFile, LabelStudioSource, Since, Source
+from otel_labelstudio.cli.settings import SERVER, add_setting_arguments, settings_from
+from otel_labelstudio.config import Settings
+from otel_labelstudio.delivery.label_studio.server import LabelStudioServer
+from otel_labelstudio.errors import ConfigError
+
+_EVERYTHING = "all"
+
+
+def add_collecting_arguments(parser: argparse.ArgumentParser) -> None:
+    """``--project-id``, ``--project-name``, ``--input``, ``--since``, and which server."""
+    group = parser.add_argument_group("annotations", "of projects, or of a file; the API key is LABEL_STUDIO_API_KEY")
+    group.add_argument(
+        "--project-id", dest="project_ids", type=int, action="append", default=[], metavar="ID", help="may be repeated"
+    )
+    group.add_argument(
+        "--project-name",
+        dest="project_names",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="exact title; may be repeated; all projects of that title",
+    )
+    group.add_argument("--input", metavar="FILE", help="an export of Label Studio as JSON, or a task a line; no server")
+    group.add_argument(
+        "--since",
+        type=_since,
+        metavar="TIME",
+        help="what changed since then: a date or time (ISO 8601), or all; default: since the last run, if any",
+    )
+    add_setting_arguments(parser, SERVER)
+
+
+@contextmanager
+def opened_source(options: argparse.Namespace) -> Iterator[Source]:
+    """The source that the flags name; raises `ConfigError`."""
+    if options.input:
+        if options.project_ids or options.project_names:
+            raise ConfigError("--input takes all tasks of a file: leave out --project-id and --project-name")
+        yield ExportFile(options.input)
+        return
+    settings = settings_from(options)
+    server = LabelStudioServer(settings.url, settings.api_key, settings.timeout_s, settings.import_timeout_s)
+    try:
+        yield LabelStudioSource(server, *_projects(options, settings))
+    finally:
+        server.close()
+
+
+def since_of(options: argparse.Namespace, watermarks: Mapping[int, datetime] | None = None) -> Since:
+    """From when on: what ``--since`` says, else the watermarks of the last run, by project."""
+    if options.since is None:
+        return watermarks
+    return None if options.since == _EVERYTHING else options.since
+
+
+def _projects(options: argparse.Namespace, settings: Settings) -> tuple[list[int], list[str]]:
+    """By ids and by titles; where no flag names any, the environment's project."""
+    if options.project_ids or options.project_names:
+        return options.project_ids, options.project_names
+    if settings.project_id is not None:
+        return [settings.project_id], []
+    raise ConfigError("name the projects: --project-id or --project-name, each as often as need be, or --input")
+
+
+def _since(value: str) -> datetime | str:
+    if value == _EVERYTHING:
+        return value
+    at = datetime.fromisoformat(value.replace("Z", "+00:00"))
+    return at.astimezone()  # of a time without a zone: this machine's

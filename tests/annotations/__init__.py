@@ -1,0 +1,1 @@
+"""The way back: from what people did in Label Studio to rows, events and figures."""
