@@ -27,11 +27,11 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from langchain_core.outputs import ChatGeneration, LLMResult
 
 from otel_labelstudio.calls import LLMCall, Message, TextPart
-from otel_labelstudio.config import Settings
 from otel_labelstudio.demo.label_studio import EmbeddedLabelStudio
 from otel_labelstudio.outbox import Outbox
 from otel_labelstudio.outbox.serialization import call_to_text, key_of
 from otel_labelstudio.pipeline import Pipeline
+from otel_labelstudio.settings import Settings
 from otel_labelstudio.tasks.binding import Mode, binding_from_label_config, default_label_config
 from otel_labelstudio.tasks.build import build_task
 

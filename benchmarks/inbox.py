@@ -17,13 +17,13 @@ from statistics import median
 
 from receiver_load import request_body
 
-from otel_labelstudio.config import Settings
 from otel_labelstudio.pipeline import Pipeline
 from otel_labelstudio.receiver import together
 from otel_labelstudio.receiver.inbox import Inbox, path_beside
 from otel_labelstudio.receiver.reader import InboxReader
 from otel_labelstudio.receiver.requests import Request, Signal
 from otel_labelstudio.receiver.status import PROTOBUF
+from otel_labelstudio.settings import Settings
 from otel_labelstudio.testing import RecordingSink
 
 WAYS = {"by themselves": 1, "together": together._MOST_REQUESTS}

@@ -22,10 +22,10 @@ from pathlib import Path
 from statistics import median
 from uuid import uuid4
 
-from otel_labelstudio.config import Settings
 from otel_labelstudio.demo.label_studio import EmbeddedLabelStudio
 from otel_labelstudio.pipeline import Pipeline
 from otel_labelstudio.routing import Route
+from otel_labelstudio.settings import Settings
 from otel_labelstudio.spans.model import LogRecord, Scope, Span
 from tests.delivery.faults import HTML, Exchange, Fault, FaultyServer, answers, forwarded
 

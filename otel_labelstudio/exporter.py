@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import concurrent.futures.thread  # noqa: F401 - at interpreter shutdown it cannot be imported any more, and httpx needs it
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from otel_labelstudio.calls import LLMCall
-from otel_labelstudio.config import Settings
 from otel_labelstudio.dialects import SkipReason
 from otel_labelstudio.errors import ConfigError
 from otel_labelstudio.outbox.entry import DeadLetter
 from otel_labelstudio.pipeline import Pipeline
 from otel_labelstudio.printable import logger
+from otel_labelstudio.settings import Settings, prefix_of_config_file
 from otel_labelstudio.spans.from_sdk import decoded_each, span_from_sdk
 
 _logger = logger(__name__)
@@ -35,6 +35,7 @@ class LabelStudioSpanExporter(SpanExporter):
         *,
         api_key: str | None = None,
         url: str | None = None,
+        headers: Mapping[str, str] | str | None = None,
         project_id: int | str | None = None,
         project_name: str | None = None,
         project_config: str | None = None,
@@ -112,8 +113,8 @@ class AutoConfiguredLabelStudioSpanExporter(LabelStudioSpanExporter):
     def __init__(self, **settings: Any) -> None:
         try:
             super().__init__(**settings)
-        except (ConfigError, TypeError) as error:
-            self._turn_off(str(error))
+        except ConfigError as error:
+            self._turn_off(f"{prefix_of_config_file(settings)}{error}")
         except Exception as error:
             self._turn_off(f"it cannot start ({type(error).__name__})")
 

@@ -8,11 +8,11 @@ from typing import Any
 from opentelemetry.sdk._logs import ReadableLogRecord
 from opentelemetry.sdk._logs.export import LogRecordExporter, LogRecordExportResult
 
-from otel_labelstudio.config import Settings
 from otel_labelstudio.dialects import SkipReason
 from otel_labelstudio.errors import ConfigError
 from otel_labelstudio.pipeline import Pipeline
 from otel_labelstudio.printable import logger
+from otel_labelstudio.settings import Settings, prefix_of_config_file
 from otel_labelstudio.spans.from_sdk import decoded_each, log_record_from_sdk
 
 _logger = logger(__name__)
@@ -62,7 +62,7 @@ class AutoConfiguredLabelStudioLogRecordExporter(LabelStudioLogRecordExporter):
         try:
             super().__init__(**settings)
         except ConfigError as error:
-            self._turn_off(str(error))
+            self._turn_off(f"{prefix_of_config_file(settings)}{error}")
         except Exception as error:  # it would take down all of the user's instrumentation
             self._turn_off(f"it cannot start ({type(error).__name__})")
 

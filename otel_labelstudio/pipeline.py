@@ -25,7 +25,6 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from otel_labelstudio import forking
 from otel_labelstudio.acceptance import Acceptance, Accepted, Position
 from otel_labelstudio.calls import LLMCall
-from otel_labelstudio.config import Settings
 from otel_labelstudio.delivery.deliveries import Deliveries
 from otel_labelstudio.delivery.election import Election
 from otel_labelstudio.delivery.housekeeping import Housekeeping, Settling
@@ -44,6 +43,7 @@ from otel_labelstudio.outbox.sent_to import SentTo
 from otel_labelstudio.printable import logger
 from otel_labelstudio.routing import Route, Router, rules_of
 from otel_labelstudio.selection import Selection
+from otel_labelstudio.settings import Settings
 from otel_labelstudio.settle.due import Settler
 from otel_labelstudio.settle.fold import FoldedCall
 from otel_labelstudio.skips import Skips

@@ -13,10 +13,10 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import Any
 
-from otel_labelstudio.config import Settings
 from otel_labelstudio.delivery.label_studio.projects import ProjectRules
 from otel_labelstudio.destinations.destination import Destination
 from otel_labelstudio.printable import logger
+from otel_labelstudio.settings import Settings
 from otel_labelstudio.spans.model import Span
 from otel_labelstudio.titles import TITLE_MAX_LENGTH, attribute_text, attributes_of_title
 

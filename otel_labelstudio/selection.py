@@ -9,11 +9,11 @@ from datetime import datetime
 from hashlib import blake2b
 
 from otel_labelstudio.calls import LLMCall
-from otel_labelstudio.config import Settings
 from otel_labelstudio.filters import filtered
 from otel_labelstudio.identity import with_valid_ids
 from otel_labelstudio.media import without_large_media
 from otel_labelstudio.routing import Router
+from otel_labelstudio.settings import Settings
 from otel_labelstudio.spans.model import Span
 from otel_labelstudio.telemetry import Telemetry
 

@@ -19,8 +19,9 @@ from typing import Any
 # Label Studio: projects/models.py, Project.title
 TITLE_MIN_LENGTH, TITLE_MAX_LENGTH = 3, 50
 
-# An attribute's name has a dot in it; other braces stand for themselves
+# An attribute's name has a dot in it; for other braces, see `wrong_braces`
 _PLACEHOLDER = re.compile(r"\{([\w-]+(?:\.[\w-]+)+)\}")
+_BRACES = re.compile(r"\{([^{}]*)\}")
 # Unicode's control characters, surrogates, line and paragraph separators, and directional embeddings and isolates
 _UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _SIGN_LENGTH = 5
@@ -31,6 +32,17 @@ _UNKNOWN = "unknown"
 def attributes_of_title(template: str) -> tuple[str, ...]:
     """The names of the attributes that a title asks for."""
     return tuple(_PLACEHOLDER.findall(template))
+
+
+def wrong_braces(template: str) -> str | None:
+    """Why braces of a title would stand in it as they are; None where each pair has an attribute's name."""
+    rest = _PLACEHOLDER.sub("", template)
+    if named := _BRACES.search(rest):
+        example = f"{{{named[1]}.name}}" if named[1].isidentifier() else "{service.name}"
+        return f"{named[0]} is filled with nothing: the name of an attribute has a dot in it, as in {example}"
+    if "{" in rest:
+        return "a brace is not closed"
+    return "a brace is closed that was not opened" if "}" in rest else None
 
 
 def title(template: str, at: datetime, attributes: Mapping[str, Any]) -> str:

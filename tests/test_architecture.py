@@ -56,8 +56,8 @@ def test_attribute_names_stand_in_the_dialects_alone(module: Path) -> None:
 
 
 def test_the_environment_is_read_in_one_place() -> None:
-    """Every setting has one row in `config.VARIABLES`; the demo is an application of its own."""
-    assert offenders({"os.environ", "os.getenv"}, ("config.py", "demo/")) == []
+    """Every setting has one row in `settings.VARIABLES`; the demo is an application of its own."""
+    assert offenders({"os.environ", "os.getenv"}, ("settings/environment.py", "demo/")) == []
 
 
 def test_threads_are_started_in_few_places() -> None:

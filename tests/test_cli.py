@@ -22,10 +22,10 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from otel_labelstudio.calls import LLMCall
 from otel_labelstudio.cli import COMMANDS, main
-from otel_labelstudio.config import Settings
 from otel_labelstudio.demo.label_studio import EmbeddedLabelStudio
 from otel_labelstudio.pipeline import Pipeline
 from otel_labelstudio.recordings import read_calls
+from otel_labelstudio.settings import Settings
 from otel_labelstudio.tasks.binding import Mode, default_label_config
 from otel_labelstudio.tasks.build import Task, build_task
 from tests.delivery.faults import HTML, FaultyServer, answers, reset

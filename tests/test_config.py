@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from otel_labelstudio.calls import LLMCall
-from otel_labelstudio.config import DEFAULT_URL, VARIABLES, Settings
 from otel_labelstudio.errors import ConfigError
+from otel_labelstudio.settings import DEFAULT_URL, VARIABLES, Settings
 from otel_labelstudio.tasks.binding import Mode, default_label_config
 from otel_labelstudio.tasks.layouts import Layout
 
@@ -23,6 +23,11 @@ CONFIG = default_label_config(Mode.CHAT)
 EXAMPLES: dict[str, tuple[str, str, Any]] = {
     "api_key": ("LABEL_STUDIO_API_KEY", " key ", "key"),
     "url": ("LABEL_STUDIO_URL", "https://labeling.example.com/ls/", "https://labeling.example.com/ls"),
+    "headers": (
+        "OTEL_EXPORTER_LABELSTUDIO_HEADERS",
+        "Authorization=Basic%20dTpw, X-Team=a%2Cb",
+        (("Authorization", "Basic dTpw"), ("X-Team", "a,b")),
+    ),
     "project_id": ("LABEL_STUDIO_PROJECT_ID", "7", 7),
     "project_name": ("OTEL_EXPORTER_LABELSTUDIO_PROJECT_NAME", "Calls %Y", "Calls %Y"),
     "project_config": ("OTEL_EXPORTER_LABELSTUDIO_PROJECT_CONFIG", CONFIG, CONFIG.strip()),
@@ -48,7 +53,7 @@ EXAMPLES: dict[str, tuple[str, str, Any]] = {
 }
 # Setting -> values that it cannot have
 WRONG: dict[str, tuple[Any, ...]] = {
-    "api_key": ("two words", "schlüssel", "line\nbreak", 5),
+    "api_key": ("YOUR-API-KEY", "<your_api_key>", "two words", "schlüssel", "line\nbreak", 5),
     "url": (
         "localhost:8080",
         "ftp://host",
@@ -58,8 +63,18 @@ WRONG: dict[str, tuple[Any, ...]] = {
         "http://user:CANARY@host",
         5,
     ),
+    "headers": (
+        "CANARY",
+        "X-Team=CANARY,CANARY",
+        "X Team=CANARY",
+        "X-Team=CANARY%0D%0AX-Admin: yes",
+        "Content-Length=CANARY",
+        "x-api-key=CANARY",
+        {"X-Team": 5},
+        5,
+    ),
     "project_id": ("seven", "0", "-1", "1.5", True, 1.5),
-    "project_name": ("ab", "x" * 51, "%Y" * 13, 5),
+    "project_name": ("ab", "x" * 51, "%Y" * 13, "{service} x", "{service.name x", "service.name} x", 5),
     "project_config": (
         "/no/such/file.xml",
         "~nobody-of-that-name/file.xml",
@@ -73,7 +88,11 @@ WRONG: dict[str, tuple[Any, ...]] = {
     "layout": ("page", "", 5),
     "model_version": ("{version}", "{", "{0}"),
     "batch_size": ("0", "many", True),
-    "call_filter": ("no.such.module:f", "operator:nothing", "operator:__doc__", 5),
+    "call_filter": (
+        *("no.such.module:f", "operator:nothing", "operator:__doc__", "json", ":f", "operator:add", 5),
+        lambda: None,
+        lambda call, other: call,
+    ),
     "media_max_bytes": ("-1", "much"),
     "failed_calls": ("yes", "0"),
     "settle_s": ("-1", "soon", "nan", "inf"),

@@ -585,7 +585,7 @@ def test_registered_in_a_configuration_file(
     assert done.returncode == 0, done.stderr
     assert '"name": "ChatOpenAI.chat"' in done.stdout
     assert texts(labeling, environment) == (["instrumented"] if mode == "chat" else [])
-    assert ("The Label Studio exporter is off: mode 'dialog'" in done.stderr) == (mode == "dialog")
+    assert (f"The Label Studio exporter is off: {file}: mode 'dialog'" in done.stderr) == (mode == "dialog")
 
 
 def test_in_code_a_wrong_configuration_is_raised(label_studio: EmbeddedLabelStudio) -> None:

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from otel_labelstudio.cli import main
-from otel_labelstudio.config import Settings
 from otel_labelstudio.delivery.results import Dead, Delivered, Result
 from otel_labelstudio.delivery.sink import Terms
 from otel_labelstudio.outbox.entry import OutboxEntry
 from otel_labelstudio.pipeline import Pipeline
 from otel_labelstudio.recordings import read_calls
+from otel_labelstudio.settings import Settings
 from otel_labelstudio.testing import RecordingSink
 
 CALLS = read_calls([Path(__file__).parent / "data" / "langchain-tools.pb"])

@@ -14,7 +14,7 @@ import yaml
 
 from otel_labelstudio import telemetry
 from otel_labelstudio.cli import COMMANDS, parser
-from otel_labelstudio.config import VARIABLES, Variable
+from otel_labelstudio.settings import VARIABLES, Variable
 
 REPOSITORY = Path(__file__).parents[1]
 PAGES = {
@@ -45,7 +45,7 @@ def row(variable: Variable) -> str:
         default = f"{default:g}"
     if isinstance(default, bool):
         default = str(default).lower()
-    shown = "" if default is None else f"`{default}`"
+    shown = "" if default in (None, ()) else f"`{default}`"
     return f"| `{variable.name}` | `{variable.environment}` | {shown} | {variable.help} |"
 
 

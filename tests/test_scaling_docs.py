@@ -10,10 +10,10 @@ import pytest
 
 from otel_labelstudio.cli import parser
 from otel_labelstudio.cli.serve import _DEFAULTS as SERVE_DEFAULTS
-from otel_labelstudio.config import VARIABLES
 from otel_labelstudio.outbox.retention import MAX_KEYS
 from otel_labelstudio.receiver.settings import VARIABLES as RECEIVER_VARIABLES
 from otel_labelstudio.receiver.settings import ReceiverSettings
+from otel_labelstudio.settings import VARIABLES
 
 REPOSITORY = Path(__file__).parents[1]
 PAGE = (REPOSITORY / "docs" / "scaling.md").read_text(encoding="utf-8")

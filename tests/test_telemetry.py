@@ -14,8 +14,8 @@ import pytest
 
 import otel_labelstudio
 from otel_labelstudio import telemetry
-from otel_labelstudio.config import Settings
 from otel_labelstudio.dialects import SkipReason
+from otel_labelstudio.settings import Settings
 
 PACKAGE = Path(otel_labelstudio.__file__).parent
 GAUGES = {
@@ -34,7 +34,7 @@ SCRIPT = textwrap.dedent(
     from opentelemetry.sdk.metrics import MeterProvider
     from opentelemetry.sdk.metrics.export import InMemoryMetricReader
     from otel_labelstudio.calls import LLMCall
-    from otel_labelstudio.config import Settings
+    from otel_labelstudio.settings import Settings
     from otel_labelstudio.pipeline import Pipeline
     from otel_labelstudio.spans.model import Span
     from otel_labelstudio.testing import RecordingSink

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otel_labelstudio.config import Settings
 from otel_labelstudio.routing import Router
+from otel_labelstudio.settings import Settings
 from otel_labelstudio.spans.model import Span
 from otel_labelstudio.titles import TITLE_MAX_LENGTH, TITLE_MIN_LENGTH, title
 

@@ -15,7 +15,6 @@ from functools import partial
 from importlib.metadata import entry_points
 
 from otel_labelstudio.cli.settings import PROJECT, SERVER, add_setting_arguments, settings_from
-from otel_labelstudio.config import VARIABLES, Settings, is_named_to_the_sdk
 from otel_labelstudio.delivery.label_studio.records import Project
 from otel_labelstudio.delivery.label_studio.server import LabelStudioServer
 from otel_labelstudio.errors import ConfigError, DeliveryError
@@ -23,6 +22,7 @@ from otel_labelstudio.printable import printable
 from otel_labelstudio.receiver.config_file import ConfigFile
 from otel_labelstudio.receiver.settings import ReceiverSettings
 from otel_labelstudio.routing import Route, rules_of
+from otel_labelstudio.settings import VARIABLES, Settings, is_named_to_the_sdk
 from otel_labelstudio.tasks.binding import Binding, Mode
 from otel_labelstudio.tasks.label_config import is_same_label_config
 from otel_labelstudio.tasks.label_config_warnings import label_config_warnings

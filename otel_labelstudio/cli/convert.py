@@ -22,13 +22,13 @@ from otel_labelstudio.cli.inputs import (
     read_input,
 )
 from otel_labelstudio.cli.settings import CALLS, add_setting_arguments, settings_from
-from otel_labelstudio.config import Settings
 from otel_labelstudio.filters import filtered
 from otel_labelstudio.identity import with_valid_ids
 from otel_labelstudio.media import without_large_media
 from otel_labelstudio.outbox.serialization import key_text
 from otel_labelstudio.printable import logger, printable
 from otel_labelstudio.routing import rules_of
+from otel_labelstudio.settings import Settings
 from otel_labelstudio.settle.fold import FoldedCall
 from otel_labelstudio.tasks.build import build_task
 from otel_labelstudio.tasks.mend import mend

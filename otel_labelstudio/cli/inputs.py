@@ -6,12 +6,12 @@ import argparse
 import sys
 from dataclasses import dataclass, replace
 
-from otel_labelstudio.config import Settings
 from otel_labelstudio.errors import LabelStudioExportError
 from otel_labelstudio.filters import FILTER_FAILED, FILTERED
 from otel_labelstudio.joining import Join, joined
 from otel_labelstudio.printable import printable
 from otel_labelstudio.recordings import RecordedCalls, decode_files, read_recording
+from otel_labelstudio.settings import Settings
 from otel_labelstudio.telemetry import Telemetry
 
 LEFT_OUT, FAILED_FILTER = "filtered", "filter failed"

@@ -14,11 +14,11 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from otel_labelstudio.config import Settings
 from otel_labelstudio.errors import LabelStudioExportError
 from otel_labelstudio.outbox import Outbox
 from otel_labelstudio.outbox.database import has_present_format
 from otel_labelstudio.printable import printable
+from otel_labelstudio.settings import Settings
 
 PATH = "~/.local/state/otel-labelstudio/sent.db"
 

@@ -1,4 +1,4 @@
-"""The settings as flags: one for each row of `config.VARIABLES`."""
+"""The settings as flags: one for each row of `settings.VARIABLES`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from enum import Enum
 from typing import Any
 
-from otel_labelstudio.config import VARIABLES, Settings, Variable
+from otel_labelstudio.settings import VARIABLES, Settings, Variable
 
 PROJECT = (
     *("project_id", "project_name", "project_config", "answer_tag", "require_prediction", "mode", "layout"),

@@ -24,9 +24,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from otel_labelstudio.config import Settings
 from otel_labelstudio.errors import ConfigError
+from otel_labelstudio.receiver.settings import VARIABLES as RECEIVER_VARIABLES
 from otel_labelstudio.routing import Route
+from otel_labelstudio.settings import VARIABLES, Settings, refuse_unknown_names
 
 ROUTE_SETTINGS = (
     "project_id",
@@ -38,6 +39,12 @@ ROUTE_SETTINGS = (
     "layout",
     "model_version",
 )
+_FORMER_NAMES = tuple(variable.former[0] for variable in VARIABLES if variable.former)
+# What may stand in each of the two tables
+_NAMES = {
+    "receiver": tuple(variable.name for variable in RECEIVER_VARIABLES),
+    "labelstudio": (*(variable.name for variable in VARIABLES), *_FORMER_NAMES),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +76,10 @@ class ConfigFile:
         routes = tables.get("route", [])
         if not isinstance(routes, list) or not all(isinstance(route, dict) for route in routes):
             raise ConfigError(f"{path}: a route is written as [[route]].")
-        for name in ("receiver", "labelstudio"):
+        for name, known in _NAMES.items():
             if not isinstance(tables.get(name, {}), dict):
                 raise ConfigError(f"{path}: {name} is written as [{name}].")
+            refuse_unknown_names(tables.get(name, {}), known, where=f"{path}: in [{name}] there")
         return cls(tables.get("receiver", {}), tables.get("labelstudio", {}), tuple(routes))
 
     def resolved_routes(self, settings: Settings) -> tuple[Route, ...]:
@@ -88,9 +96,7 @@ def _route(table: Mapping[str, Any], settings: Settings) -> Route:
     name = table.get("name")
     if not isinstance(name, str) or not name:
         raise ConfigError("A route needs a name: what waits for delivery remembers it.")
-    unknown = sorted(table.keys() - {"name", "match", *ROUTE_SETTINGS})
-    if unknown:
-        raise ConfigError(f"Route {name!r}: there is no setting {unknown[0]!r}; there are {', '.join(ROUTE_SETTINGS)}.")
+    refuse_unknown_names(table, ("name", "match", *ROUTE_SETTINGS), where=f"Route {name!r}: there")
     own = {key: table[key] for key in ROUTE_SETTINGS if key in table}
     try:
         if "project_name" in own and "project_id" not in own and settings.project_id is not None:

@@ -6,15 +6,15 @@ A flag beats the environment, the environment beats the file (`config_file`), th
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 from urllib.parse import urlsplit
 
-from otel_labelstudio.config import Variable, read_setting
 from otel_labelstudio.errors import ConfigError
 from otel_labelstudio.receiver.auth import Credentials, Scheme
 from otel_labelstudio.receiver.logs import LogFormat
+from otel_labelstudio.settings import Variable, read_setting, readers, refuse_unknown_names
 
 OFF = "off"
 
@@ -43,38 +43,22 @@ def _address(value: Any) -> Address | str:
         return OFF
     parts = urlsplit(f"//{value}")
     if not parts.hostname or parts.port is None or parts.path or parts.username is not None:
-        raise ValueError
+        raise ValueError("no address such as 127.0.0.1:4318")
     return Address(parts.hostname, parts.port)
-
-
-def _positive_int(value: Any) -> int:
-    if isinstance(value, bool | float) or int(value) <= 0:
-        raise ValueError
-    return int(value)
-
-
-def _seconds(value: Any) -> float:
-    if isinstance(value, bool) or not 0 < float(value) < float("inf"):
-        raise ValueError
-    return float(value)
 
 
 def _flag(value: Any) -> bool:
     said = {"true": True, "1": True, "false": False, "0": False}.get(str(value).lower())
     if said is None:
-        raise ValueError
+        raise ValueError("neither true nor false")
     return said
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise ValueError  # noqa: TRY004 - one exception type for all readers
-    return value
 
 
 def _texts(value: Any) -> tuple[str, ...]:
     texts = value.split(",") if isinstance(value, str) else value
-    return tuple(_text(text).strip() for text in texts)
+    if not isinstance(texts, Iterable):
+        raise ValueError("no text and no list of texts")  # noqa: TRY004 - one exception type for all readers
+    return tuple(readers.text(text).strip() for text in texts)
 
 
 def _origins(value: Any) -> tuple[str, ...]:
@@ -87,7 +71,7 @@ def _hosts(value: Any) -> tuple[str, ...]:
 
 
 def _log_format(value: Any) -> LogFormat:
-    return LogFormat(_text(value).lower())
+    return readers.choice(value, LogFormat)
 
 
 VARIABLES: tuple[Variable, ...] = (
@@ -97,21 +81,23 @@ VARIABLES: tuple[Variable, ...] = (
         "bearer_tokens",
         "OTEL_LABELSTUDIO_RECEIVER_BEARER_TOKENS",
         "file of bearer tokens, one a line; read again when it changes",
-        _text,
+        readers.text,
     ),
     Variable(
         "basic_auth",
         "OTEL_LABELSTUDIO_RECEIVER_BASIC_AUTH",
         "file of user:password, one a line, instead of tokens; read again when it changes",
-        _text,
+        readers.text,
     ),
-    Variable("tls_cert", "OTEL_LABELSTUDIO_RECEIVER_TLS_CERT", "PEM file of the certificate chain, both ports", _text),
-    Variable("tls_key", "OTEL_LABELSTUDIO_RECEIVER_TLS_KEY", "PEM file of the certificate's key", _text),
+    Variable(
+        "tls_cert", "OTEL_LABELSTUDIO_RECEIVER_TLS_CERT", "PEM file of the certificate chain, both ports", readers.text
+    ),
+    Variable("tls_key", "OTEL_LABELSTUDIO_RECEIVER_TLS_KEY", "PEM file of the certificate's key", readers.text),
     Variable(
         "tls_client_ca",
         "OTEL_LABELSTUDIO_RECEIVER_TLS_CLIENT_CA",
         "PEM file of the authority whose certificate a sender must show",
-        _text,
+        readers.text,
     ),
     Variable(
         "allow_unauthenticated",
@@ -139,55 +125,53 @@ VARIABLES: tuple[Variable, ...] = (
         "max_request_bytes",
         "OTEL_LABELSTUDIO_RECEIVER_MAX_REQUEST_BYTES",
         "bytes of one request, as sent and again once inflated",
-        _positive_int,
+        readers.byte_count,
         64 * 2**20,
     ),
     Variable(
         "max_held_bytes",
         "OTEL_LABELSTUDIO_RECEIVER_MAX_HELD_BYTES",
         "bytes of all requests under way; further ones are told to come again",
-        _positive_int,
+        readers.byte_count,
         256 * 2**20,
     ),
     Variable(
         "inbox_max_bytes",
         "OTEL_LABELSTUDIO_RECEIVER_INBOX_MAX_BYTES",
         "bytes of requests that may wait on the disk to be read; further ones are told to come again",
-        _positive_int,
+        readers.byte_count,
         2 * 2**30,
     ),
     Variable(
         "max_connections",
         "OTEL_LABELSTUDIO_RECEIVER_MAX_CONNECTIONS",
         "HTTP connections; the one that was idle for longest makes room for another",
-        _positive_int,
+        readers.count,
         2000,
     ),
     Variable(
         "max_grpc_connections",
         "OTEL_LABELSTUDIO_RECEIVER_MAX_GRPC_CONNECTIONS",
         "gRPC connections; further ones are refused until one ends",
-        _positive_int,
+        readers.count,
         10_000,
     ),
     Variable(
         "body_timeout_s",
         "OTEL_LABELSTUDIO_RECEIVER_BODY_TIMEOUT_S",
         "seconds in which a request's body must arrive",
-        _seconds,
+        readers.timeout_s,
         20.0,
     ),
     Variable(
         "stop_timeout_s",
         "OTEL_LABELSTUDIO_RECEIVER_STOP_TIMEOUT_S",
         "seconds for requests under way, as many for reading and as many for deliveries, after SIGTERM",
-        _seconds,
+        readers.timeout_s,
         10.0,
     ),
     Variable("log_format", "OTEL_LABELSTUDIO_RECEIVER_LOG_FORMAT", "text or json", _log_format, LogFormat.TEXT),
 )
-
-_READERS = {variable.name: variable.read for variable in VARIABLES}
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,9 +201,7 @@ class ReceiverSettings:
     def resolve(cls, arguments: Mapping[str, Any], fallbacks: Mapping[str, Any] | None = None) -> ReceiverSettings:
         """Settings of ``arguments``, the environment and ``fallbacks``; raises `ConfigError`."""
         fallbacks = fallbacks or {}
-        unknown = sorted((arguments.keys() | fallbacks.keys()) - _READERS.keys())
-        if unknown:
-            raise ConfigError(f"The receiver has no setting {unknown[0]!r}; it has {', '.join(_READERS)}.")
+        refuse_unknown_names((*arguments, *fallbacks), (v.name for v in VARIABLES), where="Of the receiver there")
         values = {}
         for variable in VARIABLES:
             value = read_setting(variable, arguments.get(variable.name), fallbacks.get(variable.name))

@@ -14,10 +14,10 @@ from otel_labelstudio.calls import (
     ToolCallResponsePart,
     Usage,
 )
-from otel_labelstudio.config import Settings
 from otel_labelstudio.demo.label_studio import EmbeddedLabelStudio
 from otel_labelstudio.outbox.serialization import key_of
 from otel_labelstudio.pipeline import Pipeline
+from otel_labelstudio.settings import Settings
 from tests.browser.traced_calls import Sent
 from tests.delivery.labeling import Labeling
 from tests.delivery.telemetry import chat

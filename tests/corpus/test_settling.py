@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from otel_labelstudio.calls import LLMCall
-from otel_labelstudio.config import Settings
 from otel_labelstudio.pipeline import Pipeline
 from otel_labelstudio.recordings import Recording, decode_files, read_calls
+from otel_labelstudio.settings import Settings
 from otel_labelstudio.testing import RecordingSink
 
 

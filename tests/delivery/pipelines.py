@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from otel_labelstudio.config import Settings
 from otel_labelstudio.pipeline import Pipeline
+from otel_labelstudio.settings import Settings
 
 
 class Pipelines:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import sys
 
-from otel_labelstudio.config import Settings
 from otel_labelstudio.pipeline import Pipeline
+from otel_labelstudio.settings import Settings
 from tests.outbox.calls import numbered
 
 

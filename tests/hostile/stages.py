@@ -12,13 +12,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from otel_labelstudio.config import Settings
 from otel_labelstudio.delivery.results import Dead, Delivered, Result
 from otel_labelstudio.delivery.sink import Terms
 from otel_labelstudio.dialects import NAME_PREFIXES
 from otel_labelstudio.errors import DecodeError
 from otel_labelstudio.outbox.entry import OutboxEntry
 from otel_labelstudio.pipeline import Pipeline
+from otel_labelstudio.settings import Settings
 from otel_labelstudio.spans.from_otlp import (
     log_records_from_json,
     log_records_from_protobuf,

@@ -22,7 +22,6 @@ import pytest
 import otel_labelstudio
 from otel_labelstudio import dialects
 from otel_labelstudio.acceptance import Position
-from otel_labelstudio.config import Settings
 from otel_labelstudio.delivery import deliveries, housekeeping, rechecks, retry, schedule, worker
 from otel_labelstudio.delivery.election import Election
 from otel_labelstudio.delivery.results import (
@@ -51,6 +50,7 @@ from otel_labelstudio.outbox.settling import SettlingRows
 from otel_labelstudio.outbox.status import OutboxNotes
 from otel_labelstudio.pipeline import Pipeline
 from otel_labelstudio.selection import Selection
+from otel_labelstudio.settings import Settings
 from otel_labelstudio.settle.due import Settler
 from otel_labelstudio.settle.fold import fold
 from otel_labelstudio.settle.log_records import Joined

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from otel_labelstudio.calls import LLMCall, Message, TextPart
-from otel_labelstudio.config import Settings
 from otel_labelstudio.outbox import Outbox
 from otel_labelstudio.outbox.entry import OutboxEntry
 from otel_labelstudio.routing import Router
 from otel_labelstudio.selection import Selection
+from otel_labelstudio.settings import Settings
 from otel_labelstudio.settle.due import Settler
 from otel_labelstudio.skips import Skips
 from otel_labelstudio.telemetry import Telemetry

@@ -15,8 +15,8 @@ import sys
 import time
 from pathlib import Path
 
-from otel_labelstudio.config import Settings
 from otel_labelstudio.pipeline import Pipeline
+from otel_labelstudio.settings import Settings
 from tests.outbox.calls import numbered
 from tests.outbox.ledger import LedgerSink
 

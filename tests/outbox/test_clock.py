@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from otel_labelstudio.config import Settings
 from otel_labelstudio.errors import RetryableDeliveryError
 from otel_labelstudio.outbox import Outbox
 from otel_labelstudio.outbox.entry import Put
 from otel_labelstudio.outbox.retention import LATE_DUPLICATE_WINDOW_S
 from otel_labelstudio.pipeline import Pipeline
+from otel_labelstudio.settings import Settings
 from otel_labelstudio.testing import RecordingSink
 from tests.delivery.pipelines import until
 from tests.outbox.calls import DESTINATION, ROOMY, Clock, drained, number_of, numbered, settle

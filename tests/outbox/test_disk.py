@@ -17,11 +17,11 @@ import pytest
 from opentelemetry.sdk.trace.export import SpanExportResult
 
 from otel_labelstudio import LabelStudioSpanExporter
-from otel_labelstudio.config import Settings
 from otel_labelstudio.errors import ConfigError, OutboxError
 from otel_labelstudio.outbox import Outbox
 from otel_labelstudio.outbox.entry import OutboxEntry
 from otel_labelstudio.pipeline import Pipeline
+from otel_labelstudio.settings import Settings
 from otel_labelstudio.testing import RecordingSink
 from tests.delivery.telemetry import trace_chat, tracer_with
 from tests.outbox.calls import DESTINATION, ROOMY, drained, number_of, numbered, settle

@@ -12,12 +12,12 @@ import pytest
 from opentelemetry.sdk.trace.export import SpanExportResult
 
 from otel_labelstudio import LabelStudioSpanExporter
-from otel_labelstudio.config import Settings
 from otel_labelstudio.delivery.election import Election
 from otel_labelstudio.errors import OutboxGoneError, PausedDeliveryError
 from otel_labelstudio.outbox import Outbox
 from otel_labelstudio.outbox.open_files import OpenFiles
 from otel_labelstudio.pipeline import Pipeline
+from otel_labelstudio.settings import Settings
 from otel_labelstudio.testing import RecordingSink
 from tests.delivery.pipelines import until
 from tests.delivery.telemetry import trace_chat, tracer_with

@@ -12,10 +12,10 @@ import pytest
 
 from otel_labelstudio import dialects
 from otel_labelstudio.calls import CallKey, LLMCall
-from otel_labelstudio.config import Settings
 from otel_labelstudio.dialects import Skip
 from otel_labelstudio.pipeline import Pipeline
 from otel_labelstudio.recordings import decode_files
+from otel_labelstudio.settings import Settings
 from otel_labelstudio.testing import RecordingSink
 from tests.peers.facts import Facts, read
 from tests.peers.forms import FORMS, WITHOUT_CONTENT, Form

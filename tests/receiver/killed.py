@@ -11,7 +11,6 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 
-from otel_labelstudio.config import Settings
 from otel_labelstudio.delivery.results import Delivered, Result
 from otel_labelstudio.delivery.sink import Terms
 from otel_labelstudio.outbox.entry import OutboxEntry
@@ -19,6 +18,7 @@ from otel_labelstudio.pipeline import Pipeline
 from otel_labelstudio.receiver.logs import LogFormat, write_log
 from otel_labelstudio.receiver.server import ReceiverServer
 from otel_labelstudio.receiver.settings import ReceiverSettings
+from otel_labelstudio.settings import Settings
 from otel_labelstudio.testing import RecordingSink
 
 

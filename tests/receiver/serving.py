@@ -19,7 +19,6 @@ from typing import Any
 import pytest
 
 from otel_labelstudio.calls import LLMCall
-from otel_labelstudio.config import Settings
 from otel_labelstudio.errors import LabelStudioExportError
 from otel_labelstudio.pipeline import Pipeline
 from otel_labelstudio.receiver.inbox import Inbox
@@ -27,6 +26,7 @@ from otel_labelstudio.receiver.metrics import export_metrics
 from otel_labelstudio.receiver.server import ReceiverServer
 from otel_labelstudio.receiver.settings import Address, ReceiverSettings
 from otel_labelstudio.routing import Route
+from otel_labelstudio.settings import Settings
 from otel_labelstudio.testing import RecordingSink
 
 ANY_PORTS = {"grpc": "127.0.0.1:0", "http": "127.0.0.1:0"}

@@ -9,12 +9,12 @@ from pathlib import Path
 
 from otel_labelstudio import telemetry
 from otel_labelstudio.cli import parser
-from otel_labelstudio.config import VARIABLES as EXPORTER_VARIABLES
-from otel_labelstudio.config import Settings, Variable
 from otel_labelstudio.receiver import metrics
 from otel_labelstudio.receiver.config_file import ConfigFile
 from otel_labelstudio.receiver.settings import VARIABLES, ReceiverSettings
 from otel_labelstudio.receiver.status import ANSWERS, Outcome
+from otel_labelstudio.settings import VARIABLES as EXPORTER_VARIABLES
+from otel_labelstudio.settings import Settings, Variable
 
 REPOSITORY = Path(__file__).parents[2]
 NAME = re.compile(r"``((?:otel_labelstudio|otel\.sdk)\.[a-z_.]+)``")

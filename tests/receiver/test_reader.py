@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 
 from otel_labelstudio.calls import LLMCall
-from otel_labelstudio.config import Settings
 from otel_labelstudio.errors import OutboxError, OutboxFullError
 from otel_labelstudio.pipeline import Pipeline
 from otel_labelstudio.receiver import pieces, together
@@ -24,6 +23,7 @@ from otel_labelstudio.receiver.requests import Request, Signal, Telemetry, decod
 from otel_labelstudio.receiver.segments import Segment
 from otel_labelstudio.receiver.set_aside import Reason, SetAside
 from otel_labelstudio.receiver.status import PROTOBUF
+from otel_labelstudio.settings import Settings
 from otel_labelstudio.testing import RecordingSink
 from tests.receiver.requests_made import events, ids, traces
 

@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otel_labelstudio.acceptance import Position
-from otel_labelstudio.config import Settings
 from otel_labelstudio.destinations.destination import Destination
 from otel_labelstudio.errors import ConfigError
 from otel_labelstudio.pipeline import Pipeline
@@ -20,6 +19,7 @@ from otel_labelstudio.receiver.config_file import ConfigFile
 from otel_labelstudio.receiver.requests import Signal, decoded
 from otel_labelstudio.receiver.status import PROTOBUF
 from otel_labelstudio.routing import Router
+from otel_labelstudio.settings import Settings
 from otel_labelstudio.spans.model import Span
 from otel_labelstudio.tasks.binding import Mode
 from otel_labelstudio.tasks.layouts import Layout

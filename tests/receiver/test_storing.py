@@ -16,7 +16,6 @@ from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 
 from otel_labelstudio.acceptance import Position
-from otel_labelstudio.config import Settings
 from otel_labelstudio.delivery.results import Result
 from otel_labelstudio.delivery.sink import Terms
 from otel_labelstudio.errors import ConfigError, PausedDeliveryError, RetryableDeliveryError
@@ -27,6 +26,7 @@ from otel_labelstudio.receiver.reader import InboxReader
 from otel_labelstudio.receiver.requests import Request, Signal, Telemetry, decoded
 from otel_labelstudio.receiver.status import ANSWERS, PROTOBUF, Outcome
 from otel_labelstudio.routing import Route
+from otel_labelstudio.settings import Settings
 from otel_labelstudio.testing import RecordingSink
 from tests.receiver.requests_made import events, ids, traces
 from tests.receiver.serving import Receiver, post

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from otel_labelstudio.calls import LLMCall
-from otel_labelstudio.config import Settings
 from otel_labelstudio.delivery.deliveries import Deliveries
 from otel_labelstudio.delivery.housekeeping import Settling
 from otel_labelstudio.pipeline import Pipeline
+from otel_labelstudio.settings import Settings
 from otel_labelstudio.spans.model import LogRecord, Span
 from otel_labelstudio.testing import RecordingSink
 from tests.hostile.all_kinds import numbers_of
