@@ -44,7 +44,7 @@ class LabelStudioSpanExporter(SpanExporter):
         layout: str | None = None,
         model_version: str | None = None,
         batch_size: int | None = None,
-        call_filter: Callable[[LLMCall], LLMCall | None] | str | None = None,
+        call_filter: Callable[..., LLMCall | None] | str | None = None,
         media_max_bytes: int | None = None,
         failed_calls: bool | None = None,
         settle_s: float | None = None,

@@ -73,7 +73,10 @@ def _storable(calls: Iterable[FoldedCall], settings: Settings, telemetry: Teleme
     return [
         (without_large_media(call, settings.media_max_bytes), key_text(folded.keys_of(call)[0]))
         for folded in calls
-        for call in map(with_valid_ids, filtered([folded.call], settings.call_filter, telemetry, warn))
+        for call in map(
+            with_valid_ids,
+            filtered([folded.call], settings.call_filter, telemetry, warn, folded.resource_attributes),
+        )
     ]
 
 

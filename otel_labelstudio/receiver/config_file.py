@@ -37,6 +37,7 @@ ROUTE_SETTINGS = (
     "mode",
     "layout",
     "model_version",
+    "call_filter",
 )
 
 
