@@ -150,7 +150,8 @@ def test_a_route_that_cannot_be_found_lets_nothing_through(tmp_path: Path) -> No
         def settings_for(self, span: Span | None) -> Settings:
             raise RuntimeError("CANARY")
 
-    settings, telemetry, said = Settings.resolve({}, needs_server=False), Telemetry(), []
+    settings, telemetry = Settings.resolve({}, needs_server=False), Telemetry()
+    said: list[str] = []
     assert Selection(settings, Broken(settings), telemetry, said.append).addressed([CALL], 0.0, span()) == []
     assert telemetry.counts()["calls.dropped[fault]"] == 1
     assert "CANARY" not in "".join(said)
