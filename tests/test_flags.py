@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import logging
+import os
 import shlex
 import shutil
 import subprocess
@@ -18,6 +18,7 @@ from otel_labelstudio.cli import COMMANDS, main, parser
 from otel_labelstudio.cli.examples import EXAMPLES
 from otel_labelstudio.cli.settings import WITHOUT_FLAG
 from otel_labelstudio.config import VARIABLES
+from otel_labelstudio.demo.label_studio import EmbeddedLabelStudio
 from otel_labelstudio.receiver.settings import VARIABLES as RECEIVER_VARIABLES
 from tests.missing import missing
 
@@ -201,17 +202,17 @@ def test_the_summary_of_convert_as_json(capsys: pytest.CaptureFixture[str]) -> N
     }
 
 
-@pytest.mark.parametrize(("option", "is_said"), [([], False), (["--verbose"], True), (["-v"], True)])
-def test_verbose_has_the_log_say_what_happens(
-    option: list[str], is_said: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    """Warnings alone without it."""
-    before = logging.getLogger().level
-    monkeypatch.setattr("otel_labelstudio.cli.convert._storable", lambda *_: logging.getLogger("x").info("said") or [])
-    # As in a process of its own, where nothing has set the log up
-    monkeypatch.setattr(logging.getLogger(), "handlers", [])
-    try:
-        assert main(["convert", CHAT, *option]) == 0
-        assert logging.getLogger("x").isEnabledFor(logging.INFO) is is_said
-    finally:
-        logging.getLogger().setLevel(before)
+@pytest.mark.parametrize("option", ["--verbose", "-v", None])
+def test_verbose_logs_each_request(option: str | None, label_studio: EmbeddedLabelStudio) -> None:
+    """With the path and the answer's status, and without the key; otherwise the findings alone are there."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "LABEL_STUDIO_"))}
+    run = subprocess.run(
+        [sys.executable, "-m", "otel_labelstudio", "check", "--mode", "chat", *([option] if option else [])],
+        env={**own, "LABEL_STUDIO_URL": label_studio.url, "LABEL_STUDIO_API_KEY": label_studio.api_key},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert (f"GET {label_studio.url}/api/version" in run.stderr) == bool(option)
+    assert bool(run.stderr) == bool(option)
+    assert label_studio.api_key not in run.stderr + run.stdout
