@@ -60,7 +60,10 @@ class LabelStudioSpanExporter(SpanExporter):
         **former_names: Any,
     ) -> None:
         arguments = {n: v for n, v in locals().items() if n not in ("self", "__class__", "former_names")}
-        self._pipeline: Pipeline | None = Pipeline.open(Settings.resolve({**arguments, **former_names}))
+        self._start(Pipeline.open(Settings.resolve({**arguments, **former_names})))
+
+    def _start(self, pipeline: Pipeline) -> None:
+        self._pipeline: Pipeline | None = pipeline
         self._is_shut_down = False
         self._has_said_fault = False
 
