@@ -138,7 +138,7 @@ class Acceptance:
             return self._selection.addressed([call], now)
         return [
             replace(one, resource=call.resource, keys=tuple(map(key_text, call.keys_of(one.call))))
-            for one in self._selection.addressed([call.call], now)
+            for one in self._selection.addressed([call.call], now, resource_attributes=call.resource_attributes)
         ]
 
     def read_to(self, source: str) -> int:

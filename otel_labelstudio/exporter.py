@@ -45,7 +45,7 @@ class LabelStudioSpanExporter(SpanExporter):
         layout: str | None = None,
         model_version: str | None = None,
         batch_size: int | None = None,
-        call_filter: Callable[[LLMCall], LLMCall | None] | str | None = None,
+        call_filter: Callable[..., LLMCall | None] | str | None = None,
         media_max_bytes: int | None = None,
         failed_calls: bool | None = None,
         settle_s: float | None = None,
@@ -61,7 +61,10 @@ class LabelStudioSpanExporter(SpanExporter):
         **former_names: Any,
     ) -> None:
         arguments = {n: v for n, v in locals().items() if n not in ("self", "__class__", "former_names")}
-        self._pipeline: Pipeline | None = Pipeline.open(Settings.resolve({**arguments, **former_names}))
+        self._start(Pipeline.open(Settings.resolve({**arguments, **former_names})))
+
+    def _start(self, pipeline: Pipeline) -> None:
+        self._pipeline: Pipeline | None = pipeline
         self._is_shut_down = False
         self._has_said_fault = False
 

@@ -1,20 +1,57 @@
-"""Call filters: how the user's is asked, and some to name in ``call_filter`` beside those that users write."""
+"""Call filters: some to name in ``call_filter`` beside those that users write, and how a filter is asked.
+
+`redact` makes one that takes out what fits regular expressions; some are ready under their names. The filter of a user
+is a function from a call to a call or None. One that has a parameter ``resource_attributes`` is given those too, by
+that name: the attributes of the resource that the call comes from, empty where it is not known.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
-from typing import TypeAlias
+from collections.abc import Callable, Iterable, Mapping
+from inspect import signature
+from typing import Any, TypeAlias
 
 from otel_labelstudio.bounds import MAX_COUNT, MAX_ID_LENGTH
 from otel_labelstudio.calls import LLMCall
 from otel_labelstudio.dialects.shared.records_without_span import INCOMPLETE_WITHOUT_SPAN
+from otel_labelstudio.redaction import (
+    EMAIL_ADDRESS,
+    IBAN,
+    IPV4_ADDRESS,
+    PAYMENT_CARD_NUMBER,
+    PERSONAL_DATA,
+    PHONE_NUMBER,
+    SECRET,
+    US_SOCIAL_SECURITY_NUMBER,
+    redact,
+)
 from otel_labelstudio.telemetry import Telemetry
 
-CallFilter: TypeAlias = "Callable[[LLMCall], LLMCall | None]"
+__all__ = [
+    "EMAIL_ADDRESS",
+    "IBAN",
+    "IPV4_ADDRESS",
+    "PAYMENT_CARD_NUMBER",
+    "PERSONAL_DATA",
+    "PHONE_NUMBER",
+    "SECRET",
+    "US_SOCIAL_SECURITY_NUMBER",
+    "CallFilter",
+    "redact",
+    "redact_personal_data",
+    "with_span",
+]
+
+CallFilter: TypeAlias = "Callable[..., LLMCall | None]"
 
 # Why a call was dropped, as counters say it
 FILTERED, FILTER_FAILED = "filtered", "filter_failed"
+
+RESOURCE_ATTRIBUTES = "resource_attributes"
+
+# To be named where there is no code: call_filter=otel_labelstudio.filters:redact_personal_data
+redact_personal_data = redact(PERSONAL_DATA)
 
 
 def with_span(call: LLMCall) -> LLMCall | None:
@@ -23,16 +60,21 @@ def with_span(call: LLMCall) -> LLMCall | None:
 
 
 def filtered(
-    calls: Iterable[LLMCall], call_filter: CallFilter | None, telemetry: Telemetry, warn: Callable[[str], None]
+    calls: Iterable[LLMCall],
+    call_filter: CallFilter | None,
+    telemetry: Telemetry,
+    warn: Callable[[str], None],
+    resource_attributes: Mapping[str, Any] | None = None,
 ) -> list[LLMCall]:
     """What the function lets through. A call that it fails on, or returns as something that cannot be stored, is
     dropped: the filter may be there to keep a secret."""
     if call_filter is None:
         return list(calls)
+    named = {RESOURCE_ATTRIBUTES: resource_attributes or {}} if _takes_resource_attributes(call_filter) else {}
     kept = []
     for call in calls:
         try:
-            passed = _asked(call_filter, call)
+            passed = _asked(call_filter, call, named)
         except Exception as error:
             # Without the error's text, which may hold what the call holds
             warn(f"call_filter failed with {type(error).__name__}: such calls are dropped.")
@@ -45,8 +87,15 @@ def filtered(
     return kept
 
 
-def _asked(call_filter: CallFilter, call: LLMCall) -> LLMCall | None:
-    passed = call_filter(call)
+def _takes_resource_attributes(call_filter: CallFilter) -> bool:
+    try:
+        return RESOURCE_ATTRIBUTES in signature(call_filter).parameters
+    except (TypeError, ValueError):  # a callable may not say what it takes
+        return False
+
+
+def _asked(call_filter: CallFilter, call: LLMCall, named: Mapping[str, Any]) -> LLMCall | None:
+    passed = call_filter(call, **named)
     if passed is None or passed is call:
         return passed
     if not isinstance(passed, LLMCall):

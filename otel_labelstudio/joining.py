@@ -52,8 +52,9 @@ def _joined(group: Sequence[FoldedCall], make_one: _MakeOne) -> Sequence[FoldedC
     if call is None:
         return group
     call = with_digest_index(call)
-    resources = {folded.resource for folded in group}
-    return [FoldedCall(call, (call.key,), resources.pop() if len(resources) == 1 else "")]
+    if len({folded.resource for folded in group}) == 1:
+        return [replace(group[0], call=call, keys=(call.key,))]
+    return [FoldedCall(call, (call.key,))]
 
 
 def _asked(call: LLMCall) -> Hashable:

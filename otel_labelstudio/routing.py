@@ -57,14 +57,22 @@ class Router:
         """The rules of each route, by its name."""
         return {route.name: rules_of(route.settings) for route in self._routes}
 
+    def settings_for(self, span: Span | None) -> Settings:
+        """Those of the route that a call of this span, or of none that is known, goes; without one, the general."""
+        route = self._route(span)
+        return route.settings if route else self._settings
+
     def destination(self, span: Span | None, at: datetime) -> Destination:
         """Where a call of this span, or of none that is known, goes when it is accepted ``at`` (local time)."""
-        route = next((route for route in self._routes if span is not None and route.matches(span)), None)
+        route = self._route(span)
         settings = route.settings if route else self._settings
         names = attributes_of_title(settings.project_name)
         asked = tuple((name, attribute_text(_attribute(span, name))) for name in names)
         is_short = sum(len(value) for _, value in asked) <= _RENDERED_LENGTH
         return (self._rendered if is_short else self._render)(route, at.replace(microsecond=0), asked)
+
+    def _route(self, span: Span | None) -> Route | None:
+        return next((route for route in self._routes if span is not None and route.matches(span)), None)
 
     def _render(self, route: Route | None, at: datetime, asked: tuple[tuple[str, str], ...]) -> Destination:
         settings, name = (route.settings, route.name) if route else (self._settings, None)

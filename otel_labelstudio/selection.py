@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
+from typing import Any
 
 from otel_labelstudio.calls import LLMCall
 from otel_labelstudio.filters import filtered
@@ -41,21 +42,41 @@ class Selection:
     def __init__(self, settings: Settings, router: Router, telemetry: Telemetry, warn: Callable[[str], None]) -> None:
         self._settings, self._router, self._telemetry, self._warn = settings, router, telemetry, warn
 
-    def addressed(self, calls: Iterable[LLMCall], accepted_at: float, span: Span | None = None) -> list[Addressed]:
+    def addressed(
+        self,
+        calls: Iterable[LLMCall],
+        accepted_at: float,
+        span: Span | None = None,
+        resource_attributes: Mapping[str, Any] | None = None,
+    ) -> list[Addressed]:
         """The calls of a span, or of none that is known, that go on, and where; ``accepted_at`` is in seconds since
-        1970."""
+        1970. ``resource_attributes`` are of calls without their span, where they are known."""
         addressed = []
         resource = resource_digest(span) if span else ""
-        for call in filtered(calls, self._settings.call_filter, self._telemetry, self._warn):
+        for call in self._filtered(calls, span, span.resource if span else resource_attributes):
             try:
                 known = self._identified(call)
                 addressed.append(
                     Addressed(self._without_large_media(known), self._destination(span, accepted_at), resource)
                 )
             except Exception as error:  # noqa: PERF203
-                self._warn(f"A call could not be addressed ({type(error).__name__}). Further ones are only counted.")
-                self._telemetry.count("calls.dropped", reason="fault")
+                self._count_fault(error)
         return addressed
+
+    def _filtered(
+        self, calls: Iterable[LLMCall], span: Span | None, resource_attributes: Mapping[str, Any] | None
+    ) -> list[LLMCall]:
+        """By the filter of the route that the span goes, which is the settings' where the route has none of its own."""
+        try:
+            call_filter = self._router.settings_for(span).call_filter
+        except Exception as error:  # without its filter, nothing of it may go on
+            self._count_fault(error)
+            return []
+        return filtered(calls, call_filter, self._telemetry, self._warn, resource_attributes)
+
+    def _count_fault(self, error: Exception) -> None:
+        self._warn(f"A call could not be addressed ({type(error).__name__}). Further ones are only counted.")
+        self._telemetry.count("calls.dropped", reason="fault")
 
     def _identified(self, call: LLMCall) -> LLMCall:
         """After the filter, which may have blanked the ids."""

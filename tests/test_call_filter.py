@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from datetime import datetime
 from pathlib import Path
@@ -17,7 +18,7 @@ from otel_labelstudio.dialects.shared.records_without_span import INCOMPLETE_WIT
 from otel_labelstudio.filters import filtered, with_span
 from otel_labelstudio.identity import has_valid_ids
 from otel_labelstudio.pipeline import Pipeline
-from otel_labelstudio.recordings import decode_files
+from otel_labelstudio.recordings import Recording, decode_files, read_recording
 from otel_labelstudio.settings import Settings
 from otel_labelstudio.telemetry import Telemetry
 from otel_labelstudio.testing import RecordingSink
@@ -52,6 +53,63 @@ def test_what_it_returns_is_delivered(tmp_path: Path) -> None:
     assert redacted == without_model(call)
     written = b"".join(file.read_bytes() for file in (tmp_path / "other").glob("calls.db*"))
     assert b'"request_model"' not in written
+
+
+def only_of_staging(call: LLMCall, resource_attributes: Mapping[str, Any]) -> LLMCall | None:
+    return call if resource_attributes.get("deployment.environment.name") == "staging" else None
+
+
+class OnlyOfStaging:
+    """A filter that is an object."""
+
+    def __call__(self, call: LLMCall, *, resource_attributes: Mapping[str, Any]) -> LLMCall | None:
+        return only_of_staging(call, resource_attributes)
+
+
+@pytest.mark.parametrize("call_filter", [only_of_staging, OnlyOfStaging(), f"{__name__}:only_of_staging"])
+@pytest.mark.parametrize(("environment", "count"), [("staging", 1), ("production", 0)])
+def test_it_may_ask_for_the_resource(call_filter: Any, environment: str, count: int, tmp_path: Path) -> None:
+    """By the parameter's name, for spans and for recorded calls; the attributes are not in what is delivered."""
+    recording = decode_files(RECORDING)
+    spans = [
+        replace(span, resource={**span.resource, "deployment.environment.name": environment})
+        for span in recording.spans
+    ]
+    recorded = read_recording(Recording(spans)).folded
+    for name, accept in (
+        ("live", lambda pipeline: pipeline.accept_spans(spans)),
+        ("recorded", lambda pipeline: pipeline.accept_calls(recorded)),
+    ):
+        (tmp_path / name).mkdir()
+        calls, _ = delivered(call_filter, tmp_path / name, accept)
+        assert len(calls) == count
+        assert environment not in json.dumps([call.to_dict() for call in calls])
+
+
+def test_where_the_resource_is_not_known_it_is_empty(tmp_path: Path) -> None:
+    """As of calls that come from somebody's code."""
+    (call,), _ = delivered(None, tmp_path, accept_spans)
+    seen: list[Mapping[str, Any]] = []
+
+    def look(call: LLMCall, resource_attributes: Mapping[str, Any]) -> LLMCall:
+        seen.append(resource_attributes)
+        return call
+
+    (tmp_path / "other").mkdir()
+    delivered(look, tmp_path / "other", lambda pipeline: pipeline.accept_calls([call]))
+    assert seen == [{}]
+
+
+def test_further_parameters_are_left_to_the_filter(tmp_path: Path) -> None:
+    """Those with a default, or as many as there may be: a filter of one call is asked as it always was."""
+    seen: list[Any] = []
+
+    def look(call: LLMCall, factor: int = 2, *others: Any) -> LLMCall:
+        seen.append((factor, others))
+        return call
+
+    assert len(delivered(look, tmp_path, accept_spans)[0]) == 1
+    assert seen == [(2, ())]
 
 
 def test_it_may_be_named(tmp_path: Path) -> None:

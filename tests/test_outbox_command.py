@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -57,6 +58,21 @@ def test_list_names_the_dead_and_shows_no_content(path: Path, capsys: pytest.Cap
     assert line.endswith("it does not fit")
     assert CALLS[0].trace_id in line
     assert "weather" not in line.lower()
+
+
+def test_every_action_has_json(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """For programs: the dead letters with the same facts as for people, and how many were retried or removed."""
+
+    def told(action: str) -> Any:
+        assert main(["outbox", action, str(path), "--json"]) == 0
+        return json.loads(capsys.readouterr().out)
+
+    (letter,) = told("list")
+    assert letter.keys() == {"died_at", "destination", "call_id", "reason"}
+    assert (letter["reason"], CALLS[0].trace_id in letter["call_id"]) == ("it does not fit", True)
+    assert told("retry") == {"retried": 1}
+    assert told("list") == []
+    assert told("purge") == {"removed": 0}
 
 
 def test_retry_delivers_after_all(path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,7 @@
-"""The command ``otel-labelstudio``: one module a command, each with ``add_arguments`` and ``run``."""
+"""The command ``otel-labelstudio``: one module a command, each with ``add_arguments`` and ``run``.
+
+``run`` is given the options, and in them ``usage_error``, which ends the command for an option that does not apply.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,10 @@ import logging
 import sys
 from collections.abc import Sequence
 
+import shtab
+
 from otel_labelstudio import __version__
+from otel_labelstudio.cli.examples import EXAMPLES
 from otel_labelstudio.errors import LabelStudioExportError
 from otel_labelstudio.printable import printable
 
@@ -17,27 +23,43 @@ COMMANDS = ("demo", "check", "serve", "convert", "send", "outbox")
 
 def parser() -> argparse.ArgumentParser:
     """The parser of all commands."""
-    root = argparse.ArgumentParser(prog="otel-labelstudio", description="Traced LLM calls to Label Studio tasks.")
+    root = argparse.ArgumentParser(
+        prog="otel-labelstudio",
+        description="Traced LLM calls to Label Studio tasks.",
+        epilog="otel-labelstudio COMMAND --help says more, with examples.",
+    )
     root.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    shtab.add_argument_to(root, help="print a script that completes this command in your shell, see the README")
     commands = root.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name in COMMANDS:
-        module = importlib.import_module(f"otel_labelstudio.cli.{name}")
-        purpose = (module.__doc__ or "").strip()
-        command = commands.add_parser(
-            name,
-            help=purpose.splitlines()[0],
-            description=purpose,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
-        module.add_arguments(command)
-        command.set_defaults(run=module.run)
+        _add_command(commands, name)
     return root
+
+
+def _add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str) -> None:
+    module = importlib.import_module(f"otel_labelstudio.cli.{name}")
+    purpose = (module.__doc__ or "").strip()
+    examples = "\n".join(f"  otel-labelstudio {name} {example}".rstrip() for example in EXAMPLES.get(name, ()))
+    command = commands.add_parser(
+        name,
+        help=purpose.splitlines()[0],
+        description=purpose,
+        epilog=f"examples:\n{examples}" if examples else None,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_argument(
+        "-v", "--verbose", action="store_true", help="log what happens, such as each request to Label Studio"
+    )
+    module.add_arguments(command)
+    command.set_defaults(run=module.run, usage_error=command.error)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; its exit status. 1 is a failure that was explained on standard error, 2 a wrong command line."""
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     options = parser().parse_args(arguments)
+    logging.basicConfig(
+        level=logging.INFO if options.verbose else logging.WARNING, format="%(message)s", stream=sys.stderr
+    )
     try:
         status: int = options.run(options)
     except LabelStudioExportError as error:

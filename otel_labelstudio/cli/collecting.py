@@ -17,9 +17,9 @@ from datetime import datetime
 
 from otel_labelstudio.annotations.collecting import ExportFile, LabelStudioSource, Since, Source
 from otel_labelstudio.cli.settings import SERVER, add_setting_arguments, settings_from
-from otel_labelstudio.config import Settings
 from otel_labelstudio.delivery.label_studio.server import LabelStudioServer
 from otel_labelstudio.errors import ConfigError
+from otel_labelstudio.settings import Settings
 
 _EVERYTHING = "all"
 

@@ -21,7 +21,7 @@ from otel_labelstudio.cli.inputs import (
     print_summary,
     read_input,
 )
-from otel_labelstudio.cli.settings import CALLS, add_setting_arguments, settings_from
+from otel_labelstudio.cli.settings import CALLS, add_setting_arguments, flag_of, settings_from
 from otel_labelstudio.filters import filtered
 from otel_labelstudio.identity import with_valid_ids
 from otel_labelstudio.media import without_large_media
@@ -36,16 +36,20 @@ from otel_labelstudio.telemetry import Telemetry
 
 _logger = logger(__name__)
 
+# How tasks are made of calls
+_OF_TASKS = ("project_config", "answer_tag", "require_prediction", "mode", "layout", "model_version")
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_input_arguments(parser)
     parser.add_argument("--format", choices=("tasks", "calls"), default="tasks", help="tasks, or the calls themselves")
-    add_setting_arguments(
-        parser, ("project_config", "answer_tag", "require_prediction", "mode", "layout", "model_version", *CALLS)
-    )
+    add_setting_arguments(parser, (*_OF_TASKS, *CALLS))
 
 
 def run(options: argparse.Namespace) -> int:
+    for name in _OF_TASKS if options.format == "calls" else ():
+        if getattr(options, name) is not None:
+            options.usage_error(f"{flag_of(name)} says how tasks are made: it does not apply to --format calls")
     settings = settings_from(options, needs_server=False)
     found = read_input(options, settings)
     telemetry = Telemetry()
@@ -63,8 +67,9 @@ def run(options: argparse.Namespace) -> int:
     if refusals:
         print(printable(f"otel-labelstudio: {refusals[0]}"), file=sys.stderr)
     dropped = dropped_by_filter(telemetry)
-    print_summary("Converted", found, written=written, refused=len(refusals), **dropped)
-    return 1 if found.unreadable or dropped.get(FAILED_FILTER) else 0
+    counts = {"written": written, "refused": len(refusals), **dropped}
+    print_summary("Converted", found, counts, json_to=sys.stderr if options.json else None)
+    return 1 if found.unreadable or dropped[FAILED_FILTER] else 0
 
 
 def _storable(calls: Iterable[FoldedCall], settings: Settings, telemetry: Telemetry) -> list[tuple[LLMCall, str]]:
@@ -73,7 +78,10 @@ def _storable(calls: Iterable[FoldedCall], settings: Settings, telemetry: Teleme
     return [
         (without_large_media(call, settings.media_max_bytes), key_text(folded.keys_of(call)[0]))
         for folded in calls
-        for call in map(with_valid_ids, filtered([folded.call], settings.call_filter, telemetry, warn))
+        for call in map(
+            with_valid_ids,
+            filtered([folded.call], settings.call_filter, telemetry, warn, folded.resource_attributes),
+        )
     ]
 
 

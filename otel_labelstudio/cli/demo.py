@@ -27,8 +27,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of ``otel-labelstudio demo``."""
     names = [page.name for page in PAGES]
     parser.add_argument("--only", choices=names, help="only this page (default: all, each in a project of its own)")
-    parser.add_argument("--port", type=_port, help="Label Studio's port (default: a free one)")
-    parser.add_argument("--data-dir", type=Path, help="keep Label Studio's data here (default: delete them at the end)")
+    parser.add_argument("--port", metavar="NUMBER", type=_port, help="Label Studio's port (default: a free one)")
+    parser.add_argument(
+        "--data-dir",
+        metavar="FOLDER",
+        type=Path,
+        help="keep Label Studio's data here (default: delete them at the end)",
+    )
     parser.add_argument(
         "--once", action="store_true", help="end when the tasks are there, instead of staying until Ctrl-C"
     )

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import TextIO
 
+from otel_labelstudio.cli.settings import add_file_argument
 from otel_labelstudio.errors import LabelStudioExportError
 from otel_labelstudio.filters import FILTER_FAILED, FILTERED
 from otel_labelstudio.joining import Join, joined
@@ -15,10 +19,15 @@ from otel_labelstudio.settings import Settings
 from otel_labelstudio.telemetry import Telemetry
 
 LEFT_OUT, FAILED_FILTER = "filtered", "filter failed"
+_LEFT_OUT_WHERE_NONE = (
+    *(LEFT_OUT, FAILED_FILTER, "calls joined into others", "calls without valid ids"),
+    "unreadable inputs",
+)
 
 
 def add_input_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
+    add_file_argument(
+        parser,
         "inputs",
         nargs="+",
         metavar="INPUT",
@@ -36,6 +45,7 @@ def add_input_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--signal", choices=("traces", "logs"), help="what protobuf holds, where the file's name does not say it"
     )
+    parser.add_argument("--json", action="store_true", help="the summary as one line of JSON")
 
 
 @dataclass(slots=True)
@@ -63,23 +73,30 @@ def read_input(options: argparse.Namespace, settings: Settings) -> Input:
 
 
 def dropped_by_filter(telemetry: Telemetry) -> dict[str, int]:
-    """For the summary: how many calls the call filter left out, and on how many it failed, where there are any."""
+    """For the summary: how many calls the call filter left out, and on how many it failed."""
     counts = telemetry.counts()
     names = {LEFT_OUT: FILTERED, FAILED_FILTER: FILTER_FAILED}
-    return {name: n for name, reason in names.items() if (n := counts.get(f"calls.dropped[{reason}]", 0))}
+    return {name: counts.get(f"calls.dropped[{reason}]", 0) for name, reason in names.items()}
 
 
-def print_summary(title: str, found: Input, **counts: int) -> None:
-    """How many calls there were, and how many spans gave none, by reason."""
-    lines = [("calls", len(found.calls.folded)), *counts.items()]
-    if found.joined:
-        lines.append(("calls joined into others", found.joined))
-    lines += [(f"spans skipped: {reason.value}", n) for reason, n in sorted(found.calls.skipped.items())]
-    if found.calls.without_valid_ids:
-        lines.append(("calls without valid ids", found.calls.without_valid_ids))
-    if found.unreadable:
-        lines.append(("unreadable inputs", found.unreadable))
+def print_summary(title: str, found: Input, counts: Mapping[str, int], *, json_to: TextIO | None) -> None:
+    """How many calls there were, and how many spans gave none, by reason: on standard error for people, without what
+    there is none of; or all of it as a line of JSON."""
+    summary = {
+        "calls": len(found.calls.folded),
+        **counts,
+        "calls joined into others": found.joined,
+        "calls without valid ids": found.calls.without_valid_ids,
+        "unreadable inputs": found.unreadable,
+    }
+    skipped = {reason.value: number for reason, number in sorted(found.calls.skipped.items())}
+    if json_to is not None:
+        named = {name.replace(" ", "_"): number for name, number in summary.items()}
+        print(json.dumps({**named, "spans_skipped": skipped}), file=json_to)
+        return
+    lines = [(name, number) for name, number in summary.items() if number or name not in _LEFT_OUT_WHERE_NONE]
+    lines += [(f"spans skipped: {reason}", number) for reason, number in skipped.items()]
     width = max(len(name) for name, _ in lines)
     print(title, file=sys.stderr)
-    for name, count in lines:
-        print(f"  {name:{width}}  {count}", file=sys.stderr)
+    for name, number in lines:
+        print(f"  {name:{width}}  {number}", file=sys.stderr)

@@ -14,11 +14,13 @@ from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
+from otel_labelstudio.cli.settings import add_file_argument
 from otel_labelstudio.destinations.destination import Destination
 from otel_labelstudio.errors import ConfigError
 from otel_labelstudio.outbox import Outbox
-from otel_labelstudio.outbox.entry import OutboxStatus
+from otel_labelstudio.outbox.entry import DeadLetter, OutboxStatus
 from otel_labelstudio.printable import printable
 
 _UNBOUNDED = 2**62
@@ -26,8 +28,8 @@ _UNBOUNDED = 2**62
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", choices=tuple(_ACTIONS))
-    parser.add_argument("path", metavar="FILE", help="the outbox: what OTEL_EXPORTER_LABELSTUDIO_OUTBOX names")
-    parser.add_argument("--json", action="store_true", help="with status: as JSON")
+    add_file_argument(parser, "path", metavar="FILE", help="the outbox: what OTEL_EXPORTER_LABELSTUDIO_OUTBOX names")
+    parser.add_argument("--json", action="store_true", help="as one line of JSON")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -70,18 +72,30 @@ def _when(seconds: float | None) -> str:
     return "never" if seconds is None else _time(seconds)
 
 
-def _list(outbox: Outbox, _: argparse.Namespace) -> None:
-    for letter in outbox.dead_letters.all():
+def _list(outbox: Outbox, options: argparse.Namespace) -> None:
+    letters = outbox.dead_letters.all()
+    if options.json:
+        print(json.dumps([_record(letter) for letter in letters]))
+        return
+    for letter in letters:
         where = Destination.loads(letter.destination)
         print(printable(f"{_time(letter.died_at)}  {where}  {letter.call_id}  {letter.reason}"))
 
 
-def _retry(outbox: Outbox, _: argparse.Namespace) -> None:
-    print(f"{outbox.dead_letters.retry()} dead letters wait for delivery again.")
+def _record(letter: DeadLetter) -> dict[str, Any]:
+    """Without the call, which is content."""
+    where = str(Destination.loads(letter.destination))
+    return {"died_at": letter.died_at, "destination": where, "call_id": letter.call_id, "reason": letter.reason}
 
 
-def _purge(outbox: Outbox, _: argparse.Namespace) -> None:
-    print(f"{outbox.dead_letters.purge()} dead letters were removed.")
+def _retry(outbox: Outbox, options: argparse.Namespace) -> None:
+    count = outbox.dead_letters.retry()
+    print(json.dumps({"retried": count}) if options.json else f"{count} dead letters wait for delivery again.")
+
+
+def _purge(outbox: Outbox, options: argparse.Namespace) -> None:
+    count = outbox.dead_letters.purge()
+    print(json.dumps({"removed": count}) if options.json else f"{count} dead letters were removed.")
 
 
 def _time(seconds: float) -> str:

@@ -3,8 +3,8 @@
 May be repeated: a call that an earlier run has delivered is found by its call_id and not sent again, also where its
 project was renamed since.
 Waits for a server that is down or busy; ends where only a person can help: the key, the project, its labeling
-interface. Exit status 1 where an input could not be read or a call was not delivered, unless the call filter left it
-out.
+interface. Counts, by reason, go to standard error, or with --json to standard output. Exit status 1 where an input
+could not be read or a call was not delivered, unless the call filter left it out.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from otel_labelstudio.cli.inputs import LEFT_OUT, add_input_arguments, dropped_by_filter, print_summary, read_input
 from otel_labelstudio.cli.sent_before import SentBefore
-from otel_labelstudio.cli.settings import CALLS, PROJECT, SERVER, add_setting_arguments, settings_from
+from otel_labelstudio.cli.settings import CALLS, IMPORTS, PROJECT, SERVER, add_setting_arguments, settings_from
 from otel_labelstudio.pipeline import Pipeline
 from otel_labelstudio.printable import printable
 from otel_labelstudio.settle.fold import FoldedCall
@@ -29,7 +29,7 @@ _POLL_S = 0.5
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_input_arguments(parser)
-    add_setting_arguments(parser, (*PROJECT, *SERVER, *CALLS, "batch_size"))
+    add_setting_arguments(parser, (*PROJECT, *SERVER, *CALLS, *IMPORTS))
 
 
 def run(options: argparse.Namespace) -> int:
@@ -49,8 +49,9 @@ def run(options: argparse.Namespace) -> int:
         print(printable(f"otel-labelstudio: {reason}"), file=sys.stderr)
     delivered = pipeline.telemetry.counts().get("tasks.delivered", 0)
     dropped = dropped_by_filter(pipeline.telemetry)
-    print_summary(f"Sent to {settings.url}", found, delivered=delivered, refused=len(dead), **dropped)
-    wanted = len(calls) - dropped.get(LEFT_OUT, 0)
+    counts = {"delivered": delivered, "refused": len(dead), **dropped}
+    print_summary(f"Sent to {settings.url}", found, counts, json_to=sys.stdout if options.json else None)
+    wanted = len(calls) - dropped[LEFT_OUT]
     return 1 if found.unreadable or delivered < wanted else 0
 
 

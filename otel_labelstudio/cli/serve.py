@@ -13,10 +13,11 @@ import asyncio
 import sys
 from pathlib import Path
 
-from otel_labelstudio.cli.settings import CALLS, PROJECT, SERVER, add_setting_arguments, settings_from
+from otel_labelstudio.cli.settings import add_file_argument, add_flags, add_setting_arguments, settings_from
 from otel_labelstudio.delivery.progress import ProgressLog
 from otel_labelstudio.errors import ConfigError
 from otel_labelstudio.printable import logger
+from otel_labelstudio.settings import VARIABLES
 
 _logger = logger(__name__)
 
@@ -26,32 +27,14 @@ _DEFAULTS = {"outbox": DEFAULT_OUTBOX, "outbox_max_calls": 100_000, "outbox_max_
 # A thread that reads must not keep the event loop from answering for long; Python's default is 5 ms
 _SWITCH_INTERVAL_S = 0.0005
 _PROGRESS_EVERY_S = 60.0
-_SETTINGS = (
-    *PROJECT,
-    *SERVER,
-    *CALLS,
-    "batch_size",
-    "settle_s",
-    "outbox",
-    "outbox_max_calls",
-    "outbox_max_bytes",
-)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     from otel_labelstudio.receiver.settings import VARIABLES as RECEIVER_VARIABLES
 
-    parser.add_argument("--config", metavar="FILE", help="TOML file: receiver, labelstudio, and routes")
-    group = parser.add_argument_group("receiver")
-    for variable in RECEIVER_VARIABLES:
-        flag = f"--{variable.name.replace('_', '-')}"
-        said = f", default {variable.default}" if variable.default and variable.name != "log_format" else ""
-        text = f"{variable.help} ({variable.environment}{said})"
-        if variable.default is False:
-            group.add_argument(flag, action="store_true", default=None, help=text)
-        else:
-            group.add_argument(flag, metavar=variable.name.rsplit("_", 1)[-1].upper(), help=text)
-    add_setting_arguments(parser, _SETTINGS)
+    add_file_argument(parser, "--config", metavar="FILE", help="TOML file: receiver, labelstudio, and routes")
+    add_flags(parser, "receiver", RECEIVER_VARIABLES)
+    add_setting_arguments(parser, (variable.name for variable in VARIABLES), _DEFAULTS)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -72,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
     receiver = ReceiverSettings.resolve({v.name: getattr(options, v.name) for v in RECEIVER_VARIABLES}, file.receiver)
     settings = settings_from(options, fallbacks={**_DEFAULTS, **file.labelstudio})
     routes = file.resolved_routes(settings)
-    write_log(receiver.log_format)
+    write_log(receiver.log_format, is_verbose=options.verbose)
     export_metrics()
     if settings.outbox is not None:
         Path(settings.outbox).parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -38,6 +38,7 @@ ROUTE_SETTINGS = (
     "mode",
     "layout",
     "model_version",
+    "call_filter",
 )
 _FORMER_NAMES = tuple(variable.former[0] for variable in VARIABLES if variable.former)
 # What may stand in each of the two tables

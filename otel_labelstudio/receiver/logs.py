@@ -44,13 +44,13 @@ class TextFormatter(logging.Formatter):
         return f"{at} {record.levelname} {record.getMessage()}{error}"
 
 
-def write_log(log_format: LogFormat) -> None:
-    """Send the log of this process to standard error; of the servers' libraries only errors."""
+def write_log(log_format: LogFormat, *, is_verbose: bool = False) -> None:
+    """Send the log of this process to standard error; of the servers' libraries only errors, unless it is verbose."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter() if log_format is LogFormat.JSON else TextFormatter())
     root = logging.getLogger()
     root.handlers = [handler]
-    root.setLevel(logging.WARNING)
+    root.setLevel(logging.INFO if is_verbose else logging.WARNING)
     logging.getLogger("otel_labelstudio").setLevel(logging.INFO)
-    for name in _QUIET:
+    for name in () if is_verbose else _QUIET:
         logging.getLogger(name).setLevel(logging.ERROR)

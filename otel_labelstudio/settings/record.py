@@ -38,7 +38,7 @@ class Settings:
     layout: Layout | None
     model_version: str
     batch_size: int
-    call_filter: Callable[[LLMCall], LLMCall | None] | None
+    call_filter: Callable[..., LLMCall | None] | None
     media_max_bytes: int
     failed_calls: bool
     settle_s: float

@@ -8,9 +8,10 @@ is nearest in time and has none of its scope yet.
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from itertools import groupby
+from typing import Any
 
 from otel_labelstudio.calls import CallKey, GenericPart, LLMCall, Part, ReasoningPart
 from otel_labelstudio.dialects import LAYERED_SCOPES
@@ -25,11 +26,12 @@ _CANDIDATES = 64
 class FoldedCall:
     """A call in its richest reading, and the keys of all its readings. It is known by the first of them: that of the
     reading that began first, in whatever order they came, however rich each is. ``resource`` is a digest of where it
-    comes from, empty where that is not known."""
+    comes from, ``resource_attributes`` are what a call filter sees of that; both are empty where it is not known."""
 
     call: LLMCall
     keys: tuple[CallKey, ...]
     resource: str = ""
+    resource_attributes: Mapping[str, Any] = field(default_factory=dict)
 
     def keys_of(self, call: LLMCall) -> tuple[CallKey, ...]:
         """Those of the call as a filter has left it: one that has changed the ids does not want them to be told."""

@@ -14,6 +14,7 @@ from otel_labelstudio.settle.content_items import Said
 from otel_labelstudio.settle.fold import FoldedCall, fold
 from otel_labelstudio.settle.isolation import isolate
 from otel_labelstudio.settle.recorded import RecordedReading, RecordedTelemetry
+from otel_labelstudio.spans.model import Attributes
 
 
 class FoldedRecording:
@@ -24,6 +25,7 @@ class FoldedRecording:
         self.without_valid_ids = 0
         self._readings: list[LLMCall] = []
         self._origins: dict[CallKey, Origin] = {}
+        self._resources: dict[CallKey, Attributes] = {}
         self._other_keys: defaultdict[CallKey, list[CallKey]] = defaultdict(list)
         self._folded: list[FoldedCall] = []
         self._known: set[CallKey] = set()
@@ -35,6 +37,7 @@ class FoldedRecording:
     def _identify(self, reading: RecordedReading) -> None:
         call = with_valid_ids(reading.call)
         self._origins[call.key] = Origin(resource_digest(reading.joined.span))
+        self._resources[call.key] = reading.joined.span.resource
         self._other_keys[call.key] += reading.other_keys
         self._readings.append(call)
         self.without_valid_ids += not has_valid_ids(reading.call)
@@ -48,10 +51,10 @@ class FoldedRecording:
     def _add(self, folded: FoldedCall) -> None:
         """Of calls with the same ids, which were used again, the first keeps them."""
         others = (other for key in folded.keys for other in self._other_keys[key])
-        resource = self._origins[folded.call.key].resource
+        key = folded.call.key
         call, keys = folded.call, tuple(dict.fromkeys((*folded.keys, *others)))
         if keys[0] in self._known:
             call = with_digest_index(call)
             keys = (call.key,)
         self._known.add(keys[0])
-        self.calls.append(FoldedCall(call, keys, resource))
+        self.calls.append(FoldedCall(call, keys, self._origins[key].resource, self._resources[key]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otel_labelstudio.acceptance import Position
+from otel_labelstudio.calls import LLMCall
 from otel_labelstudio.destinations.destination import Destination
 from otel_labelstudio.errors import ConfigError
 from otel_labelstudio.pipeline import Pipeline
@@ -19,16 +21,26 @@ from otel_labelstudio.receiver.config_file import ConfigFile
 from otel_labelstudio.receiver.requests import Signal, decoded
 from otel_labelstudio.receiver.status import PROTOBUF
 from otel_labelstudio.routing import Router
+from otel_labelstudio.selection import Selection
 from otel_labelstudio.settings import Settings
 from otel_labelstudio.spans.model import Span
 from otel_labelstudio.tasks.binding import Mode
 from otel_labelstudio.tasks.layouts import Layout
+from otel_labelstudio.telemetry import Telemetry
 from otel_labelstudio.testing import RecordingSink
 from otel_labelstudio.titles import TITLE_MAX_LENGTH, TITLE_MIN_LENGTH, title
 from tests.receiver.requests_made import ids, traces
 from tests.receiver.serving import Receiver, post
 
 AT = datetime(2026, 11, 22, 12, 30)
+CALL = LLMCall(
+    trace_id="1" * 32,
+    span_id="2" * 16,
+    start_time_unix_nano=1,
+    end_time_unix_nano=2,
+    dialect="genai",
+    operation="chat",
+)
 FILE = """
 [receiver]
 http = "127.0.0.1:0"
@@ -105,6 +117,44 @@ def test_a_route_has_a_layout_of_its_own(tmp_path: Path) -> None:
     assert (rules["shown"].layout, rules["shown"].mode) == (Layout.REVIEW, Mode.AUTO)
     assert (rules["chats"].layout, rules["chats"].mode) == (Layout.COMPARE, Mode.CHAT)
     assert (rules["plain"].layout, rules["plain"].mode) == (None, Mode.PROMPT)
+
+
+def without_user(call: LLMCall) -> LLMCall:
+    return replace(call, user_id=None)
+
+
+def nothing(call: LLMCall) -> None:
+    """Leaves every call out."""
+
+
+def test_a_route_has_a_filter_of_its_own(tmp_path: Path) -> None:
+    """It is asked in the place of the settings', which holds where a route has none, and where no route matches."""
+    route = "[[route]]\nname = '{0}'\nmatch = {{ 'service.name' = '{0}' }}\n{1}\n"
+    file = tmp_path / "receiver.toml"
+    text = route.format("own", f"call_filter = '{__name__}:without_user'") + route.format("settings", "")
+    file.write_text(f"[labelstudio]\ncall_filter = '{__name__}:nothing'\n{text}", encoding="utf-8")
+    config = ConfigFile.read(str(file))
+    settings = Settings.resolve({}, needs_server=False, fallbacks=config.labelstudio)
+    telemetry = Telemetry()
+    selection = Selection(settings, Router(settings, config.resolved_routes(settings)), telemetry, print)
+    call = replace(CALL, user_id="ann")
+    addressed = [selection.addressed([call], 0.0, span(service_name=name)) for name in ("own", "settings", "else")]
+    assert [[one.call.user_id for one in of_span] for of_span in addressed] == [[None], [], []]
+    assert telemetry.counts()["calls.dropped[filtered]"] == 2
+
+
+def test_a_route_that_cannot_be_found_lets_nothing_through(tmp_path: Path) -> None:
+    """Whose filter holds is not known then: the call is dropped and counted, and said once."""
+
+    class Broken(Router):
+        def settings_for(self, span: Span | None) -> Settings:
+            raise RuntimeError("CANARY")
+
+    settings, telemetry = Settings.resolve({}, needs_server=False), Telemetry()
+    said: list[str] = []
+    assert Selection(settings, Broken(settings), telemetry, said.append).addressed([CALL], 0.0, span()) == []
+    assert telemetry.counts()["calls.dropped[fault]"] == 1
+    assert "CANARY" not in "".join(said)
 
 
 def test_a_title_of_a_route_beats_the_settings_id(tmp_path: Path) -> None:

@@ -1,0 +1,21 @@
+"""The examples at the end of each command's help: what stands after the command's name."""
+
+from __future__ import annotations
+
+EXAMPLES: dict[str, tuple[str, ...]] = {
+    "demo": ("", "--port 8080 --only review", "--data-dir ./label-studio"),
+    "check": ("--mode chat", "--url https://labeling.example.com --project-id 7", "--config receiver.toml"),
+    "serve": (
+        "--mode auto --project-name '{service.name} %Y-%m'",
+        "--http 0.0.0.0:4318 --grpc off --bearer-tokens tokens.txt",
+        "--call-filter otel_labelstudio.filters:redact_personal_data",
+        "--config receiver.toml",
+    ),
+    "convert": (
+        "traces.jsonl > tasks.jsonl",
+        "traces.pb logs.pb --layout review > tasks.jsonl",
+        "traces.jsonl --format calls | jq .usage",
+    ),
+    "send": ("traces.jsonl --mode chat", "recordings/*.pb --project-id 7 --json"),
+    "outbox": ("status calls.db", "list calls.db --json", "retry calls.db"),
+}
