@@ -12,9 +12,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from otel_labelstudio.filters import RESOURCE_ATTRIBUTES
+
 
 def call_filter(value: Any) -> Any:
-    """A function of one argument, or where to import it: ``package.module:function``."""
+    """A function of a call, which may take its resource's attributes too; or where to import it,
+    ``package.module:function``."""
     function = value if callable(value) else _imported(value)
     if inspect.iscoroutinefunction(function):
         raise ValueError("an async function, whose answer nobody waits for")
@@ -22,8 +25,9 @@ def call_filter(value: Any) -> Any:
         signature = inspect.signature(function)
     except Exception:  # of a built-in function that does not tell, or of an object that will not be looked at
         return function
+    named: dict[str, Any] = {RESOURCE_ATTRIBUTES: {}} if RESOURCE_ATTRIBUTES in signature.parameters else {}
     try:
-        signature.bind(object())
+        signature.bind(object(), **named)
     except TypeError:
         raise ValueError(f"takes {signature}, and is asked with one argument, the call") from None
     return function
