@@ -3,12 +3,13 @@
 #   make demo DEMO_ARGS=--once   the same, ending when the tasks are delivered
 #   make test                    all tests; TEST_ARGS are pytest's
 #   make lint                    style, types, architecture
+#   make docs                    the documentation's site, in build/docs/html (Python 3.11 or newer)
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint format clean
+.PHONY: demo test lint docs format clean
 
 demo: $(VENV)/installed
 	$(BIN)/otel-labelstudio demo $(DEMO_ARGS)
@@ -22,6 +23,9 @@ lint: $(VENV)/installed
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+docs: $(VENV)/installed-docs
+	$(BIN)/python docs/site/build.py
+
 format: $(VENV)/installed
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
@@ -30,6 +34,10 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --upgrade 'pip>=25.1'
 	$(BIN)/pip install --quiet --constraint constraints.txt --group dev --editable '.[demo,receiver,zero-code]'
+	touch $@
+
+$(VENV)/installed-docs: $(VENV)/installed
+	$(BIN)/pip install --quiet --constraint constraints.txt --group docs
 	touch $@
 
 clean:

@@ -1,23 +1,23 @@
 """What the pipeline counts of its own work: as numbers to look at (`Telemetry.counts`), and as OpenTelemetry metrics.
 
-=========================  =============================================================
-``spans.received``         spans that reached a door
-``spans.skipped``          spans that give no call, by reason (`dialects.SkipReason`)
-``log_records.received``   log records with content of LLM calls that reached a door
-``log_records.unmatched``  log records for which no span was found within an hour, or that gave way, by reason
-``calls.accepted``         readings of calls that were put into the outbox
-``calls.repeated``         readings that were there already: the same span and prompt
-``calls.late_duplicates``  readings of a call that had been settled before
-``calls.without_valid_ids``  calls whose trace or span id is none, known by digests in their place
-``calls.dropped``          calls that were lost or filtered out, by reason
-``tasks.delivered``        calls that are tasks of Label Studio, with their predictions
-``tasks.rejected``         calls that became dead letters, by reason
-``tasks.duplicates_removed``  tasks of ours that Label Studio had stored twice, and that nobody had touched
+============================  ==================================================================================
+``spans.received``            spans that were exported to this package
+``spans.skipped``             spans that give no call, by reason (`dialects.SkipReason`)
+``log_records.received``      log records with content of LLM calls
+``log_records.unmatched``     log records for which no span was found within an hour, or that gave way, by reason
+``calls.accepted``            readings of calls that were put into the outbox
+``calls.repeated``            readings that were there already: the same span and prompt
+``calls.late_duplicates``     readings of a call that had settled before
+``calls.without_valid_ids``   calls whose trace or span id is invalid, known by digests in their place
+``calls.dropped``             calls that were lost or filtered out, by reason
+``tasks.delivered``           calls that are tasks of Label Studio, with their predictions
+``tasks.rejected``            calls that became dead letters, by reason
+``tasks.duplicates_removed``  tasks of this exporter that Label Studio had stored twice and that nobody had touched
 ``tasks.duplicates_kept``     second tasks of a call, and equal predictions, that were left, by reason
-``predictions.repaired``   predictions that Label Studio had lost and that were added
-``predictions.removed``    predictions that Label Studio had stored twice
-``deliveries.failed``      tries that failed, by the error's type
-=========================  =============================================================
+``predictions.repaired``      predictions that Label Studio had lost and that were added
+``predictions.removed``       predictions that Label Studio had stored twice
+``deliveries.failed``         tries that failed, by the error's type
+============================  ==================================================================================
 
 Each is a counter ``otel_labelstudio.NAME``, with the attribute ``reason`` where the table says so. All of them are
 there from the start, at 0 for each reason that is known beforehand, whenever the process sets its meter provider.
@@ -25,13 +25,13 @@ there from the start, at 0 for each reason that is known beforehand, whenever th
 Beside them stand, after the SDK's conventions for exporters (semantic-conventions, otel/sdk-metrics) and those of the
 Collector for queues:
 
-=========================================  ======  ==========================================================
-``otel.sdk.exporter.span.exported``        {span}  calls that are done with, ``error.type`` where not delivered
-``otel.sdk.exporter.span.inflight``        {span}  calls that wait or are being delivered
-``otel.sdk.exporter.operation.duration``   s       imports into Label Studio, ``error.type`` where they failed
-``otel_labelstudio.outbox.queue.size``     {call}  the same as inflight, beside
-``otel_labelstudio.outbox.queue.capacity`` {call}  how many the outbox takes
-=========================================  ======  ==========================================================
+==========================================  ======  ==========================================================
+``otel.sdk.exporter.span.exported``         {span}  calls that are done with, ``error.type`` where not delivered
+``otel.sdk.exporter.span.inflight``         {span}  calls that wait or are being delivered
+``otel.sdk.exporter.operation.duration``    s       imports into Label Studio, ``error.type`` where they failed
+``otel_labelstudio.outbox.queue.size``      {call}  the same as inflight
+``otel_labelstudio.outbox.queue.capacity``  {call}  how many the outbox takes
+==========================================  ======  ==========================================================
 
 How delivery stands (`Observed`), and the threads of the process (`background`):
 
