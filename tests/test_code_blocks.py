@@ -31,6 +31,7 @@ BLOCKS = list(code_blocks())
 NOT_RUN_ALONE = {
     ("README.md", "# application.py"): "needs a server or another exporter: run in tests/first_steps",
     ("docs/tutorial.md", "# support.py"): "needs a server: run below",
+    ("docs/annotations.md", "from otel_labelstudio.annotations import LabelStudioSource"): "needs a server",
     ("docs/troubleshooting.md", "exporter.counts"): "goes on from the README's application",
     **{
         ("docs/shutdown.md", f"# {name}"): "runs as part of a server or a worker: run in tests/last_seconds"
@@ -68,8 +69,10 @@ def test_python_compiles(block: CodeBlock) -> None:
 
 
 def test_python_runs(tmp_path: Path) -> None:
-    """Each block that the table does not name, in a process of its own, in a directory with a recorded file."""
+    """Each block that the table does not name, in a process of its own, beside a recorded file and an export."""
     (tmp_path / "traces.jsonl").write_text("{}\n", encoding="utf-8")
+    recorded = json.loads((REPOSITORY / "tests/annotations/recorded/review.json").read_text(encoding="utf-8"))
+    (tmp_path / "export.json").write_text(json.dumps(list(recorded["tasks"].values())), encoding="utf-8")
     for block in of("python"):
         if not any(block.page == page and block.first_line.startswith(first) for page, first in NOT_RUN_ALONE):
             command = [sys.executable, "-c", f"from __future__ import annotations\n{block.text}"]

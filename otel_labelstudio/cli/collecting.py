@@ -1,11 +1,12 @@
 """Where annotations come from, as flags: what the commands of the way back share.
 
-def add_arguments(parser):
-    add_collecting_arguments(parser)
+A command's ``add_arguments`` calls `add_collecting_arguments`; its ``run`` goes::
 
-def run(options):
     with opened_source(options) as source:
-        for batch in collect(source, since=since_of(options, state.watermarks)): ...
+        for batch in collect(source, since=since_of(options, state.watermarks)):
+            ...
+
+where the watermarks are those of the last batch of each project that the last run took in, by the project's id.
 """
 
 from __future__ import annotations

@@ -123,6 +123,17 @@ def test_projects_by_title(people: People, server: LabelStudioServer) -> None:
         list(collect(LabelStudioSource(server, (), ["no such title"])))
 
 
+def test_a_connection_of_its_own(
+    people: People, label_studio: EmbeddedLabelStudio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the environment's address and key, as a notebook does it."""
+    monkeypatch.setenv("LABEL_STUDIO_URL", label_studio.url)
+    monkeypatch.setenv("LABEL_STUDIO_API_KEY", label_studio.api_key)
+    people.annotate(NAMES[0], "An answer.")
+    with LabelStudioSource.connected(project_ids=[people.sent.project_id]) as source:
+        assert [len(batch.tasks) for batch in collect(source)] == [1, 0]
+
+
 class TestFaults:
     """Of the server, or of what stands before it."""
 

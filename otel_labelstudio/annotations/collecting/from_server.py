@@ -8,6 +8,7 @@ cheap. Drafts do not move it, and predictions that are imported later do not eit
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence, Set
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from itertools import islice
@@ -19,6 +20,7 @@ from otel_labelstudio.annotations.records import AnnotatedProject, AnnotatedTask
 from otel_labelstudio.delivery.label_studio.annotated import AnnotatedTasks
 from otel_labelstudio.delivery.label_studio.server import LabelStudioServer
 from otel_labelstudio.errors import ConfigError
+from otel_labelstudio.settings import Settings
 
 UNREADABLE_TASK = "unreadable_task"
 # An address of some four kilobytes
@@ -39,6 +41,25 @@ class LabelStudioSource:
         self._server, self._project_ids, self._project_names = server, project_ids, project_names
         self._annotated = annotated or AnnotatedTasks(server)
         self._emails: Mapping[int, str] = {}
+
+    @classmethod
+    @contextmanager
+    def connected(
+        cls,
+        *,
+        url: str | None = None,
+        api_key: str | None = None,
+        project_ids: Sequence[int] = (),
+        project_names: Sequence[str] = (),
+    ) -> Iterator[LabelStudioSource]:
+        """With a connection of its own, for as long as the context lasts. Address and key come from the environment
+        (``LABEL_STUDIO_URL``, ``LABEL_STUDIO_API_KEY``) where they are not given. Raises `ConfigError`."""
+        settings = Settings.resolve({"url": url, "api_key": api_key})
+        server = LabelStudioServer(settings.url, settings.api_key, settings.timeout_s, settings.import_timeout_s)
+        try:
+            yield cls(server, project_ids, project_names)
+        finally:
+            server.close()
 
     def batches(self, since: Since = None) -> Iterator[Batch]:
         """See `collect`."""
