@@ -7,8 +7,6 @@ With --config, what a receiver would do by that file: its own settings, and the 
 from __future__ import annotations
 
 import argparse
-import base64
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -22,7 +20,8 @@ from otel_labelstudio.printable import printable
 from otel_labelstudio.receiver.config_file import ConfigFile
 from otel_labelstudio.receiver.settings import ReceiverSettings
 from otel_labelstudio.routing import Route, rules_of
-from otel_labelstudio.settings import VARIABLES, Settings, is_named_to_the_sdk
+from otel_labelstudio.servers import server_of
+from otel_labelstudio.settings import VARIABLES, Settings, is_named_to_the_sdk, is_personal_access_token
 from otel_labelstudio.tasks.binding import Binding, Mode
 from otel_labelstudio.tasks.label_config import is_same_label_config
 from otel_labelstudio.tasks.label_config_warnings import label_config_warnings
@@ -66,10 +65,10 @@ def _findings(options: argparse.Namespace) -> Iterator[Finding]:
             yield Finding("note", f'mode is not set: "{settings.mode.value}" is assumed. {_SET_MODE}')
         if is_named_to_the_sdk() and not entry_points(group="opentelemetry_configurator"):
             yield Finding("note", "opentelemetry-instrument sets nothing up: pip install 'otel-labelstudio[zero-code]'")
-        server = LabelStudioServer(settings.url, settings.api_key, settings.timeout_s, settings.import_timeout_s)
+        server = server_of(settings)
         try:
             yield Finding("ok", f"server: Label Studio {server.version()}")
-            yield Finding("ok", f"API key: {_kind_of_key(settings.api_key)} of {server.user()}")
+            yield Finding("ok", f"API key: {_kind_of(settings.api_key)} of {server.user()}")
             yield from _project_findings(settings, server)
             for route in routes:
                 yield from _route_findings(route, server)
@@ -152,11 +151,5 @@ def _binding_findings(
         yield Finding("ok", f"mode {mode.value}: chats and completions fit")
 
 
-def _kind_of_key(api_key: str) -> str:
-    """A personal access token is a JSON Web Token, a legacy token is not."""
-    try:
-        payload = api_key.split(".")[1]
-        json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-    except (IndexError, ValueError):
-        return "legacy token"
-    return "personal access token"
+def _kind_of(api_key: str) -> str:
+    return "personal access token" if is_personal_access_token(api_key) else "legacy token"

@@ -1,0 +1,68 @@
+"""The proxy of the environment by which a server is reached: HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY.
+
+Looked up here and not by httpx, so that an error can tell whether the proxy or the server is meant, so that a proxy
+which is not used for this server breaks nothing, and so that NO_PROXY may hold networks, as curl's and Go's may.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+from otel_labelstudio.delivery.label_studio.answers import NotReachedError
+
+_SCHEMES = ("http", "https", "socks5", "socks5h")
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """``variable`` is the name of the environment variable; ``address`` may hold a login."""
+
+    variable: str
+    address: str = field(repr=False)
+
+    def __str__(self) -> str:
+        """Without its login."""
+        parts = urlsplit(self.address)
+        return f"the proxy {parts.scheme}://{parts.netloc.rpartition('@')[2]} ({self.variable})"
+
+
+def proxy_for(url: str) -> Proxy | None:
+    """The proxy for requests to ``url``; raises `NotReachedError` for one that cannot be used."""
+    scheme, host, proxies = urlsplit(url).scheme, urlsplit(url).hostname or "", getproxies()
+    name = next((name for name in (scheme, "all") if proxies.get(name)), None)
+    if name is None or proxy_bypass(host) or _is_in_networks(host, proxies.get("no", "")):
+        return None
+    address = proxies[name] if "://" in proxies[name] else f"http://{proxies[name]}"
+    proxy = Proxy(f"{name.upper()}_PROXY", address)
+    _check(proxy)
+    return proxy
+
+
+def _check(proxy: Proxy) -> None:
+    scheme = urlsplit(proxy.address).scheme
+    if scheme not in _SCHEMES:
+        why = f"{proxy} is of the unknown kind {scheme}://; begin it with {', '.join(f'{s}://' for s in _SCHEMES)}"
+        raise NotReachedError(why, is_lasting=True)
+    if not urlsplit(proxy.address).hostname:
+        raise NotReachedError(f"{proxy} is no address; write it as http://host:port", is_lasting=True)
+    if scheme.startswith("socks") and find_spec("socksio") is None:
+        raise NotReachedError(f"{proxy} takes a package: pip install 'httpx[socks]'", is_lasting=True)
+
+
+def _is_in_networks(host: str, no_proxy: str) -> bool:
+    with suppress(ValueError):
+        address = ip_address(host)
+        return any(address in network for network in _networks(no_proxy))
+    return False
+
+
+def _networks(no_proxy: str) -> Iterator[IPv4Network | IPv6Network]:
+    for entry in no_proxy.split(","):
+        with suppress(ValueError):
+            yield ip_network(entry.strip(), strict=False)
