@@ -83,20 +83,22 @@ TABLE = (
     Wrong("mode", "dialog", "mode 'dialog': not a valid value; choose prompt, chat or auto."),
     Wrong("layout", "page", "layout 'page': not a valid value; choose review, compare or agent."),
     Wrong(
-        "url", "localhost:8080", f"url 'localhost:8080': no address that begins with http:// or https://; {URL_CURE}"
+        "url",
+        "localhost:8080",
+        f"url 'localhost:8080': not an address that starts with http:// or https://; {URL_CURE}",
     ),
-    Wrong("url", "http://user:CANARY@host", f"url: has a login in it; {URL_CURE}"),
+    Wrong("url", "http://user:CANARY@host", f"url: contains a login; {URL_CURE}"),
     Wrong(
         "headers",
         "CANARY",
-        "headers: part 1 of it is no name=value; a comma in a value is written %2C; give name=value,name=value with "
+        "headers: part 1 of it is not name=value; a comma in a value is written %2C; give name=value,name=value with "
         "URL-encoded values, or a mapping.",
     ),
     Wrong(
         "project_name",
         "{service} x",
-        "project_name (OTEL_EXPORTER_LABELSTUDIO_PROJECT_NAME) '{service} x': {service} is filled with nothing: the name "
-        "of an attribute has a dot in it, as in {service.name}.",
+        "project_name (OTEL_EXPORTER_LABELSTUDIO_PROJECT_NAME) '{service} x': {service} is not an attribute: attribute "
+        "names contain a dot, as in {service.name}.",
     ),
     Wrong(
         "project_name",
@@ -106,7 +108,7 @@ TABLE = (
     Wrong(
         "project_name",
         "service.name} x",
-        "project_name (OTEL_EXPORTER_LABELSTUDIO_PROJECT_NAME) 'service.name} x': a brace is closed that was not opened.",
+        "project_name (OTEL_EXPORTER_LABELSTUDIO_PROJECT_NAME) 'service.name} x': a closing brace has no opening brace.",
     ),
     Wrong(
         "project_config",
@@ -120,17 +122,17 @@ TABLE = (
     Wrong(
         "call_filter",
         "json",
-        f"call_filter 'json': the function's name, or that of its module, is missing; {FILTER_CURE}",
+        f"call_filter 'json': the name of the function, or of its module, is missing; {FILTER_CURE}",
     ),
     Wrong(
         "call_filter",
         "operator:add",
-        f"call_filter 'operator:add': takes (a, b, /), and is asked with one argument, the call; {FILTER_CURE}",
+        f"call_filter 'operator:add': takes (a, b, /); it must take one argument, the call; {FILTER_CURE}",
     ),
     Wrong(
         "call_filter", "json:lods", f"call_filter 'json:lods': json has no 'lods'; did you mean 'loads'?; {FILTER_CURE}"
     ),
-    Wrong("call_filter", "json:__doc__", f"call_filter 'json:__doc__': __doc__ is no function; {FILTER_CURE}"),
+    Wrong("call_filter", "json:__doc__", f"call_filter 'json:__doc__': __doc__ is not a function; {FILTER_CURE}"),
     Wrong(
         "call_filter",
         "no_such_module:f",
@@ -166,9 +168,9 @@ def test_in_the_environment_it_is_called_by_its_variable(wrong: Wrong, monkeypat
 @pytest.mark.parametrize(
     ("call_filter", "why"),
     [
-        (lambda: None, "takes (), and is asked with one argument, the call"),
-        (lambda call, reason: call, "takes (call, reason), and is asked with one argument, the call"),
-        (asynchronous, "an async function, whose answer nobody waits for"),
+        (lambda: None, "takes (); it must take one argument, the call"),
+        (lambda call, reason: call, "takes (call, reason); it must take one argument, the call"),
+        (asynchronous, "is an async function; it must be a plain one"),
     ],
 )
 def test_a_filter_that_cannot_be_asked_is_found_at_start(call_filter: Any, why: str) -> None:
@@ -250,5 +252,5 @@ def test_the_receivers_settings_say_it_in_the_same_words() -> None:
         "request, as sent and again once inflated."
     )
     assert said(lambda: ReceiverSettings.resolve({"http": "4318"})) == (
-        "http '4318': no address such as 127.0.0.1:4318; it means: where OTLP/HTTP listens, or off."
+        "http '4318': not an address such as 127.0.0.1:4318; it means: where OTLP/HTTP listens, or off."
     )

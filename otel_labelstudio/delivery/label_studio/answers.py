@@ -172,7 +172,7 @@ def failure(operation: Operation, error: Exception, url: str, patience_s: float)
         name = str(error) if isinstance(error, RequestError) else type(error).__name__
         message = f"no usable answer from {url} about {operation.what} ({name})"
         if operation.is_open and url.startswith("http://"):
-            message = f"{message}; if TLS is spoken there, begin url with https://"
+            message = f"{message}; if the port expects TLS, change url to https://"
     return UnknownOutcomeError(message, wait_s) if operation.is_import else RetryableDeliveryError(message)
 
 
@@ -190,7 +190,7 @@ def refusal(operation: Operation, answer: Answer, url: str) -> DeliveryError:
     if status < 400:
         message = f"{url} answered {operation.what} with something else than Label Studio's API does; {_IS_IT_OURS}"
     if answer.speaks_tls:
-        return PausedDeliveryError(f"{message}: TLS is spoken there; begin url with https://", is_whole_server=True)
+        return PausedDeliveryError(f"{message}: this port expects TLS; change url to https://", is_whole_server=True)
     if status in _NEVER_OURS and not answer.is_label_studios:
         message = f"{message}; {_IS_IT_OURS}"
     if status >= 500 or status < 400:

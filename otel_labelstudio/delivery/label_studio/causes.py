@@ -119,8 +119,8 @@ CAUSES: tuple[tuple[type[Exception], Callable[[Any], bool], Cause], ...] = (
         ssl.SSLCertVerificationError,
         _verification(18, 19, 20, 21),
         Cause(
-            "its certificate comes from an authority that is not trusted here ({said})",
-            "name the PEM file of that authority in SSL_CERT_FILE",
+            "its certificate was issued by a CA that is not trusted here ({said})",
+            "set SSL_CERT_FILE to a PEM file with that CA's certificate",
             is_lasting=True,
         ),
     ),
@@ -129,11 +129,17 @@ CAUSES: tuple[tuple[type[Exception], Callable[[Any], bool], Cause], ...] = (
         _any,
         Cause("its certificate is refused ({said})", "have the certificate mended", is_lasting=True),
     ),
-    (ssl.SSLError, _is_no_tls, Cause("no TLS is spoken there", "begin url with http://", is_lasting=True)),
+    (
+        ssl.SSLError,
+        _is_no_tls,
+        Cause("the server does not use TLS on this port", "change url to http://", is_lasting=True),
+    ),
     (
         ssl.SSLError,
         _any,
-        Cause("TLS cannot be agreed upon ({said})", "see what the server, or what stands in front of it, asks for"),
+        Cause(
+            "the TLS handshake failed ({said})", "check the TLS settings of the server, or of what is in front of it"
+        ),
     ),
     (
         socket.gaierror,
@@ -148,12 +154,12 @@ CAUSES: tuple[tuple[type[Exception], Callable[[Any], bool], Cause], ...] = (
     (
         OSError,
         _has_no_route,
-        Cause("there is no way to it in the network", "check the address and the network", is_peers=True),
+        Cause("there is no route to it", "check the address and the network", is_peers=True),
     ),
     (
         httpx.ConnectTimeout,
         _any,
-        Cause("it does not take the connection in time", "check the address and firewalls on the way", is_peers=True),
+        Cause("the connection timed out", "check the address, and firewalls in between", is_peers=True),
     ),
     (
         httpx.ProxyError,
@@ -168,7 +174,7 @@ CAUSES: tuple[tuple[type[Exception], Callable[[Any], bool], Cause], ...] = (
     (
         httpx.RemoteProtocolError,
         _is_no_http,
-        Cause("no HTTP is spoken there", "check the port"),
+        Cause("the answer is not HTTP", "check the port"),
     ),
 )
 

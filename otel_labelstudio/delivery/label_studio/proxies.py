@@ -47,12 +47,12 @@ def proxy_for(url: str) -> Proxy | None:
 def _check(proxy: Proxy) -> None:
     scheme = urlsplit(proxy.address).scheme
     if scheme not in _SCHEMES:
-        why = f"{proxy} is of the unknown kind {scheme}://; begin it with {', '.join(f'{s}://' for s in _SCHEMES)}"
+        why = f"{proxy} has the unknown scheme {scheme}://; use {', '.join(f'{s}://' for s in _SCHEMES)}"
         raise NotReachedError(why, is_lasting=True)
     if not urlsplit(proxy.address).hostname:
-        raise NotReachedError(f"{proxy} is no address; write it as http://host:port", is_lasting=True)
+        raise NotReachedError(f"{proxy} is not an address; write it as http://host:port", is_lasting=True)
     if scheme.startswith("socks") and find_spec("socksio") is None:
-        raise NotReachedError(f"{proxy} takes a package: pip install 'httpx[socks]'", is_lasting=True)
+        raise NotReachedError(f"{proxy} needs a package: pip install 'httpx[socks]'", is_lasting=True)
 
 
 def _is_in_networks(host: str, no_proxy: str) -> bool:

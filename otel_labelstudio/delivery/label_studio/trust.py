@@ -22,5 +22,5 @@ def verification(url: str, access: Access) -> ssl.SSLContext | bool:
         why = "which holds no certificate in PEM form"
     except OSError as error:
         why = f"which cannot be read ({error.strerror})"
-    cure = "name a PEM file with the certificate of the server's authority, or unset it"
+    cure = "name a PEM file with the server's CA certificate, or unset it"
     raise NotReachedError(f"{variable} names {path}, {why}; {cure}", is_lasting=True)

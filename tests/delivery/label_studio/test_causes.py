@@ -152,7 +152,7 @@ def test_tls_where_none_is_spoken() -> None:
         url = server.url.replace("http", "https")
         error = failure(url)
     assert isinstance(error, PausedDeliveryError)
-    assert str(error) == f"{url} cannot be reached: no TLS is spoken there; begin url with http://"
+    assert str(error) == f"{url} cannot be reached: the server does not use TLS on this port; change url to http://"
 
 
 def test_no_tls_where_tls_is_spoken(tls: Tls) -> None:
@@ -160,11 +160,11 @@ def test_no_tls_where_tls_is_spoken(tls: Tls) -> None:
     with Wire(lambda exchange: exchange.send(b"\x15\x03\x01\x00\x02\x02\x46")) as wire:
         error = failure(wire.url)
         assert str(error) == (
-            f"no usable answer from {wire.url} about the version (no HTTP is spoken there; check the port); if "
-            "TLS is spoken there, begin url with https://"
+            f"no usable answer from {wire.url} about the version (the answer is not HTTP; check the port); if "
+            "the port expects TLS, change url to https://"
         )
     url = tls().url.replace("https", "http")
-    assert str(failure(url)).endswith("; if TLS is spoken there, begin url with https://")
+    assert str(failure(url)).endswith("; if the port expects TLS, change url to https://")
 
 
 @pytest.mark.parametrize(
@@ -185,7 +185,7 @@ def test_a_server_says_that_the_port_is_for_tls(page: bytes) -> None:
     with Wire(answer) as wire:
         error = failure(wire.url)
     assert isinstance(error, PausedDeliveryError)
-    assert str(error).endswith("with HTTP status 400: TLS is spoken there; begin url with https://")
+    assert str(error).endswith("with HTTP status 400: this port expects TLS; change url to https://")
 
 
 def test_a_certificate_of_ones_own_authority(tls: Tls) -> None:
@@ -194,8 +194,8 @@ def test_a_certificate_of_ones_own_authority(tls: Tls) -> None:
     error = failure(url)
     assert isinstance(error, PausedDeliveryError)
     assert str(error) == (
-        f"{url} cannot be reached: its certificate comes from an authority that is not trusted here (unable to get "
-        "local issuer certificate); name the PEM file of that authority in SSL_CERT_FILE"
+        f"{url} cannot be reached: its certificate was issued by a CA that is not trusted here (unable to get "
+        "local issuer certificate); set SSL_CERT_FILE to a PEM file with that CA's certificate"
     )
 
 
@@ -251,7 +251,7 @@ def test_authorities_that_cannot_be_read(tls: Tls, tmp_path: Path, monkeypatch: 
     """The variable and the file are named, where they matter; plain HTTP goes on."""
     url, missing, empty = tls().url, str(tmp_path / "none.pem"), tmp_path / "empty.pem"
     empty.touch()
-    cure = "name a PEM file with the certificate of the server's authority, or unset it"
+    cure = "name a PEM file with the server's CA certificate, or unset it"
     monkeypatch.setenv("SSL_CERT_FILE", missing)
     assert str(failure(url)) == (
         f"{url} cannot be reached: SSL_CERT_FILE names {missing}, which cannot be read (No such file or directory); "
@@ -314,16 +314,16 @@ def test_a_proxy_that_asks_for_a_login(tls: Tls, monkeypatch: pytest.MonkeyPatch
     [
         (
             "socks5://user:CANARY@127.0.0.1:1080",
-            "the proxy socks5://127.0.0.1:1080 (ALL_PROXY) takes a package: pip install 'httpx[socks]'",
+            "the proxy socks5://127.0.0.1:1080 (ALL_PROXY) needs a package: pip install 'httpx[socks]'",
         ),
         (
             "socks://127.0.0.1:1080",
             (
-                "the proxy socks://127.0.0.1:1080 (ALL_PROXY) is of the unknown kind socks://; begin it with http://, "
+                "the proxy socks://127.0.0.1:1080 (ALL_PROXY) has the unknown scheme socks://; use http://, "
                 "https://, socks5://, socks5h://"
             ),
         ),
-        ("http://", "the proxy http:// (ALL_PROXY) is no address; write it as http://host:port"),
+        ("http://", "the proxy http:// (ALL_PROXY) is not an address; write it as http://host:port"),
     ],
 )
 def test_a_proxy_that_cannot_be_used(monkeypatch: pytest.MonkeyPatch, proxy: str, said: str) -> None:
