@@ -127,7 +127,7 @@ CAUSES: tuple[tuple[type[Exception], Callable[[Any], bool], Cause], ...] = (
     (
         ssl.SSLCertVerificationError,
         _any,
-        Cause("its certificate is refused ({said})", "have the certificate mended", is_lasting=True),
+        Cause("its certificate is refused ({said})", "have the certificate corrected", is_lasting=True),
     ),
     (
         ssl.SSLError,

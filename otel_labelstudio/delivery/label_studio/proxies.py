@@ -11,11 +11,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from otel_labelstudio.delivery.label_studio.answers import NotReachedError
 
+_PORTS = {"http": 80, "https": 443}
 _SCHEMES = ("http", "https", "socks5", "socks5h")
 
 
@@ -34,9 +35,9 @@ class Proxy:
 
 def proxy_for(url: str) -> Proxy | None:
     """The proxy for requests to ``url``; raises `NotReachedError` for one that cannot be used."""
-    scheme, host, proxies = urlsplit(url).scheme, urlsplit(url).hostname or "", getproxies()
-    name = next((name for name in (scheme, "all") if proxies.get(name)), None)
-    if name is None or proxy_bypass(host) or _is_in_networks(host, proxies.get("no", "")):
+    parts, proxies = urlsplit(url), getproxies()
+    name = next((name for name in (parts.scheme, "all") if proxies.get(name)), None)
+    if name is None or _is_direct(parts, proxies.get("no", "")):
         return None
     address = proxies[name] if "://" in proxies[name] else f"http://{proxies[name]}"
     proxy = Proxy(f"{name.upper()}_PROXY", address)
@@ -53,6 +54,14 @@ def _check(proxy: Proxy) -> None:
         raise NotReachedError(f"{proxy} is not an address; write it as http://host:port", is_lasting=True)
     if scheme.startswith("socks") and find_spec("socksio") is None:
         raise NotReachedError(f"{proxy} needs a package: pip install 'httpx[socks]'", is_lasting=True)
+
+
+def _is_direct(parts: SplitResult, no_proxy: str) -> bool:
+    """Python's own rules, in which an entry may have a port, and networks."""
+    host = parts.hostname or ""
+    # With colons of its own, an IPv6 address would be taken apart
+    name = host if ":" in host else f"{host}:{parts.port or _PORTS[parts.scheme]}"
+    return bool(proxy_bypass(name)) or _is_in_networks(host, no_proxy)
 
 
 def _is_in_networks(host: str, no_proxy: str) -> bool:

@@ -276,7 +276,7 @@ def test_a_proxy_that_is_dead(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_proxy_passes_requests_on(tls: Tls, trusted: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of either kind, with a login in its address; NO_PROXY takes names, addresses and networks."""
+    """Of either kind, with a login in its address; NO_PROXY names hosts that are reached without it."""
     monkeypatch.setenv("SSL_CERT_FILE", trusted)
     secure = tls()
     with Wire(lambda exchange: exchange.send_json(b'{"release": "1"}')) as wire, ForwardProxy("user:secret") as proxy:
@@ -285,10 +285,33 @@ def test_a_proxy_passes_requests_on(tls: Tls, trusted: str, monkeypatch: pytest.
         assert version(wire.url) == "1"
         assert version(secure.url) == "1.23.2"
         assert len(proxy.asked) == 2
-        for direct in ("127.0.0.1", "other.example.com, 127.0.0.0/8", "*"):
-            monkeypatch.setenv("NO_PROXY", direct)
-            assert version(wire.url) == "1"
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        assert version(wire.url) == "1"
         assert len(proxy.asked) == 2
+
+
+@pytest.mark.parametrize(
+    ("url", "no_proxy", "is_direct"),
+    [
+        ("http://10.1.2.3:8080", "10.1.2.3", True),
+        ("http://10.1.2.3:8080", "other.example.com, 10.0.0.0/8", True),
+        ("http://10.1.2.3:8080", "11.0.0.0/8", False),
+        ("http://[fd00::1]:8080", "fd00::1", True),
+        ("http://[fd00::1]:8080", "fd00::/8", True),
+        ("https://labeling.example.com", ".example.com", True),
+        ("https://labeling.example.com", "example.com", True),
+        ("https://labeling.example.com", "labeling.example.com:443", True),
+        ("https://labeling.example.com:8443", "labeling.example.com:443", False),
+        ("https://labeling.example.com", "ample.com", False),
+        ("https://labeling.example.com", "*", True),
+        ("https://labeling.example.com", "", False),
+    ],
+)
+def test_what_no_proxy_may_name(monkeypatch: pytest.MonkeyPatch, url: str, no_proxy: str, is_direct: bool) -> None:
+    """Hosts, domains, ports, addresses and networks of both versions, and everything."""
+    monkeypatch.setenv("ALL_PROXY", "http://proxy.example.com:3128")
+    monkeypatch.setenv("NO_PROXY", no_proxy)
+    assert (proxy_for(url) is None) == is_direct
 
 
 def test_a_proxy_that_asks_for_a_login(tls: Tls, monkeypatch: pytest.MonkeyPatch) -> None:
