@@ -28,7 +28,6 @@ from otel_labelstudio.calls import LLMCall
 from otel_labelstudio.delivery.deliveries import Deliveries
 from otel_labelstudio.delivery.election import Election
 from otel_labelstudio.delivery.housekeeping import Housekeeping, Settling
-from otel_labelstudio.delivery.label_studio.server import LabelStudioServer
 from otel_labelstudio.delivery.label_studio.sink import LabelStudioSink, Waits
 from otel_labelstudio.delivery.progress import DeliveryProgress
 from otel_labelstudio.delivery.rechecks import Rechecks
@@ -43,6 +42,7 @@ from otel_labelstudio.outbox.sent_to import SentTo
 from otel_labelstudio.printable import logger
 from otel_labelstudio.routing import Route, Router, rules_of
 from otel_labelstudio.selection import Selection
+from otel_labelstudio.servers import server_of
 from otel_labelstudio.settings import Settings
 from otel_labelstudio.settle.due import Settler
 from otel_labelstudio.settle.fold import FoldedCall
@@ -253,7 +253,7 @@ class Pipeline:
     def _label_studio(self) -> LabelStudioSink:
         settings = self.settings
         return LabelStudioSink(
-            LabelStudioServer(settings.url, settings.api_key, settings.timeout_s, settings.import_timeout_s),
+            server_of(settings),
             rules_of(settings),
             Waits(settings.resend_wait_s, settings.recheck_wait_s),
             self.telemetry,

@@ -39,10 +39,10 @@ def wrong_braces(template: str) -> str | None:
     rest = _PLACEHOLDER.sub("", template)
     if named := _BRACES.search(rest):
         example = f"{{{named[1]}.name}}" if named[1].isidentifier() else "{service.name}"
-        return f"{named[0]} is filled with nothing: the name of an attribute has a dot in it, as in {example}"
+        return f"{named[0]} is not an attribute: attribute names contain a dot, as in {example}"
     if "{" in rest:
         return "a brace is not closed"
-    return "a brace is closed that was not opened" if "}" in rest else None
+    return "a closing brace has no opening brace" if "}" in rest else None
 
 
 def title(template: str, at: datetime, attributes: Mapping[str, Any]) -> str:

@@ -60,6 +60,17 @@ def test_the_environment_is_read_in_one_place() -> None:
     assert offenders({"os.environ", "os.getenv"}, ("settings/environment.py", "demo/")) == []
 
 
+def test_the_client_of_label_studio_is_made_in_one_place() -> None:
+    """With all that the settings and the environment say of how the server is reached, in every command."""
+    makers = [
+        relative(module)
+        for module in MODULES
+        for node in ast.walk(ast.parse(module.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "LabelStudioServer"
+    ]
+    assert makers == ["servers.py"]
+
+
 def test_threads_are_started_in_few_places() -> None:
     """By what keeps them alive, and for work that may hang; the demo is an application of its own."""
     allowed = ("background.py", "delivery/lanes.py", "demo/")

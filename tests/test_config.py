@@ -270,8 +270,25 @@ def test_a_title_is_not_looked_at_where_an_id_is_given() -> None:
 
 
 def test_the_key_is_in_no_repr() -> None:
-    """Settings may be logged."""
-    assert "CANARY" not in repr(resolved(api_key="CANARY"))
+    """Settings may be logged; headers hold a login."""
+    assert "CANARY" not in repr(resolved(api_key="CANARY", headers="X-Login=CANARY"))
+
+
+def test_a_personal_access_token_cannot_travel_beside_another_login() -> None:
+    """Label Studio takes a legacy token only where another login has its header; said at start, with the way out."""
+    token = "eyJhbGciOiJIUzI1NiJ9.eyJ0b2tlbl90eXBlIjoicmVmcmVzaCJ9.CANARY"
+    with pytest.raises(
+        ConfigError, match="beside another login Label Studio takes a legacy token as api_key"
+    ) as raised:
+        resolved(api_key=token, headers={"authorization": "Basic CANARY"})
+    assert "CANARY" not in str(raised.value)
+    assert resolved(api_key=token, headers={"Proxy-Authorization": "Bearer x"})
+    assert resolved(api_key="legacy", headers={"Authorization": "Basic x"})
+
+
+def test_headers_are_a_text_or_a_mapping() -> None:
+    """In the environment as in OTEL_EXPORTER_OTLP_HEADERS, in YAML or TOML as a mapping."""
+    assert resolved(headers={"X-Team": "a,b"}).headers == resolved(headers="X-Team=a%2Cb,").headers
 
 
 @dataclass

@@ -14,6 +14,7 @@ import yaml
 
 from otel_labelstudio import telemetry
 from otel_labelstudio.cli import COMMANDS, parser
+from otel_labelstudio.delivery.label_studio.causes import CAUSES
 from otel_labelstudio.settings import VARIABLES, Variable
 
 REPOSITORY = Path(__file__).parents[1]
@@ -125,3 +126,10 @@ def test_all_that_is_counted_is_explained() -> None:
     assert set(rows) == {*telemetry._PLAIN, *telemetry._REASONS}
     reasons = [(name, reason) for name, known in telemetry._REASONS.items() for reason in known if reason]
     assert [(name, reason) for name, reason in reasons if f"`{reason}`" not in rows[name]] == []
+
+
+def test_every_cause_that_a_server_is_not_reached_is_explained() -> None:
+    """What the line says is found on the page of troubleshooting, beside what to do."""
+    table = TROUBLESHOOTING.split("\n## Label Studio is not reached\n")[1].split("\n## ")[0]
+    said = {cause.what.split(" (")[0] for _, _, cause in CAUSES} - {"{said}"}
+    assert [what for what in sorted(said) if what not in table] == []

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from otel_labelstudio.cli import parser
-from otel_labelstudio.cli.serve import _DEFAULTS as SERVE_DEFAULTS
+from otel_labelstudio.cli.serve import DEFAULTS as SERVE_DEFAULTS
 from otel_labelstudio.outbox.retention import MAX_KEYS
 from otel_labelstudio.receiver.settings import VARIABLES as RECEIVER_VARIABLES
 from otel_labelstudio.receiver.settings import ReceiverSettings

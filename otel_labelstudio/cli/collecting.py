@@ -18,8 +18,8 @@ from datetime import datetime
 
 from otel_labelstudio.annotations.collecting import ExportFile, LabelStudioSource, Since, Source
 from otel_labelstudio.cli.settings import SERVER, add_setting_arguments, settings_from
-from otel_labelstudio.delivery.label_studio.server import LabelStudioServer
 from otel_labelstudio.errors import ConfigError
+from otel_labelstudio.servers import server_of
 from otel_labelstudio.settings import Settings
 
 _EVERYTHING = "all"
@@ -58,7 +58,7 @@ def opened_source(options: argparse.Namespace) -> Iterator[Source]:
         yield ExportFile(options.input)
         return
     settings = settings_from(options)
-    server = LabelStudioServer(settings.url, settings.api_key, settings.timeout_s, settings.import_timeout_s)
+    server = server_of(settings)
     try:
         yield LabelStudioSource(server, *_projects(options, settings))
     finally:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 EXAMPLES: dict[str, tuple[str, ...]] = {
     "demo": ("", "--port 8080 --only review", "--data-dir ./label-studio"),
-    "check": ("--mode chat", "--url https://labeling.example.com --project-id 7", "--config receiver.toml"),
+    "check": ("--mode chat", "--url https://labeling.example.com --project-id 7", "--config receiver.toml --json"),
     "serve": (
         "--mode auto --project-name '{service.name} %Y-%m'",
         "--http 0.0.0.0:4318 --grpc off --bearer-tokens tokens.txt",

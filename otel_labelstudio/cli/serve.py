@@ -23,7 +23,7 @@ _logger = logger(__name__)
 
 DEFAULT_OUTBOX = "~/.local/state/otel-labelstudio/outbox.db"
 # A receiver holds what arrives while Label Studio is down; its outbox is a file
-_DEFAULTS = {"outbox": DEFAULT_OUTBOX, "outbox_max_calls": 100_000, "outbox_max_bytes": 2 * 2**30}
+DEFAULTS = {"outbox": DEFAULT_OUTBOX, "outbox_max_calls": 100_000, "outbox_max_bytes": 2 * 2**30}
 # A thread that reads must not keep the event loop from answering for long; Python's default is 5 ms
 _SWITCH_INTERVAL_S = 0.0005
 _PROGRESS_EVERY_S = 60.0
@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     add_file_argument(parser, "--config", metavar="FILE", help="TOML file: receiver, labelstudio, and routes")
     add_flags(parser, "receiver", RECEIVER_VARIABLES)
-    add_setting_arguments(parser, (variable.name for variable in VARIABLES), _DEFAULTS)
+    add_setting_arguments(parser, (variable.name for variable in VARIABLES), DEFAULTS)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -53,7 +53,7 @@ def run(options: argparse.Namespace) -> int:
 
     file = ConfigFile.read(options.config)
     receiver = ReceiverSettings.resolve({v.name: getattr(options, v.name) for v in RECEIVER_VARIABLES}, file.receiver)
-    settings = settings_from(options, fallbacks={**_DEFAULTS, **file.labelstudio})
+    settings = settings_from(options, fallbacks={**DEFAULTS, **file.labelstudio})
     routes = file.resolved_routes(settings)
     write_log(receiver.log_format, is_verbose=options.verbose)
     export_metrics()

@@ -22,7 +22,7 @@ SERVER = ("url", "timeout_s")
 CALLS = ("call_filter", "media_max_bytes", "failed_calls")
 IMPORTS = ("batch_size", "import_timeout_s", "resend_wait_s", "delete_duplicates", "max_new_projects")
 # Command lines can be seen by other users
-WITHOUT_FLAG = ("api_key", "headers")
+WITHOUT_FLAG = tuple(variable.name for variable in VARIABLES if variable.is_secret)
 
 # What a value looks like, by the unit at the end of a setting's name, or by the name
 _UNITS = {"_s": "SECONDS", "_bytes": "BYTES", "_calls": "NUMBER", "_connections": "NUMBER"}

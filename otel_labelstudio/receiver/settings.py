@@ -43,7 +43,7 @@ def _address(value: Any) -> Address | str:
         return OFF
     parts = urlsplit(f"//{value}")
     if not parts.hostname or parts.port is None or parts.path or parts.username is not None:
-        raise ValueError("no address such as 127.0.0.1:4318")
+        raise ValueError("not an address such as 127.0.0.1:4318")
     return Address(parts.hostname, parts.port)
 
 
@@ -57,7 +57,7 @@ def _flag(value: Any) -> bool:
 def _texts(value: Any) -> tuple[str, ...]:
     texts = value.split(",") if isinstance(value, str) else value
     if not isinstance(texts, Iterable):
-        raise ValueError("no text and no list of texts")  # noqa: TRY004 - one exception type for all readers
+        raise ValueError("neither a text nor a list of texts")  # noqa: TRY004 - one exception type for all readers
     return tuple(readers.text(text).strip() for text in texts)
 
 

@@ -15,6 +15,7 @@ server is found here, as a `ConfigError` that says how to mend it.
 
 from __future__ import annotations
 
+from otel_labelstudio.settings.api_keys import is_personal_access_token
 from otel_labelstudio.settings.environment import (
     certificate_authorities,
     is_named_to_the_sdk,
@@ -34,6 +35,7 @@ __all__ = [
     "Variable",
     "certificate_authorities",
     "is_named_to_the_sdk",
+    "is_personal_access_token",
     "nearest_name",
     "prefix_of_config_file",
     "read_setting",

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from otel_labelstudio.errors import ConfigError
+from otel_labelstudio.settings.api_keys import is_personal_access_token
 from otel_labelstudio.settings.variables import VARIABLES
 from otel_labelstudio.tasks.binding import binding_from_label_config
 from otel_labelstudio.tasks.label_config import LabelConfigError
@@ -72,7 +73,25 @@ def _model_version(settings: Settings) -> None:
         ) from None
 
 
-_CHECKS: tuple[Callable[[Settings], None], ...] = (_project_name, _one_page, _project_config, _model_version)
+def _key_beside_a_login(settings: Settings) -> None:
+    """Where another login has Authorization, the key travels as X-API-Key, which Label Studio (1.23.2) takes for a
+    legacy token."""
+    has_login = any(name.lower() == "authorization" for name, _ in settings.headers)
+    if has_login and is_personal_access_token(settings.api_key):
+        raise ConfigError(
+            f"headers ({_environment('headers')}) has Authorization, where a personal access token must travel; beside "
+            "another login Label Studio takes a legacy token as api_key. Or give that login in another header: "
+            "Google's IAP takes Proxy-Authorization."
+        )
+
+
+_CHECKS: tuple[Callable[[Settings], None], ...] = (
+    _project_name,
+    _one_page,
+    _project_config,
+    _model_version,
+    _key_beside_a_login,
+)
 
 
 def _environment(name: str) -> str:

@@ -20,7 +20,7 @@ def call_filter(value: Any) -> Any:
     ``package.module:function``."""
     function = value if callable(value) else _imported(value)
     if inspect.iscoroutinefunction(function):
-        raise ValueError("an async function, whose answer nobody waits for")
+        raise ValueError("is an async function; it must be a plain one")
     try:
         signature = inspect.signature(function)
     except Exception:  # of a built-in function that does not tell, or of an object that will not be looked at
@@ -29,23 +29,23 @@ def call_filter(value: Any) -> Any:
     try:
         signature.bind(object(), **named)
     except TypeError:
-        raise ValueError(f"takes {signature}, and is asked with one argument, the call") from None
+        raise ValueError(f"takes {signature}; it must take one argument, the call") from None
     return function
 
 
 def _imported(value: Any) -> Any:
     if not isinstance(value, str):
-        raise ValueError("no function")  # noqa: TRY004 - one exception type for all readers
+        raise ValueError("not a function")  # noqa: TRY004 - one exception type for all readers
     module_name, _, name = value.strip().partition(":")
     if not module_name or not name:
-        raise ValueError("the function's name, or that of its module, is missing")
+        raise ValueError("the name of the function, or of its module, is missing")
     found: Any = _module(module_name)
     for attribute in name.split("."):
         if not hasattr(found, attribute):
             raise ValueError(f"{module_name} has no {attribute!r}{_nearest(attribute, found)}")
         found = getattr(found, attribute)
     if not callable(found):
-        raise ValueError(f"{name} is no function")  # noqa: TRY004
+        raise ValueError(f"{name} is not a function")  # noqa: TRY004
     return found
 
 

@@ -40,14 +40,14 @@ def _listed_headers(listed: str) -> list[tuple[str, str]]:
     for position, pair in enumerate((pair for pair in listed.split(",") if pair.strip()), 1):
         name, equals, said = pair.partition("=")
         if not equals:
-            raise ValueError(f"part {position} of it is no name=value; a comma in a value is written %2C")
+            raise ValueError(f"part {position} of it is not name=value; a comma in a value is written %2C")
         pairs.append((unquote(name.strip()), unquote(said.strip())))
     return pairs
 
 
 def _header_name(name: Any) -> str:
     if not isinstance(name, str) or not _HEADER_NAME.match(name):
-        raise ValueError("it has a header whose name is none")
+        raise ValueError("the name of a header is not valid")
     if name.lower() in _OWN_HEADERS:
         raise ValueError(f"{name} cannot be set: each request has its own")
     if name.lower() == "x-api-key":

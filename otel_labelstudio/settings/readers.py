@@ -117,14 +117,14 @@ def url(value: Any) -> str:
         parts = urlsplit(address)
         port = parts.port
     except ValueError as error:  # of a port, or of brackets that are no IPv6 address
-        raise ValueError(f"no address ({error})") from None
+        raise ValueError(f"not an address ({error})") from None
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("no address that begins with http:// or https://")
+        raise ValueError("not an address that starts with http:// or https://")
     if parts.query or parts.fragment or port == 0:
-        raise ValueError("more than an address")
+        raise ValueError("has a query, a fragment or port 0")
     # It would replace the API key, which travels in the same header
     if parts.username is not None:
-        raise ValueError("has a login in it")
+        raise ValueError("contains a login")
     return address.rstrip("/")
 
 

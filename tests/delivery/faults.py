@@ -9,6 +9,7 @@ from __future__ import annotations
 import http.client
 import json
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -136,10 +137,12 @@ class Plan:
 
 @dataclass
 class FaultyServer:
-    """Stands before ``upstream``; a context manager. ``prefix`` is the path below which it answers."""
+    """Stands before ``upstream``; a context manager. ``prefix`` is the path below which it answers, ``tls`` is of its
+    certificate."""
 
     upstream: str
     prefix: str = ""
+    tls: ssl.SSLContext | None = None
     seen: list[Exchange] = field(default_factory=list)
     most_imports_at_once: int = 0
 
@@ -152,7 +155,7 @@ class FaultyServer:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._port}{self.prefix}"
+        return f"{'https' if self.tls else 'http'}://127.0.0.1:{self._port}{self.prefix}"
 
     def plan(self, fault: Fault, kind: str | None = "projects/import", times: float = 1) -> None:
         """Go wrong at the next requests of a kind; the plans of one kind are used up in their order."""
@@ -188,6 +191,8 @@ class FaultyServer:
 
         self._server = Server(("127.0.0.1", self._port), Handler)
         self._port = self._server.server_port
+        if self.tls is not None:
+            self._server.socket = self.tls.wrap_socket(self._server.socket, server_side=True)
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
         return self
 

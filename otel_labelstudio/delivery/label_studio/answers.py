@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from time import time
 from typing import Any
+from urllib.parse import urlsplit
 
 from otel_labelstudio.delivery.label_studio.limits import MAX_RECEIVED_BYTES, TooMuchReceivedError
 from otel_labelstudio.errors import (
@@ -36,9 +37,16 @@ KEY_HINT = (
     "check the API key (api_key, LABEL_STUDIO_API_KEY); a legacy token must be allowed under Organization > API Tokens "
     "Settings"
 )
-_CURE = "have it pass requests to /api/ that carry Label Studio's key, or set url to the server behind it"
+_CURE = (
+    "have it pass requests to /api/ that carry Label Studio's key, set url to the server behind it, or give its login "
+    "in headers (OTEL_EXPORTER_LABELSTUDIO_HEADERS)"
+)
+_PROXY_CURE = "write it into HTTP_PROXY or HTTPS_PROXY, as http://user:password@host:port"
+_IS_IT_OURS = "is this Label Studio? Check url (LABEL_STUDIO_URL)"
 # Requests of ours that are too large for what stands before the server (RFC 9110, RFC 6585)
 _TOO_LARGE = (413, 414, 431)
+# What a server answers that does not know such requests at all (RFC 9110)
+_NEVER_OURS = (501, 505)
 # Refusals that say nothing of what stands between
 _NOT_A_PROXYS = (404, 408, 429, *_TOO_LARGE)
 _BAD_ITEM = re.compile(r"Error at item (\d+): (.*)", re.DOTALL)
@@ -51,7 +59,11 @@ class RequestError(Exception):
 
 
 class NotReachedError(RequestError):
-    """The request was not sent."""
+    """The request was not sent; the message says why and what to do. ``is_lasting`` if only a person can mend it."""
+
+    def __init__(self, why: str, *, is_lasting: bool = False) -> None:
+        super().__init__(why)
+        self.is_lasting = is_lasting
 
 
 class NoAnswerError(RequestError):
@@ -93,12 +105,16 @@ WHOAMI = Operation("the user")
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An HTTP answer; header names in lower case, ``body`` as JSON if it is that."""
+    """An HTTP answer; header names in lower case, ``body`` as JSON if it is that.
+
+    ``speaks_tls`` if the server says that the port is for TLS.
+    """
 
     status: int
     headers: Mapping[str, str] = field(repr=False)
     body: Any = field(default=None, repr=False)
     is_json: bool = False
+    speaks_tls: bool = False
 
     @property
     def is_label_studios(self) -> bool:
@@ -108,7 +124,8 @@ class Answer:
     @property
     def may_be_a_proxys(self) -> bool:
         """Whether something between may have refused, and not Label Studio."""
-        return 400 <= self.status < 500 and self.status not in _NOT_A_PROXYS and not self.is_label_studios
+        is_told = self.is_label_studios or self.speaks_tls
+        return 400 <= self.status < 500 and self.status not in _NOT_A_PROXYS and not is_told
 
     @property
     def asks_for_another_login(self) -> bool:
@@ -139,7 +156,8 @@ def failure(operation: Operation, error: Exception, url: str, patience_s: float)
     if isinstance(error, UnusableKeyError):
         return PausedDeliveryError(f"{error}; {KEY_HINT}", is_whole_server=True)
     if isinstance(error, NotReachedError):
-        return RetryableDeliveryError(f"{url} cannot be reached ({error})", is_whole_server=True)
+        kind = PausedDeliveryError if error.is_lasting else RetryableDeliveryError
+        return kind(f"{url} cannot be reached: {error}", is_whole_server=True)
     wait_s = None
     if isinstance(error, NoAnswerError) and error.is_late:
         message = f"{url} has not answered {operation.what} in time"
@@ -149,10 +167,12 @@ def failure(operation: Operation, error: Exception, url: str, patience_s: float)
     elif isinstance(error, TooMuchReceivedError):
         message = f"{url} answered {operation.what} with more than {MAX_RECEIVED_BYTES // 2**20} MiB"
     elif isinstance(error, _UNREADABLE):
-        message = f"{url} does not answer as Label Studio does when it is asked about {operation.what}"
+        message = f"{url} does not answer as Label Studio does when it is asked about {operation.what}; {_IS_IT_OURS}"
     else:
         name = str(error) if isinstance(error, RequestError) else type(error).__name__
         message = f"no usable answer from {url} about {operation.what} ({name})"
+        if operation.is_open and url.startswith("http://"):
+            message = f"{message}; if the port expects TLS, change url to https://"
     return UnknownOutcomeError(message, wait_s) if operation.is_import else RetryableDeliveryError(message)
 
 
@@ -168,14 +188,28 @@ def refusal(operation: Operation, answer: Answer, url: str) -> DeliveryError:
     if 300 <= status < 400 and "location" in answer.headers:
         return _redirect(answer, url)
     if status < 400:
-        message = f"{url} answered {operation.what} with something else than Label Studio's API does"
+        message = f"{url} answered {operation.what} with something else than Label Studio's API does; {_IS_IT_OURS}"
+    if answer.speaks_tls:
+        return PausedDeliveryError(f"{message}: this port expects TLS; change url to https://", is_whole_server=True)
+    if status in _NEVER_OURS and not answer.is_label_studios:
+        message = f"{message}; {_IS_IT_OURS}"
     if status >= 500 or status < 400:
         return (UnknownOutcomeError if operation.is_import else RetryableDeliveryError)(message, wait_s)
     if operation.has_content and status in (400, 413):
         return RejectedTasksError(message, _reasons(answer.body))
     if status == 404:
-        return PausedDeliveryError(f"{message}; check url and project_id")
+        return PausedDeliveryError(f"{message}; check url and project_id{_where_it_may_be(answer, url)}")
     return PausedDeliveryError(message + ("" if operation.has_content else _validation_text(answer.body)))
+
+
+def _where_it_may_be(answer: Answer, url: str) -> str:
+    """Where no part of Label Studio answered, the path in the address may be a page's, copied with it."""
+    parts = urlsplit(url)
+    if answer.is_label_studios:
+        return ""
+    if not parts.path:
+        return "; is this Label Studio?"
+    return f"; leave {parts.path} out of url unless Label Studio is there: {parts.scheme}://{parts.netloc}"
 
 
 def blocked(operation: Operation, answer: Answer, url: str) -> DeliveryError:
@@ -195,7 +229,8 @@ def shut_out(operation: Operation, answer: Answer, url: str) -> PausedDeliveryEr
         why = "a proxy in front of Label Studio asks for its own login"
     else:
         why = "something in front of Label Studio, such as a firewall, refuses all requests"
-    message = f"{url} refused {operation.what} with HTTP status {answer.status}: {why}; {_CURE}"
+    cure = _PROXY_CURE if answer.status == 407 else _CURE
+    message = f"{url} refused {operation.what} with HTTP status {answer.status}: {why}; {cure}"
     return PausedDeliveryError(message, is_whole_server=True)
 
 

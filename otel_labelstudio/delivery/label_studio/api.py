@@ -22,6 +22,7 @@ from otel_labelstudio.delivery.label_studio.records import text
 from otel_labelstudio.errors import DeliveryError
 
 if TYPE_CHECKING:
+    from otel_labelstudio.delivery.label_studio.access import Access
     from otel_labelstudio.delivery.label_studio.connection import Connection
 
 _T = TypeVar("_T")
@@ -37,8 +38,8 @@ if hasattr(os, "register_at_fork"):
 class Api:
     """Runs one operation at a time. The connection is opened, and what it needs imported, with the first."""
 
-    def __init__(self, url: str, api_key: str, timeout_s: float) -> None:
-        self._url, self._api_key, self._timeout_s = url, api_key, timeout_s
+    def __init__(self, url: str, api_key: str, timeout_s: float, access: Access) -> None:
+        self._url, self._api_key, self._timeout_s, self._access = url, api_key, timeout_s, access
         self._allowance = Allowance()
         self._connection: Connection | None = None
 
@@ -70,7 +71,7 @@ class Api:
             with _importing:
                 from otel_labelstudio.delivery.label_studio.connection import Connection
 
-                self._connection = Connection(self._url, self._api_key, self._timeout_s, self._allowance)
+                self._connection = Connection(self._url, self._api_key, self._timeout_s, self._allowance, self._access)
         return self._connection
 
     def _refusal(self, operation: Operation, answer: Answer) -> DeliveryError:

@@ -1,4 +1,5 @@
-"""HTTP requests to one Label Studio server, with a key of either kind; the only module that imports its SDK and httpx.
+"""HTTP requests to one Label Studio server, with a key of either kind; with the SDK and httpx, which `causes` alone
+imports beside it.
 
 Of the SDK (label-studio-sdk 2.1.2) only the handling of keys is used: it tells a legacy token from a personal access
 token, and exchanges the latter for an access token of five minutes. Its typed methods are not: they repeat a POST by
@@ -23,35 +24,47 @@ from label_studio_sdk.core.client_wrapper import SyncClientWrapper
 
 from otel_labelstudio.delivery.label_studio.answers import (
     Answer,
-    NoAnswerError,
-    NotReachedError,
     RefusedError,
     UnusableKeyError,
-    printable,
 )
+from otel_labelstudio.delivery.label_studio.causes import FAILURES, request_error
+from otel_labelstudio.delivery.label_studio.proxies import proxy_for
+from otel_labelstudio.delivery.label_studio.trust import verification
 
 if TYPE_CHECKING:
     import ssl
 
     from httpcore import SOCKET_OPTION
 
+    from otel_labelstudio.delivery.label_studio.access import Access
     from otel_labelstudio.delivery.label_studio.limits import Allowance
 
 # Each send() waits anew, and a server may take in a few bytes at a time: so many bytes at most between two looks
 _WRITE_BYTES = 16 * 2**10
+# What nginx, Go's servers and Apache answer to a request without TLS on a port for TLS
+_SAID_OF_TLS_PORTS = (
+    b"plain HTTP request was sent to HTTPS port",
+    b"sent an HTTP request to an HTTPS server",
+    b"speaking plain HTTP to an SSL-enabled server port",
+)
 _JSON = {"Content-Type": "application/json"}
 
 
 class Connection:
     """Requests below one address. Raises `RequestError`s; the key stands in no message of theirs."""
 
-    def __init__(self, url: str, api_key: str, timeout_s: float, allowance: Allowance) -> None:
-        self._url = url
+    def __init__(self, url: str, api_key: str, timeout_s: float, allowance: Allowance, access: Access) -> None:
+        """Raises `NotReachedError` where the environment names a proxy or certificates that cannot be used."""
+        self._url, self._access = url, access
+        self._proxy = proxy_for(url)
         self._client = httpx.Client(
+            verify=verification(url, access),
+            proxy=self._proxy.address if self._proxy else None,
+            trust_env=False,  # what it would read is read in `proxies` and given in `access`
             # However long an answer may take, a connection is there soon or not at all
             timeout=httpx.Timeout(None, connect=timeout_s, pool=timeout_s),
             follow_redirects=False,  # following turns a POST into a GET
-            headers={"Accept-Encoding": "identity"},
+            headers={"Accept-Encoding": "identity", **dict(access.headers)},
             event_hooks={"response": [_refuse_compressed, _read_whole, _refuse_errors]},
         )
         _limit(self._client, allowance)
@@ -83,17 +96,11 @@ class Connection:
                 method,
                 f"{self._url}/api/{path}",
                 params=params,
-                headers={**self._keys.get_headers(), **(_JSON if body is not None else {})},
+                headers={**self._key_headers(), **(_JSON if body is not None else {})},
                 content=None if body is None else json.dumps(body).encode(),
             )
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.InvalidURL, UnicodeError) as error:
-            raise NotReachedError(type(error).__name__) from None
-        except httpx.ProxyError as error:  # of the environment's HTTPS_PROXY: it was not asked to pass anything yet
-            raise NotReachedError(f"the proxy refuses to connect: {printable(str(error))}") from None
-        except httpx.TimeoutException as error:
-            raise NoAnswerError(type(error).__name__, is_late=True) from None
-        except httpx.HTTPError as error:
-            raise NoAnswerError(type(error).__name__) from None
+        except FAILURES as error:
+            raise request_error(error, self._proxy) from None
         except ApiError as error:
             raise _unusable_key(error) from None
         if response.status_code == httpx.codes.NO_CONTENT:
@@ -102,6 +109,14 @@ class Connection:
         if not answer.is_json:
             raise RefusedError(answer)
         return answer.body
+
+    def _key_headers(self) -> dict[str, str]:
+        """The SDK's headers. Where another login takes Authorization, the key goes into X-API-Key, which Label Studio
+        reads instead; of legacy tokens only (core/middleware.py of 1.23.2)."""
+        headers = self._keys.get_headers()
+        if self._access.takes_authorization:
+            headers["X-API-Key"] = headers.pop("Authorization").partition(" ")[2]
+        return headers
 
 
 class _LimitedStream(httpcore.NetworkStream):
@@ -194,7 +209,8 @@ def _answer(response: httpx.Response) -> Answer:
     try:
         return Answer(response.status_code, headers, response.json(), is_json=True)
     except ValueError:
-        return Answer(response.status_code, headers)
+        is_of_tls_port = any(said in response.content for said in _SAID_OF_TLS_PORTS)
+        return Answer(response.status_code, headers, speaks_tls=is_of_tls_port)
 
 
 def _unusable_key(error: ApiError) -> UnusableKeyError:

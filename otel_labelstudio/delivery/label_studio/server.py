@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
+from otel_labelstudio.delivery.label_studio.access import Access
 from otel_labelstudio.delivery.label_studio.answers import WHOAMI, Operation, RefusedError
 from otel_labelstudio.delivery.label_studio.api import Api, whoami
 from otel_labelstudio.delivery.label_studio.limits import TooMuchReceivedError
@@ -62,9 +63,11 @@ class LabelStudioServer:
     """Calls to one server; thread-safe, each thread having connections of its own. Every failure is a `DeliveryError`,
     whose message holds no task and no key."""
 
-    def __init__(self, url: str, api_key: str, timeout_s: float, import_timeout_s: float) -> None:
+    def __init__(
+        self, url: str, api_key: str, timeout_s: float, import_timeout_s: float, access: Access | None = None
+    ) -> None:
         self.url = url
-        self._api_key = api_key
+        self._api_key, self._access = api_key, access or Access()
         self._timeout_s, self._import_timeout_s = timeout_s, import_timeout_s
         self._deadline = float("inf")
         self._own = _ThreadsOwn()
@@ -96,7 +99,7 @@ class LabelStudioServer:
     @property
     def _api(self) -> Api:
         if self._own.api is None:
-            self._own.api = Api(self.url, self._api_key, self._timeout_s)
+            self._own.api = Api(self.url, self._api_key, self._timeout_s, self._access)
             self._own.api.hurry(self._deadline)
             self._apis.append(self._own.api)
         return self._own.api

@@ -1,0 +1,1 @@
+"""What ``otel-labelstudio check`` looks at, one module each; each gives findings and changes nothing."""

@@ -1,0 +1,72 @@
+"""The file of the outbox: whether it is one, can be written, and who delivers from it now."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from filelock import FileLock
+
+from otel_labelstudio.cli.checks.finding import Finding, fail, note, ok
+from otel_labelstudio.errors import ConfigError
+from otel_labelstudio.outbox.database import has_present_format
+
+
+def outbox_findings(path: str | None, *, is_made_with_its_folder: bool) -> Iterator[Finding]:
+    """Of the outbox at ``path``; None: in memory. A receiver makes the file's directory as well. Changes nothing."""
+    if path is None:
+        yield ok("outbox: in memory, without what waits when the process is killed; outbox= names a file that keeps it")
+        return
+    folder = Path(path).parent
+    if is_made_with_its_folder:
+        folder = next(parent for parent in Path(path).parents if parent.exists())
+    why_not = _why_no_folder(folder) or _why_no_file(Path(path))
+    if why_not is not None:
+        yield fail(f"outbox {path}: {why_not}")
+    elif os.path.exists(path):
+        yield from _of_file(path)
+    else:
+        yield ok(f"outbox: {path} will be made")
+
+
+def _why_no_folder(folder: Path) -> str | None:
+    """SQLite makes further files beside the outbox."""
+    if not folder.is_dir():
+        return f"there is no directory {folder}; make it, or name another file"
+    if not os.access(folder, os.W_OK | os.X_OK):
+        return f"this user may not write to the directory {folder}; change its owner, or name another file"
+    return None
+
+
+def _why_no_file(path: Path) -> str | None:
+    if path.is_dir():
+        return "it is a directory; name a file in it"
+    if path.exists() and not os.access(path, os.R_OK | os.W_OK):
+        return "this user may not read and write it; change its owner, or name another file"
+    return None
+
+
+def _of_file(path: str) -> Iterator[Finding]:
+    try:
+        is_present = has_present_format(path)
+    except ConfigError as error:
+        yield fail(str(error))
+        return
+    taken_over = "" if is_present else ", of an older version, is taken over when it is next opened"
+    yield ok(f"outbox: {path}{taken_over}")
+    if _is_locked(f"{path}.lock"):
+        yield note("another process delivers from this outbox now; what others accept into it is delivered by that one")
+
+
+def _is_locked(path: str) -> bool:
+    """Whether a process holds the lock of who delivers; none is made where there is none."""
+    if not os.path.exists(path):
+        return False
+    lock = FileLock(path, thread_local=False)
+    try:
+        lock.acquire(timeout=0)
+    except (TimeoutError, PermissionError):  # filelock.Timeout is a TimeoutError
+        return True
+    lock.release()
+    return False
