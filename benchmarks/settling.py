@@ -19,6 +19,7 @@ from itertools import islice
 from pathlib import Path
 from uuid import uuid4
 
+from otel_labelstudio.arrivals import Arrivals
 from otel_labelstudio.calls import LLMCall, Message, TextPart
 from otel_labelstudio.outbox import Outbox
 from otel_labelstudio.pipeline import Pipeline
@@ -125,7 +126,8 @@ def settler_of(outbox: Outbox) -> Settler:
     """What settles the readings of an outbox."""
     settings, telemetry = Settings.resolve({}, needs_server=False), Telemetry()
     selection = Selection(settings, Router(settings), telemetry, print)
-    return Settler(outbox, selection, telemetry, Skips(telemetry, print), (), settle_s=0, clock=time.time)
+    skips = Skips(telemetry, Arrivals(time.time), print)
+    return Settler(outbox, selection, telemetry, skips, (), settle_s=0, clock=time.time)
 
 
 def accepted(count: int, a_request: int) -> Figure:

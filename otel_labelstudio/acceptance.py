@@ -13,6 +13,7 @@ from itertools import chain
 from typing import TypeVar
 
 from otel_labelstudio import dialects
+from otel_labelstudio.arrivals import Arrival, Arrivals
 from otel_labelstudio.calls import LLMCall
 from otel_labelstudio.dialects.relatives import has_relatives
 from otel_labelstudio.dialects.shared.records_without_span import is_content_event
@@ -26,13 +27,16 @@ from otel_labelstudio.settle.failed_calls import with_failed_calls
 from otel_labelstudio.settle.fold import FoldedCall
 from otel_labelstudio.settle.held import fate, waits_for_log_records
 from otel_labelstudio.skips import Skips
-from otel_labelstudio.spans.model import LogRecord, Span, SpanIds
+from otel_labelstudio.spans.model import LogRecord, Span, SpanIds, service_of
 from otel_labelstudio.telemetry import Telemetry
 
 _logger = logger(__name__)
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
+
+# In place of a dialect's name: which one a record is of shows when it has found its span
+_LOG_RECORDS = "log records"
 
 # Of so many spans that tell of no model the ids are known, the newest
 _OTHER_SPANS = 10_000
@@ -50,13 +54,14 @@ class Position:
 
 @dataclass(slots=True)
 class _Arrived:
-    """What came together: readings with their destinations, telemetry that waits to be read, what was skipped, and what
-    became of spans of LLM calls."""
+    """What came together: readings with their destinations, telemetry that waits to be read, what was skipped, what
+    became of spans of LLM calls, and where all of it is from."""
 
     readings: list[Addressed] = field(default_factory=list)
     waiting: list[Span | LogRecord] = field(default_factory=list)
     skips: list[dialects.Skip] = field(default_factory=list)
     seen: list[tuple[SpanIds, str]] = field(default_factory=list)
+    sources: list[Arrival] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +82,7 @@ class Acceptance:
         outbox: Outbox,
         selection: Selection,
         skips: Skips,
+        arrivals: Arrivals,
         telemetry: Telemetry,
         warn: Callable[[str], None],
         *,
@@ -86,7 +92,7 @@ class Acceptance:
         clock: Callable[[], float],
     ) -> None:
         self._outbox, self._selection, self._skips = outbox, selection, skips
-        self._telemetry, self._warn = telemetry, warn
+        self._arrivals, self._telemetry, self._warn = arrivals, telemetry, warn
         self._settle_s, self._takes_failed_calls = settle_s, takes_failed_calls
         self._is_all_or_nothing, self._clock = is_all_or_nothing, clock
         self._was_full = False
@@ -111,6 +117,7 @@ class Acceptance:
             received += 1
             self._receive(span, accepted_at, arrived)
         accepted = self._store(arrived, position=position)
+        self._arrivals.note(arrived.sources)
         self._telemetry.count("spans.received", received)
         self._pass_over(other_spans)
         self._each(self._skips.count, arrived.skips, "")
@@ -121,6 +128,7 @@ class Acceptance:
         looked_at = self._each(lambda record: (record, is_content_event(record)), log_records, "log_records.unmatched")
         content: list[Span | LogRecord] = [record for record, is_content in looked_at if is_content]
         accepted = self._store(_Arrived(waiting=content), position=position)
+        self._arrivals.note(Arrival(service_of(record), _LOG_RECORDS) for record in content)
         self._telemetry.count("log_records.received", len(content))
         return accepted
 
@@ -154,6 +162,7 @@ class Acceptance:
 
     def _read(self, span: Span, accepted_at: float, arrived: _Arrived) -> None:
         reading = dialects.read(span)
+        arrived.sources += _arrivals_of(span, reading)
         if has_relatives(span) or (self.joins_log_records and waits_for_log_records(reading)):
             arrived.waiting.append(span)
             return
@@ -261,6 +270,12 @@ class Acceptance:
                 if lost:
                     self._telemetry.count(lost, reason="fault")
         return results
+
+
+def _arrivals_of(span: Span, reading: tuple[LLMCall, ...] | dialects.Skip) -> list[Arrival]:
+    """Nothing for a span that tells of no model."""
+    dialect = reading.dialect if isinstance(reading, dialects.Skip) else reading[0].dialect if reading else ""
+    return [Arrival(service_of(span), dialect)] if dialect else []
 
 
 def _read_to(source: str) -> str:

@@ -24,6 +24,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 
 from otel_labelstudio import forking
 from otel_labelstudio.acceptance import Acceptance, Accepted, Position
+from otel_labelstudio.arrivals import Arrivals
 from otel_labelstudio.calls import LLMCall
 from otel_labelstudio.delivery.deliveries import Deliveries
 from otel_labelstudio.delivery.election import Election
@@ -39,6 +40,7 @@ from otel_labelstudio.errors import safe_text
 from otel_labelstudio.outbox import Outbox
 from otel_labelstudio.outbox.entry import DeadLetter
 from otel_labelstudio.outbox.sent_to import SentTo
+from otel_labelstudio.overview import PipelineOverview
 from otel_labelstudio.printable import logger
 from otel_labelstudio.routing import Route, Router, rules_of
 from otel_labelstudio.selection import Selection
@@ -191,6 +193,17 @@ class Pipeline:
         """The calls that were refused for good."""
         return self._outbox.dead_letters.all()
 
+    def overview(self, most: int) -> PipelineOverview:
+        """What an operator looks at, with at most so many of each kind; raises `OutboxError`."""
+        outbox = self._outbox.overview(most)
+        return PipelineOverview.of(outbox, self._arrivals.sources(), self.telemetry.counts(), self._skips.hints(), most)
+
+    def retry_dead_letters(self) -> int:
+        """Deliver them after all, once their cause is mended; how many there were. Raises `OutboxError`."""
+        number = self._outbox.dead_letters.retry()
+        self._wake()
+        return number
+
     def _told(self, accepted: Accepted) -> bool:
         if accepted.is_news:
             self._wake()
@@ -199,7 +212,8 @@ class Pipeline:
     def _build_stages(self) -> None:
         settings = self.settings
         self._warnings: set[str] = set()
-        self._skips = Skips(self.telemetry, self._warn_once)
+        self._arrivals = Arrivals(self._clock)
+        self._skips = Skips(self.telemetry, self._arrivals, self._warn_once)
         self._selection = Selection(settings, self._router, self.telemetry, self._warn_once)
         self._outbox = Outbox(
             settings.outbox,
@@ -212,6 +226,7 @@ class Pipeline:
             self._outbox,
             self._selection,
             self._skips,
+            self._arrivals,
             self.telemetry,
             self._warn_once,
             settle_s=settings.settle_s,

@@ -29,6 +29,7 @@ Dialects know nothing of each other. What they share is in ``spans/attributes.py
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from otel_labelstudio.calls import LLMCall
 from otel_labelstudio.dialects import (
@@ -65,7 +66,7 @@ from otel_labelstudio.dialects.shared.merging import merged
 from otel_labelstudio.dialects.shared.namespaces import Namespaces
 from otel_labelstudio.dialects.shared.reading import calls_or_skip
 from otel_labelstudio.dialects.shared.span_facts import FactKeys
-from otel_labelstudio.spans.model import LogRecord, Span
+from otel_labelstudio.spans.model import LogRecord, Span, service_of
 
 __all__ = ["DIALECTS", "LAYERED_SCOPES", "NAME_PREFIXES", "Dialect", "Findings", "Skip", "SkipReason", "read"]
 
@@ -100,7 +101,13 @@ def read(
     found = _findings(span, log_records)
     if isinstance(found, Skip):
         return found
-    return calls_or_skip(span, merged([*found, *lent(relatives)]), _KEYS, lambda: _HINTS.of(span, found[0].dialect))
+    dialect = found[0].dialect
+    reading = calls_or_skip(span, merged([*found, *lent(relatives)]), _KEYS, lambda: _HINTS.of(span, dialect))
+    return _known(reading, span, dialect) if isinstance(reading, Skip) else reading
+
+
+def _known(skip: Skip, span: Span, dialect: str) -> Skip:
+    return replace(skip, dialect=dialect, service=service_of(span))
 
 
 def _findings(span: Span, log_records: Sequence[LogRecord]) -> list[Findings] | Skip:
@@ -116,7 +123,7 @@ def _findings(span: Span, log_records: Sequence[LogRecord]) -> list[Findings] | 
         findings = dialect.read(span, log_records)
         if isinstance(findings, Skip):
             if not found and findings.reason is not SkipReason.NOT_GENAI:
-                return findings
+                return _known(findings, span, dialect.NAME)
             continue
         found.append(findings)
         is_final = dialect in _RAW or (dialect in _FINAL and has_answer(findings.content))

@@ -28,12 +28,15 @@ class Skip:
     """A span that gives no call. ``hint`` names the switch that would make it give one.
 
     ``failed`` are the calls that failed before any answer came, for those who review errors: their input, and the
-    error's type. Empty where nothing of the input is told.
+    error's type. Empty where nothing of the input is told. ``dialect`` is the `NAME` of the one that knew the
+    span, ``service`` whose span it was.
     """
 
     reason: SkipReason
     hint: str = ""
     failed: tuple[LLMCall, ...] = field(default=(), repr=False, compare=False)
+    dialect: str = field(default="", compare=False)
+    service: str = field(default="", compare=False)
 
 
 @quick_init

@@ -8,7 +8,7 @@ from otel_labelstudio.outbox.database import Database
 from otel_labelstudio.outbox.entry import STATES, OutboxStatus
 from otel_labelstudio.tasks.mend import mend_text
 
-_LAST_ERROR, _SEEN, _PAUSED = "last_error", "delivery seen", "paused: "
+LAST_ERROR, _SEEN, PAUSED = "last_error", "delivery seen", "paused: "
 
 
 class OutboxNotes:
@@ -31,15 +31,15 @@ class OutboxNotes:
     def delivery_failed(self, destination: str, error: str, *, is_paused: bool) -> None:
         """The last error, and why a destination waits where only a person can mend the cause."""
         with self._database.transaction():
-            self.write(_LAST_ERROR, error)
+            self.write(LAST_ERROR, error)
             if is_paused:
-                self.write(f"{_PAUSED}{destination}", error)
+                self.write(f"{PAUSED}{destination}", error)
             else:
                 self.delivery_resumed(destination)
 
     def delivery_resumed(self, destination: str) -> None:
         """A destination waits for nobody any longer; where it did not before, nothing is written."""
-        name = f"{_PAUSED}{destination}"
+        name = f"{PAUSED}{destination}"
         if self.read(name) is not None:
             with self._database.transaction() as db:
                 db.execute("DELETE FROM notes WHERE name = ?", (name,))
@@ -54,11 +54,11 @@ class OutboxNotes:
             now = self._clock()
             states = dict(db.execute("SELECT state, COUNT(*) FROM readings GROUP BY state").fetchall())
             notes = {name: (value, at) for name, value, at in db.execute("SELECT name, value, at FROM notes")}
-            oldest = db.execute(_OLDEST).fetchone()[0]
+            oldest = db.execute(OLDEST).fetchone()[0]
             rate = db.execute(
                 "SELECT COUNT(*) FROM readings WHERE state = 'delivered' AND done_at > ?", (now - 60,)
             ).fetchone()[0]
-            error = notes.get(_LAST_ERROR, (None, None))
+            error = notes.get(LAST_ERROR, (None, None))
             return OutboxStatus(
                 states={state: states.get(state, 0) for state in STATES},
                 held=self._database.total("held")[0],
@@ -67,7 +67,7 @@ class OutboxNotes:
                 delivered_last_minute=rate,
                 last_delivered_at=self.last_delivered_at(),
                 delivery_seen_at=notes.get(_SEEN, (None, None))[1],
-                paused={name[len(_PAUSED) :]: value for name, (value, _) in notes.items() if name.startswith(_PAUSED)},
+                paused={name[len(PAUSED) :]: value for name, (value, _) in notes.items() if name.startswith(PAUSED)},
                 last_error=error[0],
                 last_error_at=error[1],
             )
@@ -81,11 +81,11 @@ class OutboxNotes:
     def oldest_age_s(self) -> float:
         """Seconds for which the oldest call that is not delivered has waited; 0 where none waits."""
         with self._database.reading() as db:
-            oldest = db.execute(_OLDEST).fetchone()[0]
+            oldest = db.execute(OLDEST).fetchone()[0]
         return 0.0 if oldest is None else max(0.0, self._clock() - oldest)
 
 
-_OLDEST = (
+OLDEST = (
     "SELECT MIN(accepted_at) FROM readings INDEXED BY readings_by_age"
     " WHERE state IN ('settling', 'pending', 'in_flight')"
 )

@@ -44,25 +44,20 @@ class Credentials:
     def accept(self, authorization: str | bytes | None) -> bool:
         """Whether the header's value names one of the secrets; takes as long for each of them."""
         self._follow_file()
-        secret = self._secret_in(authorization)
+        return self._is_known(_secret_in(authorization, self.scheme))
+
+    def accept_person(self, authorization: bytes | None) -> bool:
+        """The same for somebody at a browser, which knows no tokens: one may stand in the place of the password."""
+        if self.accept(authorization):
+            return True
+        login = _secret_in(authorization, Scheme.BASIC) if self.scheme is Scheme.BEARER else None
+        return login is not None and self._is_known(login.partition(b":")[2])
+
+    def _is_known(self, secret: bytes | None) -> bool:
         if secret is None:
             return False
         digest = _digest(secret)
         return any([hmac.compare_digest(digest, known) for known in self._digests])  # noqa: C419 - looks at all
-
-    def _secret_in(self, authorization: str | bytes | None) -> bytes | None:
-        if not authorization:
-            return None
-        value = authorization if isinstance(authorization, bytes) else authorization.encode("utf-8", "replace")
-        scheme, _, rest = value.strip().partition(b" ")
-        if scheme.lower() != self.scheme.value.lower().encode():
-            return None
-        if self.scheme is Scheme.BEARER:
-            return rest.strip()
-        try:
-            return base64.b64decode(rest.strip(), validate=True)
-        except binascii.Error:
-            return None
 
     def _follow_file(self) -> None:
         try:
@@ -81,6 +76,22 @@ class Credentials:
             lines = [line.strip() for line in file]
         self._digests = tuple(_digest(line.encode()) for line in lines if line and not line.startswith("#"))
         self._seen = stamp
+
+
+def _secret_in(authorization: str | bytes | None, scheme: Scheme) -> bytes | None:
+    """None where the header's value is not of this scheme."""
+    if not authorization:
+        return None
+    value = authorization if isinstance(authorization, bytes) else authorization.encode("utf-8", "replace")
+    said, _, rest = value.strip().partition(b" ")
+    if said.lower() != scheme.value.lower().encode():
+        return None
+    if scheme is Scheme.BEARER:
+        return rest.strip()
+    try:
+        return base64.b64decode(rest.strip(), validate=True)
+    except binascii.Error:
+        return None
 
 
 def _digest(secret: bytes) -> bytes:

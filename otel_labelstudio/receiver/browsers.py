@@ -45,10 +45,24 @@ class BrowserGuard:
         for name, value in headers:
             if name == b"origin" and value not in self._origins:
                 raise RefusedError(Outcome.ORIGIN, "pages of this origin may not send here: it is not in cors_origins")
-            if name == b"host" and not self._is_called(value):
-                raise RefusedError(
-                    Outcome.HOST, "this receiver is not known by the name in Host: it is not in allowed_hosts"
-                )
+            if name == b"host":
+                self._check_host(value)
+
+    def check_own(self, headers: Sequence[tuple[bytes, bytes]]) -> None:
+        """Raises `RefusedError` for a request that another page than one of the receiver's own may have made: who may
+        send need not see how others fare."""
+        hosts = [value for name, value in headers if name == b"host"]
+        for host in hosts:
+            self._check_host(host)
+        for name, value in headers:
+            if name == b"origin" and value.partition(b"://")[2] not in hosts:
+                raise RefusedError(Outcome.ORIGIN, "only this receiver's own pages may ask for that")
+
+    def _check_host(self, host: bytes) -> None:
+        if not self._is_called(host):
+            raise RefusedError(
+                Outcome.HOST, "this receiver is not known by the name in Host: it is not in allowed_hosts"
+            )
 
     def is_listed(self, origin: bytes | None) -> bool:
         """Whether pages of this origin may send."""

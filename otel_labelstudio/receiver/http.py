@@ -7,6 +7,7 @@
 ``GET /healthz``       200 while the process runs, 503 where one of its threads has ended for good
 ``GET /readyz``        200 while requests can be stored, else 503 with the reason
 ``GET /metrics``       for Prometheus; asks for the same credentials as the rest
+``/status``            the page for people, see `page`
 =====================  =========================================================================
 """
 
@@ -15,7 +16,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from otel_labelstudio import background
@@ -25,7 +25,9 @@ from otel_labelstudio.receiver.http_body import HttpBody, Receive
 from otel_labelstudio.receiver.inflate import COMPRESSIONS, OPTIONAL_WHITE_SPACE, ContentEncoding
 from otel_labelstudio.receiver.intake import Intake
 from otel_labelstudio.receiver.metrics import CONTENT_TYPE, ReceiverMetrics, metrics_page
+from otel_labelstudio.receiver.page.page import StatusPage
 from otel_labelstudio.receiver.requests import Request, Signal
+from otel_labelstudio.receiver.response import Response
 from otel_labelstudio.receiver.status import (
     JSON,
     PROTOBUF,
@@ -45,24 +47,19 @@ METRICS_REFUSAL = "this receiver takes traces and logs, not metrics; turn their 
 _TEXT = "text/plain; charset=utf-8"
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
-    """What is sent back."""
-
-    status: int
-    content_type: str
-    body: bytes
-    headers: tuple[tuple[bytes, bytes], ...] = ()
-
-
 class HttpApplication:
     """The ASGI application. ``browsers`` says which requests may come from pages, and which cannot."""
 
     def __init__(
-        self, intake: Intake, metrics: ReceiverMetrics, browsers: BrowserGuard, credentials: Credentials | None = None
+        self,
+        intake: Intake,
+        metrics: ReceiverMetrics,
+        browsers: BrowserGuard,
+        status_page: StatusPage,
+        credentials: Credentials | None = None,
     ) -> None:
         self._intake, self._metrics = intake, metrics
-        self._browsers, self._credentials = browsers, credentials
+        self._browsers, self._status_page, self._credentials = browsers, status_page, credentials
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers: dict[bytes, bytes] = dict(scope["headers"])
@@ -84,6 +81,9 @@ class HttpApplication:
 
     async def _respond(self, scope: Scope, headers: dict[bytes, bytes], body: HttpBody) -> Response:
         method, path = scope["method"], scope["path"]
+        if self._status_page.has(path):
+            with self._intake.share() as share:
+                return await self._status_page.respond(scope, headers, body, share)
         content_type = _media_type(headers)
         started_at = time.perf_counter()
         try:

@@ -29,6 +29,7 @@ from otel_labelstudio.receiver.http_protocol import guarded
 from otel_labelstudio.receiver.inbox import Inbox, path_beside
 from otel_labelstudio.receiver.intake import Intake, Limits
 from otel_labelstudio.receiver.metrics import ReceiverMetrics, watch
+from otel_labelstudio.receiver.page.page import StatusPage
 from otel_labelstudio.receiver.settings import Address, ReceiverSettings
 from otel_labelstudio.receiver.tls import Tls
 
@@ -54,6 +55,7 @@ class ReceiverServer:
         self._said_listening = said_listening
         inbox = Inbox(path_beside(pipeline.settings.outbox), settings.inbox_max_bytes)
         watch(inbox)
+        self._inbox = inbox
         self.intake = Intake(inbox, pipeline, Limits(settings.max_request_bytes, settings.max_held_bytes))
         self._credentials = settings.credentials()
         self._tls = (
@@ -109,8 +111,10 @@ class ReceiverServer:
             self._settings.max_connections, _HEAD_TIMEOUT_S, _IDLE_TIMEOUT_S, self._settings.body_timeout_s
         )
         guard, metrics = ConnectionGuard(limits), ReceiverMetrics("http")
+        browsers = BrowserGuard.of(self._settings)
+        page = StatusPage(self._pipeline, self._inbox, self.intake.why_not_ready, browsers, self._credentials)
         config = uvicorn.Config(
-            HttpApplication(self.intake, metrics, BrowserGuard.of(self._settings), self._credentials),
+            HttpApplication(self.intake, metrics, browsers, page, self._credentials),
             http=cast(type[asyncio.Protocol], guarded(guard, metrics)),  # it is only called
             ws="none",
             lifespan="off",
@@ -133,6 +137,7 @@ class ReceiverServer:
             server.should_exit = True
             await serving
             watching.cancel()
+            page.close()
 
     @contextlib.asynccontextmanager
     async def _grpc(self, address: Address) -> AsyncIterator[Address]:

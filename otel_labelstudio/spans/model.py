@@ -72,3 +72,8 @@ class LogRecord:
     dropped_attributes_count: int = 0
     scope: Scope = Scope()
     resource: Attributes = field(default_factory=dict)
+
+
+def service_of(telemetry: Span | LogRecord) -> str:
+    """The name of the service that it is from; empty where its resource names none."""
+    return str(telemetry.resource.get("service.name") or "")

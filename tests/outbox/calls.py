@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
+from otel_labelstudio.arrivals import Arrivals
 from otel_labelstudio.calls import LLMCall, Message, TextPart
 from otel_labelstudio.outbox import Outbox
 from otel_labelstudio.outbox.entry import OutboxEntry
@@ -53,7 +55,8 @@ def settle(outbox: Outbox, due_by: float) -> int:
     telemetry = Telemetry()
     settings = Settings.resolve({"settle_s": 0}, needs_server=False)
     selection = Selection(settings, Router(settings), telemetry, print)
-    settler = Settler(outbox, selection, telemetry, Skips(telemetry, print), (), settle_s=0, clock=outbox.now)
+    skips = Skips(telemetry, Arrivals(time.time), print)
+    settler = Settler(outbox, selection, telemetry, skips, (), settle_s=0, clock=outbox.now)
     outbox.retention.follow_clock()
     settler.settle(due_by)
     outbox.retention.forget()

@@ -1,0 +1,64 @@
+"""What somebody must know first: one line for each thing that is wrong, with what to do, or one that nothing is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from otel_labelstudio.receiver.page.snapshot import Snapshot
+
+OK, WARN, BAD = "ok", "warn", "bad"
+# As long as that, a call may wait for what belongs to it
+_USUAL_AGE_S = 60.0
+_STALLED_S = 60.0
+_NEARLY_FULL = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """A sentence, and how bad it is."""
+
+    level: str
+    text: str
+
+
+def headlines(snapshot: Snapshot, not_ready: str) -> list[Headline]:
+    """The worst first."""
+    wrong = [*_bad(snapshot, not_ready), *_warnings(snapshot)]
+    if wrong:
+        return wrong
+    waiting = snapshot.pipeline.outbox.waiting
+    return [Headline(OK, "All is well: calls are being delivered." if waiting else "All is well: nothing waits.")]
+
+
+def _bad(snapshot: Snapshot, not_ready: str) -> Iterator[Headline]:
+    outbox = snapshot.pipeline.outbox
+    if snapshot.ended_threads:
+        yield Headline(BAD, f"Threads have ended, restart the process: {', '.join(snapshot.ended_threads)}.")
+    if not_ready:
+        yield Headline(BAD, f"Senders are told to try again later: {not_ready}.")
+    if outbox.paused_count:
+        yield Headline(
+            BAD, f"Delivery to {outbox.paused_count:,} destinations is paused until somebody mends the cause (below)."
+        )
+    elif outbox.pending and _is_behind(snapshot) and not outbox.delivered_last_minute:
+        why = f" The last error: {outbox.last_error}" if outbox.last_error else ""
+        yield Headline(BAD, f"Calls wait, and nothing was delivered in the last minute.{why}")
+
+
+def _warnings(snapshot: Snapshot) -> Iterator[Headline]:
+    outbox, inbox = snapshot.pipeline.outbox, snapshot.inbox
+    if outbox.waiting >= _NEARLY_FULL * snapshot.capacity:
+        yield Headline(WARN, "The outbox is nearly full; when it is, requests wait in the inbox.")
+    if inbox.size >= _NEARLY_FULL * inbox.max_bytes:
+        yield Headline(WARN, "The inbox is nearly full; when it is, senders are told to try again later.")
+    if inbox.stalled_s > _STALLED_S:
+        yield Headline(WARN, "Nothing is being read from the inbox: the log says why.")
+    if inbox.files_set_aside:
+        yield Headline(WARN, f"{inbox.files_set_aside:,} requests could not be read and lie in the inbox's directory.")
+    if outbox.states["dead"]:
+        yield Headline(WARN, f"{outbox.states['dead']:,} calls were refused for good (dead letters, below).")
+
+
+def _is_behind(snapshot: Snapshot) -> bool:
+    return (snapshot.pipeline.outbox.oldest_age_s or 0.0) > _USUAL_AGE_S

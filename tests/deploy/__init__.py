@@ -1,0 +1,1 @@
+"""What deploy/ holds, run for real: alerts and dashboard in a Prometheus, the containers' commands as processes."""
