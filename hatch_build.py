@@ -1,7 +1,7 @@
-"""The README as the package's page shows it, where links into the repository lead nowhere.
+"""The README as the package's page shows it, where links into the repository lead nowhere, and the project's URLs.
 
-With the repository's address (``repository-url`` in pyproject.toml) they become links to it, and pictures are loaded
-from there. Without an address, the text of a link stays without the link, and pictures are left out.
+With the repository's address (``repository-url`` in pyproject.toml) links become links to it, and pictures are loaded
+from there. Without an address, the text of a link stays without the link, pictures are left out, and there are no URLs.
 """
 
 from __future__ import annotations
@@ -15,13 +15,23 @@ from hatchling.metadata.plugin.interface import MetadataHookInterface
 _INTO_THE_REPOSITORY = re.compile(r"(!?)\[((?:[^][]|\[[^]]*\])*)\]\((?!https?:|mailto:|#)([^)\s]+)\)")
 
 
+# What stands under "Project links", below the repository's address
+_URLS = {
+    "Repository": "",
+    "Documentation": "/tree/main/docs",
+    "Changelog": "/blob/main/CHANGELOG.md",
+    "Issues": "/issues",
+}
+
+
 class ReadmeHook(MetadataHookInterface):
     """Hatchling calls it for each package that it builds."""
 
     def update(self, metadata: dict[str, Any]) -> None:
         readme = (Path(self.root) / "README.md").read_text(encoding="utf-8")
-        text = for_the_packages_page(readme, self.config["repository-url"])
-        metadata["readme"] = {"content-type": "text/markdown", "text": text}
+        url = self.config["repository-url"]
+        metadata["readme"] = {"content-type": "text/markdown", "text": for_the_packages_page(readme, url)}
+        metadata["urls"] = {name: f"{url}{path}" for name, path in _URLS.items()} if url else {}
 
 
 def for_the_packages_page(readme: str, repository_url: str) -> str:

@@ -26,13 +26,13 @@ from tests.ports import steady_port
 
 APPLICATION = Path(__file__).with_name("applications") / "openai_calls.py"
 GATEWAY_CONFIG = Path(__file__).with_name("litellm.yaml")
-_KEY = "sk-0123456789abcdef0123456789abcdef"
+KEY = "sk-0123456789abcdef0123456789abcdef"
 _ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 # What the gateway would fetch from its makers
 _FETCHED = ("ANTHROPIC_BETA_HEADERS", "AUTOROUTER_PRESETS", "BLOG_POSTS", "MODEL_COST_MAP", "POLICY_TEMPLATES")
 # On loopback alone, and with little delay
 _GATEWAY = {
-    "LITELLM_MASTER_KEY": _KEY,
+    "LITELLM_MASTER_KEY": KEY,
     **dict.fromkeys((f"LITELLM_LOCAL_{name}" for name in _FETCHED), "True"),
     "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
     "OTEL_BSP_SCHEDULE_DELAY": "200",
@@ -79,7 +79,7 @@ def record_application(
 def record_gateway(environment: Mapping[str, str], scenarios: Sequence[Scenario], directory: Path) -> Recorded:
     """The same application, untraced, before LiteLLM's proxy, which traces the calls."""
     with StandIn() as stand_in, Capture(directory) as capture:
-        with _gateway(stand_in.url, capture.endpoint, environment, directory) as url:
+        with gateway(stand_in.url, capture.endpoint, environment, directory) as url:
             _run_application(python_with("litellm"), "untraced", url, scenarios, directory, {})
             _wait_for_spans(capture, {scenario.trace_id for scenario in scenarios if scenario in ANSWERED})
         return _recorded(stand_in, capture, scenarios)
@@ -95,7 +95,7 @@ def _run_application(
 ) -> None:
     path = directory / "scenarios.json"
     path.write_text(json.dumps([scenario.to_dict() for scenario in scenarios]), encoding="utf-8")
-    environment = {**_environment(variables), "PEER": peer, "OPENAI_BASE_URL": url, "OPENAI_API_KEY": _KEY}
+    environment = {**_environment(variables), "PEER": peer, "OPENAI_BASE_URL": url, "OPENAI_API_KEY": KEY}
     run = subprocess.run(
         [python, APPLICATION, path], env=environment, capture_output=True, text=True, timeout=_WAIT_S, check=False
     )
@@ -109,10 +109,13 @@ def _environment(variables: Mapping[str, str]) -> dict[str, str]:
 
 
 @contextmanager
-def _gateway(stand_in: str, telemetry: str, variables: Mapping[str, str], directory: Path) -> Iterator[str]:
+def gateway(
+    stand_in: str, telemetry: str, variables: Mapping[str, str], directory: Path, config: Path = GATEWAY_CONFIG
+) -> Iterator[str]:
+    """LiteLLM's proxy, with its master key `KEY`, until the context ends; where its API is."""
     port = steady_port()
     command = [str(python_with("litellm")), "-c", "from litellm import run_server; run_server()"]
-    command += ["--config", str(GATEWAY_CONFIG), "--host", LOOPBACK, "--port", str(port)]
+    command += ["--config", str(config), "--host", LOOPBACK, "--port", str(port)]
     environment = _environment({**_GATEWAY, "STAND_IN_URL": stand_in, _ENDPOINT: telemetry, **variables})
     log = directory / "gateway.log"
     with log.open("w") as out, subprocess.Popen(command, env=environment, stdout=out, stderr=out, cwd=directory) as run:
