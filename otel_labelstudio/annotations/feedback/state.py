@@ -1,0 +1,142 @@
+"""What was written where: the state of feedback, a SQLite file that only its owner may read.
+
+It moves with what a back end has confirmed and with nothing else, so that a run that is killed at any moment goes on
+where it was: what was sent and not yet noted is sent again. An evaluation is known by its key and, as it was sent, by
+its fingerprint; no text that people wrote stands here. The key of the annotators' hash does, and whoever has it can
+tell who is who.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from otel_labelstudio.errors import ConfigError
+
+_FORMAT = 1
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS secrets (name TEXT PRIMARY KEY, value BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS evaluations (
+    target TEXT NOT NULL,       -- the back end and where it is
+    source TEXT NOT NULL,       -- the Label Studio server and project
+    task_id INTEGER NOT NULL,
+    key TEXT NOT NULL,
+    name TEXT NOT NULL,
+    fingerprint TEXT NOT NULL,  -- of what was sent last
+    refused TEXT,               -- why the back end did not take it; NULL where it did
+    PRIMARY KEY (target, key)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS evaluations_of_a_task ON evaluations (target, source, task_id);
+CREATE TABLE IF NOT EXISTS watermarks (
+    target TEXT NOT NULL, source TEXT NOT NULL, updated_at TEXT NOT NULL, PRIMARY KEY (target, source)
+) WITHOUT ROWID;
+"""
+_KEY_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """An evaluation as it was sent last."""
+
+    source: str
+    task_id: int
+    key: str
+    name: str
+    fingerprint: str
+    refused: str | None = None
+
+
+class FeedbackState:
+    """The file at ``path``, in memory where there is none. Raises `ConfigError` where it cannot be used.
+
+    One run at a time: a second one would send everything twice.
+    """
+
+    def __init__(self, path: str | os.PathLike[str] | None) -> None:
+        self._connection = sqlite3.connect(":memory:" if path is None else _private(Path(path)), timeout=0)
+        try:
+            self._connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+            self._connection.execute("BEGIN EXCLUSIVE")
+            self._connection.commit()
+            (found,) = self._connection.execute("PRAGMA user_version").fetchone()
+            if found not in (0, _FORMAT):
+                raise ConfigError(f"--state {path}: written by a newer version")
+            self._connection.executescript(f"{_SCHEMA} PRAGMA user_version = {_FORMAT};")
+            self.annotator_key = self._kept_key()
+        except sqlite3.OperationalError:
+            self._connection.close()
+            raise ConfigError(f"--state {path}: another run uses it, or it cannot be written") from None
+        except sqlite3.DatabaseError:
+            self._connection.close()
+            raise ConfigError(f"--state {path}: this is no state of feedback") from None
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def of_task(self, target: str, source: str, task_id: int) -> dict[str, Noted]:
+        """What was sent of a task, by key."""
+        rows = self._connection.execute(
+            "SELECT source, task_id, key, name, fingerprint, refused FROM evaluations"
+            " WHERE target = ? AND source = ? AND task_id = ?",
+            (target, source, task_id),
+        )
+        return {noted.key: noted for noted in (Noted(*row) for row in rows)}
+
+    def task_ids(self, target: str, source: str) -> set[int]:
+        """The tasks of which something was sent."""
+        rows = self._connection.execute(
+            "SELECT DISTINCT task_id FROM evaluations WHERE target = ? AND source = ?", (target, source)
+        )
+        return {task_id for (task_id,) in rows}
+
+    def note(self, target: str, items: Iterable[Noted]) -> None:
+        """These were answered, with success or a refusal."""
+        with self._connection:
+            self._connection.executemany(
+                "INSERT OR REPLACE INTO evaluations (target, source, task_id, key, name, fingerprint, refused)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                [(target, i.source, i.task_id, i.key, i.name, i.fingerprint, i.refused) for i in items],
+            )
+
+    def forget(self, target: str, keys: Iterable[str]) -> None:
+        """These are no longer at the back end, or nothing can be done about them."""
+        with self._connection:
+            self._connection.executemany(
+                "DELETE FROM evaluations WHERE target = ? AND key = ?", [(target, key) for key in keys]
+            )
+
+    def watermark(self, target: str, source: str) -> datetime | None:
+        """Tasks that were updated before this time need not be read again."""
+        row = self._connection.execute(
+            "SELECT updated_at FROM watermarks WHERE target = ? AND source = ?", (target, source)
+        ).fetchone()
+        return datetime.fromisoformat(row[0]) if row else None
+
+    def advance(self, target: str, source: str, updated_at: datetime) -> None:
+        """All tasks that were updated before this time are answered."""
+        with self._connection:
+            self._connection.execute(
+                "INSERT OR REPLACE INTO watermarks VALUES (?, ?, ?)", (target, source, updated_at.isoformat())
+            )
+
+    def _kept_key(self) -> bytes:
+        with self._connection:
+            self._connection.execute(
+                "INSERT OR IGNORE INTO secrets VALUES ('annotators', ?)", (secrets.token_bytes(_KEY_BYTES),)
+            )
+        (key,) = self._connection.execute("SELECT value FROM secrets WHERE name = 'annotators'").fetchone()
+        return bytes(key)
+
+
+def _private(path: Path) -> Path:
+    """The file, made if need be, for its owner alone; SQLite gives its journal the same mode."""
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as error:
+        raise ConfigError(f"--state {path}: {error.strerror}") from None
+    return path
