@@ -11,7 +11,8 @@ from __future__ import annotations
 import os
 import secrets
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -19,23 +20,27 @@ from pathlib import Path
 from otel_labelstudio.errors import ConfigError
 
 _FORMAT = 1
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS secrets (name TEXT PRIMARY KEY, value BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS evaluations (
-    target TEXT NOT NULL,       -- the back end and where it is
-    source TEXT NOT NULL,       -- the Label Studio server and project
-    task_id INTEGER NOT NULL,
-    key TEXT NOT NULL,
-    name TEXT NOT NULL,
-    fingerprint TEXT NOT NULL,  -- of what was sent last
-    refused TEXT,               -- why the back end did not take it; NULL where it did
-    PRIMARY KEY (target, key)
-) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS evaluations_of_a_task ON evaluations (target, source, task_id);
-CREATE TABLE IF NOT EXISTS watermarks (
-    target TEXT NOT NULL, source TEXT NOT NULL, updated_at TEXT NOT NULL, PRIMARY KEY (target, source)
-) WITHOUT ROWID;
-"""
+# SQLite's application_id: "fbck"
+_MARK = 0x6662636B
+# A file of fewer bytes would be overwritten as an empty database
+_SMALLEST = 512
+_SCHEMA = (
+    "CREATE TABLE IF NOT EXISTS secrets (name TEXT PRIMARY KEY, value BLOB NOT NULL)",
+    """CREATE TABLE IF NOT EXISTS evaluations (
+        target TEXT NOT NULL,       -- the back end and where it is
+        source TEXT NOT NULL,       -- the Label Studio server and project
+        task_id INTEGER NOT NULL,
+        key TEXT NOT NULL,
+        name TEXT NOT NULL,
+        fingerprint TEXT NOT NULL,  -- of what was sent last
+        refused TEXT,               -- why the back end did not take it; NULL where it did
+        PRIMARY KEY (target, key)
+    ) WITHOUT ROWID""",
+    "CREATE INDEX IF NOT EXISTS evaluations_of_a_task ON evaluations (target, source, task_id)",
+    """CREATE TABLE IF NOT EXISTS watermarks (
+        target TEXT NOT NULL, source TEXT NOT NULL, updated_at TEXT NOT NULL, PRIMARY KEY (target, source)
+    ) WITHOUT ROWID""",
+)
 _KEY_BYTES = 32
 
 
@@ -58,22 +63,21 @@ class FeedbackState:
     """
 
     def __init__(self, path: str | os.PathLike[str] | None) -> None:
-        self._connection = sqlite3.connect(":memory:" if path is None else _private(Path(path)), timeout=0)
+        self._connection = sqlite3.connect(
+            ":memory:" if path is None else _private(Path(path)), timeout=0, isolation_level=None
+        )
         try:
             self._connection.execute("PRAGMA locking_mode = EXCLUSIVE")
-            self._connection.execute("BEGIN EXCLUSIVE")
-            self._connection.commit()
-            (found,) = self._connection.execute("PRAGMA user_version").fetchone()
-            if found not in (0, _FORMAT):
-                raise ConfigError(f"--state {path}: written by a newer version")
-            self._connection.executescript(f"{_SCHEMA} PRAGMA user_version = {_FORMAT};")
-            self.annotator_key = self._kept_key()
-        except sqlite3.OperationalError:
+            with self._transaction():
+                self._check(path)
+                for statement in _SCHEMA:
+                    self._connection.execute(statement)
+                self.annotator_key = self._kept_key()
+        except (ConfigError, sqlite3.DatabaseError) as error:
             self._connection.close()
-            raise ConfigError(f"--state {path}: another run uses it, or it cannot be written") from None
-        except sqlite3.DatabaseError:
-            self._connection.close()
-            raise ConfigError(f"--state {path}: this is no state of feedback") from None
+            if isinstance(error, sqlite3.OperationalError):
+                raise ConfigError(f"--state {path}: another run uses it, or it cannot be written") from None
+            raise ConfigError(f"--state {path}: this is no state of feedback, or a newer version wrote it") from None
 
     def close(self) -> None:
         self._connection.close()
@@ -96,7 +100,7 @@ class FeedbackState:
 
     def note(self, target: str, items: Iterable[Noted]) -> None:
         """These were answered, with success or a refusal."""
-        with self._connection:
+        with self._transaction():
             self._connection.executemany(
                 "INSERT OR REPLACE INTO evaluations (target, source, task_id, key, name, fingerprint, refused)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -105,7 +109,7 @@ class FeedbackState:
 
     def forget(self, target: str, keys: Iterable[str]) -> None:
         """These are no longer at the back end, or nothing can be done about them."""
-        with self._connection:
+        with self._transaction():
             self._connection.executemany(
                 "DELETE FROM evaluations WHERE target = ? AND key = ?", [(target, key) for key in keys]
             )
@@ -119,16 +123,31 @@ class FeedbackState:
 
     def advance(self, target: str, source: str, updated_at: datetime) -> None:
         """All tasks that were updated before this time are answered."""
-        with self._connection:
+        with self._transaction():
             self._connection.execute(
                 "INSERT OR REPLACE INTO watermarks VALUES (?, ?, ?)", (target, source, updated_at.isoformat())
             )
 
-    def _kept_key(self) -> bytes:
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._connection.execute("BEGIN EXCLUSIVE")
         with self._connection:
-            self._connection.execute(
-                "INSERT OR IGNORE INTO secrets VALUES ('annotators', ?)", (secrets.token_bytes(_KEY_BYTES),)
-            )
+            yield
+
+    def _check(self, path: object) -> None:
+        """A file of somebody else's is not written to."""
+        (tables,) = self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        (mark,) = self._connection.execute("PRAGMA application_id").fetchone()
+        (found,) = self._connection.execute("PRAGMA user_version").fetchone()
+        if tables and (mark, found) != (_MARK, _FORMAT):
+            raise ConfigError(f"--state {path}")
+        self._connection.execute(f"PRAGMA application_id = {_MARK}")
+        self._connection.execute(f"PRAGMA user_version = {_FORMAT}")
+
+    def _kept_key(self) -> bytes:
+        self._connection.execute(
+            "INSERT OR IGNORE INTO secrets VALUES ('annotators', ?)", (secrets.token_bytes(_KEY_BYTES),)
+        )
         (key,) = self._connection.execute("SELECT value FROM secrets WHERE name = 'annotators'").fetchone()
         return bytes(key)
 
@@ -137,6 +156,9 @@ def _private(path: Path) -> Path:
     """The file, made if need be, for its owner alone; SQLite gives its journal the same mode."""
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        size = path.stat().st_size
     except OSError as error:
         raise ConfigError(f"--state {path}: {error.strerror}") from None
+    if 0 < size < _SMALLEST:
+        raise ConfigError(f"--state {path}: this is no state of feedback")
     return path
