@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
-from otel_labelstudio.annotations.feedback import AnnotatorForm, EvaluationRules, naming
+from otel_labelstudio.annotations.feedback import (
+    AnnotatorForm,
+    EvaluationRules,
+    FeedbackSink,
+    FeedbackState,
+    FeedbackSummary,
+    annotator_naming,
+    evaluations_of,
+)
+from otel_labelstudio.annotations.feedback.run import source_of
+from otel_labelstudio.annotations.feedback.writing import FeedbackWriter
 from otel_labelstudio.annotations.records import (
     Act,
     AnnotatedProject,
@@ -23,7 +34,7 @@ from otel_labelstudio.calls import LLMCall
 
 SERVER = "http://label-studio.test"
 AT = datetime(2026, 11, 26, 12, 30, 15, 123456, tzinfo=timezone.utc)
-RULES = EvaluationRules(naming(AnnotatorForm.HASH, b"a key of this test"))
+RULES = EvaluationRules(annotator_naming(AnnotatorForm.HASH, b"a key of this test"))
 
 
 def call(**facts: Any) -> LLMCall:
@@ -84,3 +95,19 @@ def rated(calls: Sequence[LLMCall], value: float = 4) -> list[JudgedCall]:
     return [
         judged(judgement(rating(value), annotation_id=100 + n), of=one, task_id=200 + n) for n, one in enumerate(calls)
     ]
+
+
+def send(
+    judged_calls: Iterable[JudgedCall],
+    sink: FeedbackSink,
+    state: FeedbackState,
+    rules: EvaluationRules,
+    *,
+    retries_refused: bool = False,
+) -> FeedbackSummary:
+    """`send_feedback` without collecting and judging before it."""
+    writer = FeedbackWriter(sink, state, stop=threading.Event(), retries_refused=retries_refused)
+    for one in judged_calls:
+        writer.write(source_of(one.task.project), one.task.id, evaluations_of(one, rules))
+    writer.flush()
+    return FeedbackSummary(dict(writer.counts), dict(writer.refusals))

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from otel_labelstudio.annotations.feedback import AnnotatorForm, Evaluation, evaluations_of, naming
+from otel_labelstudio.annotations.feedback import AnnotatorForm, Evaluation, annotator_naming, evaluations_of
 from otel_labelstudio.annotations.records import About, Act, Judgement, Preference, Region, User, Verdict
 from tests.feedback.judged import AT, RULES, answer, call, choices, comment, judged, judgement, rating
 
@@ -61,6 +61,7 @@ def test_a_comparison_is_a_preference() -> None:
     """Left or right, as it was said; the two answers are not called accepted."""
     pairwise = Region("pairwise", "compare", "compare", "left")
     one = judgement(
+        choices("left", name="compare"),
         regions=(pairwise,),
         preferences=(Preference(0, 1, "compare"),),
         answers=(answer(Act.ACCEPTED), answer(Act.ACCEPTED, index=1)),
@@ -140,9 +141,9 @@ def test_values_that_nobody_could_send_are_left_out() -> None:
 def test_annotators_are_pseudonyms_unless_told_otherwise() -> None:
     """A keyed hash that another key gives otherwise, an address or a number on demand, or nobody."""
     user = User(3, "ann@example.com")
-    one, other = naming(AnnotatorForm.HASH, b"one"), naming(AnnotatorForm.HASH, b"other")
+    one, other = annotator_naming(AnnotatorForm.HASH, b"one"), annotator_naming(AnnotatorForm.HASH, b"other")
     assert one(user, "http://a") == one(user, "http://a") != other(user, "http://a")
     assert one(user, "http://a") != one(user, "http://b")
-    email = naming(AnnotatorForm.EMAIL, b"one")
+    email = annotator_naming(AnnotatorForm.EMAIL, b"one")
     assert (email(user, ""), email(User(3), "")) == ("ann@example.com", "3")
-    assert naming(AnnotatorForm.NONE, b"one")(user, "") is None
+    assert annotator_naming(AnnotatorForm.NONE, b"one")(user, "") is None

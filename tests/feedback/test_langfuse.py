@@ -16,12 +16,12 @@ from typing import Any
 
 import pytest
 
-from otel_labelstudio.annotations.feedback import FeedbackState, SinkOptions, send_feedback
+from otel_labelstudio.annotations.feedback import FeedbackState, SinkOptions
 from otel_labelstudio.annotations.feedback.langfuse import LangfuseSink, open_sink
 from otel_labelstudio.annotations.records import Act
 from otel_labelstudio.errors import ConfigError, PausedDeliveryError
 from tests.feedback.back_end import Asked, BackEndServer, Said
-from tests.feedback.judged import RULES, answer, call, choices, comment, judged, judgement, rated, rating
+from tests.feedback.judged import RULES, answer, call, choices, comment, judged, judgement, rated, rating, send
 
 KEYS = {"LANGFUSE_PUBLIC_KEY": "pk-lf-1", "LANGFUSE_SECRET_KEY": "sk-lf-2"}
 VALUES: dict[str, type[float] | type[str]] = {"NUMERIC": float, "CATEGORICAL": str, "CORRECTION": str, "TEXT": str}
@@ -62,7 +62,7 @@ def test_what_people_said_are_scores_of_the_observation(state: FeedbackState) ->
     edited = answer(Act.EDITED, "Paris, France.", 0.75)
     said = judged(judgement(rating(4), choices("good"), comment("Short."), answers=(edited,)), of=one)
     with BackEndServer(otherwise=contract) as server, opened(server.url) as sink:
-        send_feedback([said], sink, state, replace(RULES, has_corrections=True))
+        send([said], sink, state, replace(RULES, has_corrections=True))
     assert contract.told() == {
         "rating": ("NUMERIC", 4.0),
         "verdict": ("CATEGORICAL", "good"),
@@ -77,7 +77,7 @@ def test_a_comment_alone_is_a_text(state: FeedbackState) -> None:
     """Of a long one the beginning is the value, and all of it the comment."""
     contract = Contract()
     with BackEndServer(otherwise=contract) as server, opened(server.url) as sink:
-        send_feedback([judged(judgement(comment("x" * 900)))], sink, state, RULES)
+        send([judged(judgement(comment("x" * 900)))], sink, state, RULES)
     (score,) = contract.scores.values()
     assert (score["dataType"], len(score["value"]), len(score["comment"])) == ("TEXT", 500, 900)
 
@@ -89,16 +89,16 @@ def test_twice_is_once_and_what_is_gone_is_deleted(state: FeedbackState) -> None
     accepted = judged(judgement(answers=(answer(Act.ACCEPTED),)), of=one)
     rules = replace(RULES, has_corrections=True)
     with BackEndServer(otherwise=contract) as server, opened(server.url) as sink:
-        send_feedback([edited], sink, state, rules)
+        send([edited], sink, state, rules)
         with closing(FeedbackState(None)) as lost:
-            send_feedback([edited], sink, lost, rules)
+            send([edited], sink, lost, rules)
         assert len(contract.scores) == 2
-        summary = send_feedback([accepted], sink, state, rules)
+        summary = send([accepted], sink, state, rules)
         assert (summary.counts, contract.told()) == (
             {"sent": 1, "deleted": 1},
             {"correction": ("CATEGORICAL", "accepted")},
         )
-        send_feedback([judged(of=one)], sink, state, rules)
+        send([judged(of=one)], sink, state, rules)
         assert contract.scores == {}
 
 
@@ -106,7 +106,7 @@ def test_a_score_that_is_refused_takes_no_other_with_it(state: FeedbackState) ->
     """400 for one of three: the others are there, the reason is noted."""
     contract = Contract()
     with BackEndServer(contract, Said(400, b"secret text"), otherwise=contract) as server, opened(server.url) as sink:
-        summary = send_feedback(rated([call() for _ in range(3)]), sink, state, RULES)
+        summary = send(rated([call() for _ in range(3)]), sink, state, RULES)
     assert (len(contract.scores), summary.refusals) == (2, {"HTTP status 400": 1})
 
 
@@ -118,5 +118,5 @@ def test_credentials_that_are_missing_or_wrong(state: FeedbackState) -> None:
         open_sink(SinkOptions(credentials=KEYS))
     with BackEndServer(otherwise=Said(401)) as server, opened(server.url) as sink:
         with pytest.raises(PausedDeliveryError, match="LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY") as raised:
-            send_feedback(rated([call()]), sink, state, RULES)
+            send(rated([call()]), sink, state, RULES)
         assert "sk-lf" not in str(raised.value)

@@ -14,13 +14,13 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
-from otel_labelstudio.annotations.feedback import FeedbackState, SinkOptions, evaluations_of, send_feedback
+from otel_labelstudio.annotations.feedback import FeedbackState, SinkOptions, evaluations_of
 from otel_labelstudio.annotations.feedback.otlp import OtlpSink, open_sink
 from otel_labelstudio.annotations.feedback.writing import FeedbackWriter
 from otel_labelstudio.annotations.records import Act, JudgedCall
 from otel_labelstudio.errors import PausedDeliveryError, RetryableDeliveryError
 from tests.feedback.back_end import Asked, BackEndServer, Said
-from tests.feedback.judged import AT, RULES, SERVER, answer, call, comment, judged, judgement, rated, rating
+from tests.feedback.judged import AT, RULES, SERVER, answer, call, comment, judged, judgement, rated, rating, send
 
 SOURCE = f"{SERVER} 5"
 
@@ -58,7 +58,7 @@ def test_an_event_is_what_the_convention_says(state: FeedbackState) -> None:
     span id of the call, the time of the annotation, the call's service, and our facts beside them."""
     one = call()
     with BackEndServer() as server, opened(server, credentials={"OTEL_EXPORTER_OTLP_HEADERS": "x-key=a%20b"}) as sink:
-        send_feedback([judged(judgement(rating(4), comment("Short.")), of=one)], sink, state, RULES)
+        send([judged(judgement(rating(4), comment("Short.")), of=one)], sink, state, RULES)
     (asked,) = server.asked
     assert (asked.path, asked.headers["content-type"], asked.headers["x-key"]) == (
         "/v1/logs",
@@ -87,8 +87,8 @@ def test_a_corrected_text_leaves_only_when_it_is_asked_for(state: FeedbackState)
     """Then it is the event's body."""
     edited = judged(judgement(answers=(answer(Act.EDITED, "Paris, France.", 0.75),)))
     with BackEndServer() as server, opened(server) as sink:
-        send_feedback([edited], sink, state, RULES)
-        send_feedback([edited], sink, state, replace(RULES, has_corrections=True))
+        send([edited], sink, state, RULES)
+        send([edited], sink, state, replace(RULES, has_corrections=True))
     (without,), (with_text,) = map(records, server.asked)
     assert b"France" not in server.asked[0].body
     assert values(without.attributes)["gen_ai.evaluation.score.label"] == "edited"
@@ -101,10 +101,10 @@ def test_a_span_of_feedback_has_one_link_and_ids_of_what_it_says(state: Feedback
     one = call()
     said = judged(judgement(rating(4)), of=one)
     with BackEndServer() as server, opened(server, form="spans", is_timed_now=True) as sink:
-        send_feedback([said], sink, state, RULES)
+        send([said], sink, state, RULES)
         with closing(FeedbackState(None)) as lost:
-            send_feedback([said], sink, lost, RULES)
-        send_feedback([judged(judgement(rating(5)), of=one)], sink, state, RULES)
+            send([said], sink, lost, RULES)
+        send([judged(judgement(rating(5)), of=one)], sink, state, RULES)
     requests = [ExportTraceServiceRequest.FromString(asked.body) for asked in server.asked]
     first, again, changed = (request.resource_spans[0].scope_spans[0].spans[0] for request in requests)
     told = values(first.attributes)
@@ -117,18 +117,17 @@ def test_a_span_of_feedback_has_one_link_and_ids_of_what_it_says(state: Feedback
     assert first.start_time_unix_nano > AT.timestamp() * 1e9
 
 
-def test_nothing_is_sent_twice_and_the_watermark_moves(state: FeedbackState) -> None:
+def test_nothing_is_sent_twice(state: FeedbackState) -> None:
     """A second run sends nothing; a changed rating is another event with the same evaluation id, since OTLP cannot
     overwrite; what was deleted cannot be taken back, and is counted once."""
     one = call()
     with BackEndServer() as server, opened(server) as sink:
-        send_feedback([judged(judgement(rating(4)), of=one)], sink, state, RULES)
-        again = send_feedback([judged(judgement(rating(4)), of=one)], sink, state, RULES)
+        send([judged(judgement(rating(4)), of=one)], sink, state, RULES)
+        again = send([judged(judgement(rating(4)), of=one)], sink, state, RULES)
         later = datetime(2026, 11, 27, tzinfo=timezone.utc)
         changed = judged(judgement(rating(2), updated_at=later), of=one, updated_at=later)
-        send_feedback([changed], sink, state, RULES)
-        gone = [send_feedback([judged(of=one)], sink, state, RULES).counts for _ in range(2)]
-        assert state.watermark(sink.target, SOURCE) == AT
+        send([changed], sink, state, RULES)
+        gone = [send([judged(of=one)], sink, state, RULES).counts for _ in range(2)]
     assert (again.counts, len(server.asked)) == ({"unchanged": 1}, 2)
     assert gone == [{"cannot be deleted": 1}, {}]
     ids = {
@@ -159,7 +158,7 @@ def test_who_never_answers_ends_the_run_and_the_state_stays(state: FeedbackState
             write(writer, *rated(calls))
         assert (writer.counts, len(server.asked)) == ({"sent": 100}, 7)
         server._otherwise = Said()
-        summary = send_feedback(rated(calls), sink, state, RULES)
+        summary = send(rated(calls), sink, state, RULES)
     assert summary.counts == {"unchanged": 100, "sent": 50}
 
 
@@ -189,8 +188,8 @@ def test_a_partial_success_is_never_repeated(state: FeedbackState) -> None:
     response.partial_success.error_message = "secret text"
     tasks = rated([call() for _ in range(5)])
     with BackEndServer(Said(body=response.SerializeToString())) as server, opened(server) as sink:
-        summary = send_feedback(tasks, sink, state, RULES)
-        again = send_feedback(tasks, sink, state, RULES)
+        summary = send(tasks, sink, state, RULES)
+        again = send(tasks, sink, state, RULES)
     assert summary.refusals == {"partial success: 2 of 5 refused": 5}
     assert (again.counts, len(server.asked)) == ({"unchanged": 5}, 1)
 
@@ -204,7 +203,7 @@ def test_an_item_that_gives_offence_takes_no_other_with_it(state: FeedbackState)
         return Said(400 if has_it else 200)
 
     with BackEndServer(otherwise=picky) as server, opened(server) as sink:
-        summary = send_feedback(rated(calls), sink, state, RULES)
+        summary = send(rated(calls), sink, state, RULES)
     assert (summary.counts, summary.refusals) == ({"sent": 31}, {"HTTP status 400": 1})
     assert len(server.asked) <= 11
 
@@ -217,7 +216,7 @@ def test_what_only_a_person_can_mend_ends_the_run(state: FeedbackState, status: 
         opened(server, credentials={"OTEL_EXPORTER_OTLP_HEADERS": "authorization=hush"}) as sink,
     ):
         with pytest.raises(PausedDeliveryError, match=hint) as raised:
-            send_feedback(rated([call()]), sink, state, RULES)
+            send(rated([call()]), sink, state, RULES)
         assert "hush" not in str(raised.value) + repr(sink)
         assert state.of_task(sink.target, SOURCE, 200) == {}
     assert len(server.asked) == 1

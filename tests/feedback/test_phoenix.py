@@ -9,11 +9,11 @@ from dataclasses import replace
 
 import pytest
 
-from otel_labelstudio.annotations.feedback import FeedbackState, SinkOptions, send_feedback
+from otel_labelstudio.annotations.feedback import FeedbackState, SinkOptions
 from otel_labelstudio.annotations.feedback.phoenix import PhoenixSink, open_sink
 from otel_labelstudio.annotations.records import Act
 from otel_labelstudio.errors import PausedDeliveryError
-from tests.feedback.judged import RULES, SERVER, answer, call, choices, comment, judged, judgement, rated, rating
+from tests.feedback.judged import RULES, SERVER, answer, call, choices, comment, judged, judgement, rated, rating, send
 from tests.feedback.phoenix import Phoenix
 
 pytestmark = pytest.mark.timeout(900)  # the first run installs Phoenix
@@ -31,7 +31,7 @@ def test_what_people_said_stands_on_the_span(phoenix: Phoenix, sink: PhoenixSink
     phoenix.trace([one])
     edited = answer(Act.EDITED, "Paris, France.", 0.75)
     said = judged(judgement(rating(4), choices("good"), comment("Short."), answers=(edited,)), of=one)
-    summary = send_feedback([said], sink, state, replace(RULES, has_corrections=True))
+    summary = send([said], sink, state, replace(RULES, has_corrections=True))
     found = {annotation["name"]: annotation for annotation in phoenix.annotations([one])}
     results = {name: annotation["result"] for name, annotation in found.items()}
     assert summary.counts == {"sent": 3}
@@ -50,11 +50,11 @@ def test_twice_is_once_and_the_latest_word_counts(phoenix: Phoenix, sink: Phoeni
     """The same feedback with another state, as after a lost one, adds nothing; a changed rating replaces the old."""
     one = call()
     phoenix.trace([one])
-    send_feedback([judged(judgement(rating(2)), of=one)], sink, state, RULES)
+    send([judged(judgement(rating(2)), of=one)], sink, state, RULES)
     with closing(FeedbackState(None)) as another:
-        send_feedback([judged(judgement(rating(2)), of=one)], sink, another, RULES)
+        send([judged(judgement(rating(2)), of=one)], sink, another, RULES)
     assert [annotation["result"]["score"] for annotation in phoenix.annotations([one])] == [2.0]
-    again = send_feedback([judged(judgement(rating(5)), of=one)], sink, state, RULES)
+    again = send([judged(judgement(rating(5)), of=one)], sink, state, RULES)
     assert again.counts == {"sent": 1}
     assert [annotation["result"]["score"] for annotation in phoenix.annotations([one])] == [5.0]
 
@@ -64,7 +64,7 @@ def test_two_people_stay_two(phoenix: Phoenix, sink: PhoenixSink, state: Feedbac
     one = call()
     phoenix.trace([one])
     people = judgement(rating(2)), judgement(rating(5), annotation_id=8, user_id=4)
-    send_feedback([judged(*people, of=one)], sink, state, RULES)
+    send([judged(*people, of=one)], sink, state, RULES)
     found = phoenix.annotations([one])
     assert sorted(annotation["result"]["score"] for annotation in found) == [2.0, 5.0]
     assert len({annotation["metadata"]["labelstudio.annotator"] for annotation in found}) == 2
@@ -78,13 +78,13 @@ def test_a_span_that_phoenix_does_not_have_takes_no_other_with_it(
     calls = [call() for _ in range(20)]
     unknown = calls[3::8]
     phoenix.trace([one for one in calls if one not in unknown])
-    summary = send_feedback(rated(calls), sink, state, RULES)
+    summary = send(rated(calls), sink, state, RULES)
     assert summary.counts == {"sent": 17}
     assert summary.refusals == {"Phoenix does not have the span": 3}
     assert len(phoenix.annotations(calls)) == 17
     phoenix.trace(unknown)
-    assert send_feedback(rated(calls), sink, state, RULES).counts == {"unchanged": 20}
-    again = send_feedback(rated(calls), sink, state, RULES, retries_refused=True)
+    assert send(rated(calls), sink, state, RULES).counts == {"unchanged": 20}
+    again = send(rated(calls), sink, state, RULES, retries_refused=True)
     assert again.counts == {"sent": 3, "unchanged": 17}
     assert len(phoenix.annotations(calls)) == 20
 
@@ -98,9 +98,9 @@ def test_what_was_taken_back_is_deleted_and_nothing_else(
     gone, other = call(), call()
     phoenix.trace([gone, other], project)
     tasks = rated([gone, other])
-    send_feedback(tasks, sink, state, RULES)
+    send(tasks, sink, state, RULES)
     assert len(phoenix.annotations([gone, other], project)) == 2
-    summary = send_feedback([replace(tasks[0], judgements=())], sink, state, RULES)
+    summary = send([replace(tasks[0], judgements=())], sink, state, RULES)
     assert summary.counts == {"deleted": 1}
     assert [annotation["span_id"] for annotation in phoenix.annotations([gone, other], project)] == [other.span_id]
 
@@ -110,11 +110,11 @@ def test_the_reserved_name_is_refused_by_itself(phoenix: Phoenix, sink: PhoenixS
     one = call()
     phoenix.trace([one])
     said = judged(judgement(rating(4), choices("odd", name="note")), of=one)
-    summary = send_feedback([said], sink, state, RULES)
+    summary = send([said], sink, state, RULES)
     assert [annotation["name"] for annotation in phoenix.annotations([one])] == ["rating"]
     assert [*summary.refusals] == ['Phoenix reserves the name "note"; rename it with --names note=...']
     renamed = replace(RULES, names={"note": "remark"})
-    send_feedback([said], sink, state, renamed)
+    send([said], sink, state, renamed)
     assert [annotation["name"] for annotation in phoenix.annotations([one])] == ["rating", "remark"]
 
 
@@ -122,5 +122,5 @@ def test_another_server_is_no_phoenix(phoenix: Phoenix, state: FeedbackState) ->
     """Where there is no such address, nothing is refused for good: the run ends and says what to check."""
     elsewhere = SinkOptions(endpoint=f"{phoenix.url}/elsewhere")
     with closing(open_sink(elsewhere)) as sink, pytest.raises(PausedDeliveryError, match="check --endpoint"):
-        send_feedback([judged(judgement(rating(4)))], sink, state, RULES)
-    assert state.watermark(sink.target, f"{SERVER} 5") is None
+        send([judged(judgement(rating(4)))], sink, state, RULES)
+    assert state.task_ids(sink.target, f"{SERVER} 5") == set()

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from otel_labelstudio.annotations.feedback import FeedbackState, SinkOptions, send_feedback
+from otel_labelstudio.annotations.feedback import FeedbackState, SinkOptions
 from otel_labelstudio.annotations.feedback.langfuse import open_sink
 from otel_labelstudio.annotations.feedback.state import Noted
 from otel_labelstudio.errors import ConfigError
 from tests.feedback.back_end import Asked, BackEndServer, Said
-from tests.feedback.judged import RULES, call, rated
+from tests.feedback.judged import RULES, call, rated, send
 from tests.feedback.test_langfuse import KEYS, Contract
 
 CHILD = Path(__file__).with_name("killed.py")
@@ -109,7 +109,7 @@ def test_a_run_that_is_killed_at_any_request_loses_nothing(tmp_path: Path) -> No
             closing(FeedbackState(tmp_path / "feedback.db")) as state,
             closing(open_sink(SinkOptions(endpoint=server.url, credentials=KEYS))) as sink,
         ):
-            summary = send_feedback(rated(calls), sink, state, RULES)
+            summary = send(rated(calls), sink, state, RULES)
     assert summary.counts == {"unchanged": 4}
     assert {score["observationId"] for score in contract.scores.values()} == {one.span_id for one in calls}
     assert (len(contract.scores), len(server.asked)) == (4, 7)

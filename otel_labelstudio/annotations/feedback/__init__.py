@@ -5,18 +5,21 @@
 
 from __future__ import annotations
 
-from otel_labelstudio.annotations.feedback import jsonl, langfuse, otlp, phoenix
-from otel_labelstudio.annotations.feedback.annotators import AnnotatorForm, naming
+from dataclasses import replace
+from importlib import import_module
+from typing import cast
+
+from otel_labelstudio.annotations.feedback.annotators import AnnotatorForm, annotator_naming
 from otel_labelstudio.annotations.feedback.credentials import credentials_from
 from otel_labelstudio.annotations.feedback.evaluation import Evaluation
 from otel_labelstudio.annotations.feedback.events import EvaluationRules, evaluations_of
 from otel_labelstudio.annotations.feedback.run import FeedbackSummary, send_feedback
-from otel_labelstudio.annotations.feedback.sink import FeedbackSink, SinkOptions
+from otel_labelstudio.annotations.feedback.sink import FeedbackSink, SinkModule, SinkOptions
 from otel_labelstudio.annotations.feedback.state import FeedbackState
 from otel_labelstudio.annotations.feedback.writing import StoppedError
 
 __all__ = [
-    "SINKS",
+    "SINK_NAMES",
     "AnnotatorForm",
     "Evaluation",
     "EvaluationRules",
@@ -25,10 +28,15 @@ __all__ = [
     "FeedbackSummary",
     "SinkOptions",
     "StoppedError",
-    "credentials_from",
+    "annotator_naming",
     "evaluations_of",
-    "naming",
+    "open_sink",
     "send_feedback",
 ]
+SINK_NAMES = ("otlp", "langfuse", "phoenix", "jsonl")
 
-SINKS = {sink.NAME: sink for sink in (otlp, langfuse, phoenix, jsonl)}
+
+def open_sink(name: str, options: SinkOptions, credentials_file: str | None = None) -> FeedbackSink:
+    """The sink of this name, with credentials from the environment or a file. Raises `ConfigError`."""
+    module = cast("SinkModule", import_module(f"{__name__}.{name}"))  # what it imports, the others can do without
+    return module.open_sink(replace(options, credentials=credentials_from(module.CREDENTIALS, credentials_file)))

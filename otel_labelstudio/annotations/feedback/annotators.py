@@ -28,7 +28,7 @@ class AnnotatorForm(str, Enum):
     NONE = "none"
 
 
-def naming(form: AnnotatorForm, key: bytes) -> NameOf:
+def annotator_naming(form: AnnotatorForm, key: bytes) -> NameOf:
     """How annotators are named in this form; ``key`` is that of the hash."""
     return {AnnotatorForm.HASH: _hashed_with(key), AnnotatorForm.EMAIL: _email, AnnotatorForm.NONE: _nobody}[form]
 

@@ -106,11 +106,11 @@ def _template(judged: JudgedCall, judgement: Judgement, rules: EvaluationRules) 
 
 
 def _said(judgement: Judgement) -> list[_Said]:
-    found = [said for verdict in judgement.verdicts for said in _of_verdict(verdict)]
-    found += [
-        _Said(_PREFERENCE, label=str(region.value))
-        for region in judgement.annotation.regions
-        if region.type == "pairwise"
+    comparisons = {region.from_name for region in judgement.annotation.regions if region.type == "pairwise"}
+    found = [
+        replace(said, name=_PREFERENCE) if verdict.name in comparisons else said
+        for verdict in judgement.verdicts
+        for said in _of_verdict(verdict)
     ]
     is_silent = not found and not judgement.preferences
     has_several = len(judgement.answers) > 1

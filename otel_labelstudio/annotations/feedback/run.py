@@ -1,34 +1,31 @@
-"""One run of feedback, from judged calls to what the back end confirmed."""
+"""One run of feedback, from what was collected to what the back end confirmed."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 
+from otel_labelstudio.annotations.collecting import Batch
 from otel_labelstudio.annotations.feedback.events import EvaluationRules, evaluations_of
 from otel_labelstudio.annotations.feedback.sink import FeedbackSink
 from otel_labelstudio.annotations.feedback.state import FeedbackState
 from otel_labelstudio.annotations.feedback.writing import FeedbackWriter
-from otel_labelstudio.annotations.records import AnnotatedProject, JudgedCall
+from otel_labelstudio.annotations.judging import judge
+from otel_labelstudio.annotations.records import AnnotatedProject, AnnotatedTask, JudgedCall
 
 
 @dataclass(frozen=True, slots=True)
 class FeedbackSummary:
-    """What came of a run: how many evaluations were sent, deleted, unchanged; how many were refused, by reason."""
+    """What came of a run: how many evaluations were sent, deleted, unchanged, and how many tasks were read; how many
+    evaluations were refused, by reason."""
 
     counts: Mapping[str, int] = field(default_factory=dict)
     refusals: Mapping[str, int] = field(default_factory=dict)
 
 
-def source_of(project: AnnotatedProject) -> str:
-    """By which the state tells projects apart."""
-    return f"{project.url} {project.id}"
-
-
 def send_feedback(
-    judged_calls: Iterable[JudgedCall],
+    batches: Iterable[Batch],
     sink: FeedbackSink,
     state: FeedbackState,
     rules: EvaluationRules,
@@ -36,23 +33,43 @@ def send_feedback(
     stop: threading.Event | None = None,
     retries_refused: bool = False,
 ) -> FeedbackSummary:
-    """Write what people said of these calls, as far as it is not at the back end already.
+    """Write what people said, as far as it is not at the back end already; ``stop`` ends it after the request under
+    way.
 
-    A call without judgements takes back what was said of it before. ``stop`` ends the run after the request under way.
+        batches = collect(source, since=state.watermarks(sink.target, url))
+        with closing(open_sink(options)) as sink:
+            summary = send_feedback(batches, sink, state, EvaluationRules(annotator_naming(form, state.annotator_key)))
 
     Raises:
-        RetryableDeliveryError: the back end does not answer; run again.
-        PausedDeliveryError: the address or the credentials are wrong.
+        RetryableDeliveryError: the back end, or Label Studio, does not answer; run again.
+        PausedDeliveryError: an address or credentials are wrong.
         StoppedError: ``stop`` was set.
     """
     writer = FeedbackWriter(sink, state, stop=stop or threading.Event(), retries_refused=retries_refused)
-    newest: dict[str, datetime] = {}
-    for judged in judged_calls:
-        source, updated_at = source_of(judged.task.project), judged.task.updated_at
-        writer.write(source, judged.task.id, evaluations_of(judged, rules))
-        if updated_at is not None:
-            newest[source] = max(updated_at, newest.get(source, updated_at))
-    writer.flush()
-    for source, updated_at in newest.items():
-        state.advance(sink.target, source, updated_at)
+    for batch in batches:
+        source = source_of(batch.project)
+        for task in batch.tasks:
+            _write(writer, source, task, rules)
+        for task_id in batch.without_annotations:
+            writer.write(source, task_id, ())
+        if batch.all_ids is not None:
+            writer.keep_only(source, batch.all_ids)
+        writer.flush()
+        if batch.watermark is not None:
+            state.advance(sink.target, source, batch.watermark)
     return FeedbackSummary(dict(writer.counts), dict(writer.refusals))
+
+
+def source_of(project: AnnotatedProject) -> str:
+    """By which the state tells projects apart."""
+    return f"{project.url} {project.id}"
+
+
+def _write(writer: FeedbackWriter, source: str, task: AnnotatedTask, rules: EvaluationRules) -> None:
+    writer.counts["tasks read"] += 1
+    judged = judge(task)
+    if isinstance(judged, JudgedCall):
+        writer.write(source, task.id, evaluations_of(judged, rules))
+    else:
+        writer.counts[f"tasks left out: {judged.why}"] += 1
+        writer.write(source, task.id, ())

@@ -1,6 +1,6 @@
 """Where feedback goes: what a sink is, and what becomes of an evaluation there.
 
-Each sink is a file of its own with the same public names:
+Each sink is a file of its own with the same public names, named as ``NAME``:
 
 ``NAME``
     what ``--to`` takes.
@@ -83,6 +83,15 @@ class FeedbackSink(Protocol):
 
     def close(self) -> None:
         """Let go of connections."""
+
+
+class SinkModule(Protocol):
+    """The public names of each sink's file."""
+
+    NAME: str
+    CREDENTIALS: tuple[str, ...]
+
+    def open_sink(self, options: SinkOptions) -> FeedbackSink: ...
 
 
 Post = Callable[[Sequence[Evaluation]], "Sequence[Result] | str"]

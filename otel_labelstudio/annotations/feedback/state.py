@@ -114,12 +114,11 @@ class FeedbackState:
                 "DELETE FROM evaluations WHERE target = ? AND key = ?", [(target, key) for key in keys]
             )
 
-    def watermark(self, target: str, source: str) -> datetime | None:
-        """Tasks that were updated before this time need not be read again."""
-        row = self._connection.execute(
-            "SELECT updated_at FROM watermarks WHERE target = ? AND source = ?", (target, source)
-        ).fetchone()
-        return datetime.fromisoformat(row[0]) if row else None
+    def watermarks(self, target: str, url: str) -> dict[int, datetime]:
+        """By the ids of a server's projects: tasks that were updated before this time need not be read again."""
+        rows = self._connection.execute("SELECT source, updated_at FROM watermarks WHERE target = ?", (target,))
+        parts = ((source.rpartition(" "), updated_at) for source, updated_at in rows)
+        return {int(id_): datetime.fromisoformat(at) for (server, _, id_), at in parts if server == url}
 
     def advance(self, target: str, source: str, updated_at: datetime) -> None:
         """All tasks that were updated before this time are answered."""

@@ -63,9 +63,10 @@ class FeedbackWriter:
             self.flush()
 
     def keep_only(self, source: str, task_ids: Collection[int]) -> None:
-        """Of a project's tasks, only these still have annotations: what was said of the others is gone."""
-        for task_id in sorted(self._state.task_ids(self._sink.target, source) - set(task_ids)):
-            self.write(source, task_id, ())
+        """Of a project's tasks, only these are still there: what was said of the others is gone."""
+        for task_id in self._state.task_ids(self._sink.target, source):
+            if task_id not in task_ids:
+                self.write(source, task_id, ())
 
     def flush(self) -> None:
         """Send and delete what waits for its batch to be full."""
