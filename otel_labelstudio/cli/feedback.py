@@ -16,9 +16,8 @@ import argparse
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager
-from functools import partial
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 
 from otel_labelstudio.annotations import collect
 from otel_labelstudio.annotations.feedback import (
@@ -62,32 +61,46 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     _check(options)
-    with ExitStack() as stack:
-        stop = stack.enter_context(_told_to_stop())
-        state = stack.enter_context(closing(FeedbackState(options.state)))
-        sink = stack.enter_context(closing(open_sink(options.to, _sink_options(options), options.credentials)))
-        name_of = annotator_naming(AnnotatorForm(options.annotator), state.annotator_key)
-        rules = EvaluationRules(name_of, options.names, has_corrections=options.corrections)
-        send = partial(send_feedback, sink=sink, state=state, rules=rules, stop=stop)
-
-        def run_once() -> FeedbackSummary:
-            watermarks = {} if options.retry_refused else state.watermarks(sink.target, _server_url(options))
-            with opened_source(options) as source:
-                batches = collect(source, since=since_of(options, watermarks))
-                return send(batches, retries_refused=options.retry_refused)
-
+    with _told_to_stop() as stop, _opened(options, stop) as run_once:
         try:
             if options.every is None:
                 return _told(run_once())
-            while not stop.is_set():
-                try:
-                    _told(run_once())
-                except DeliveryError as error:
-                    print(printable(f"otel-labelstudio: {error}"), file=sys.stderr)
-                stop.wait(options.every)
+            _go_on(run_once, options.every, stop)
         except StoppedError:
             pass
     return 0
+
+
+@contextmanager
+def _opened(options: argparse.Namespace, stop: threading.Event) -> Iterator[Callable[[], FeedbackSummary]]:
+    """State and sink are opened once; each run collects from where the state is."""
+    with (
+        closing(FeedbackState(options.state)) as state,
+        closing(open_sink(options.to, _sink_options(options), options.credentials)) as sink,
+    ):
+        name_of = annotator_naming(AnnotatorForm(options.annotator), state.annotator_key)
+        rules = EvaluationRules(name_of, options.names, has_corrections=options.corrections)
+        retries = options.retry_refused
+
+        def run_once() -> FeedbackSummary:
+            watermarks = {} if retries else state.watermarks(sink.target, _server_url(options))
+            with opened_source(options) as source:
+                batches = collect(source, since=since_of(options, watermarks))
+                return send_feedback(batches, sink, state, rules, stop=stop, retries_refused=retries)
+
+        yield run_once
+
+
+def _go_on(run_once: Callable[[], FeedbackSummary], every_s: float, stop: threading.Event) -> None:
+    """Round by round. What fails is said, and tried again in the next one."""
+    while not stop.is_set():
+        try:
+            summary = run_once()
+            if summary.has_news:
+                _told(summary)
+        except DeliveryError as error:
+            print(printable(f"otel-labelstudio: {error}"), file=sys.stderr)
+        stop.wait(every_s)
 
 
 def _check(options: argparse.Namespace) -> None:
@@ -121,7 +134,7 @@ def _told_to_stop() -> Iterator[threading.Event]:
 
 
 def _told(summary: FeedbackSummary) -> int:
-    """What came of a run, on standard error, where there is anything to say."""
+    """What came of a run, on standard error; the exit status."""
     lines = [*summary.counts.items(), *((f"refused: {reason}", n) for reason, n in summary.refusals.items())]
     width = max((len(name) for name, _ in lines), default=0)
     for name, count in lines:

@@ -17,7 +17,7 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from otel_labelstudio.annotations.feedback import FeedbackState, SinkOptions, evaluations_of
 from otel_labelstudio.annotations.feedback.otlp import OtlpSink, open_sink
 from otel_labelstudio.annotations.feedback.writing import FeedbackWriter
-from otel_labelstudio.annotations.records import Act, JudgedCall
+from otel_labelstudio.annotations.records import Act, JudgedCall, Verdict
 from otel_labelstudio.errors import PausedDeliveryError, RetryableDeliveryError
 from tests.feedback.back_end import Asked, BackEndServer, Said
 from tests.feedback.judged import AT, RULES, SERVER, answer, call, comment, judged, judgement, rated, rating, send
@@ -134,6 +134,20 @@ def test_nothing_is_sent_twice(state: FeedbackState) -> None:
         values(record.attributes)["labelstudio.evaluation.id"] for asked in server.asked for record in records(asked)
     }
     assert len(ids) == 1
+
+
+def test_values_from_anywhere_end_no_run(state: FeedbackState) -> None:
+    """Ids that are none, times before and after what OTLP can say, numbers beyond its integers, half a character: each
+    is sent as far as it can be, and what a span's link cannot say without ids is left out."""
+    odd = call(trace_id="not hex", span_id="0" * 16, service_name="a\ud800", response_id="r\ud800")
+    times = datetime.min.replace(tzinfo=timezone.utc), datetime.max.replace(tzinfo=timezone.utc)
+    huge = Verdict("length", "number", 7, max_value=10**30)
+    tasks = [judged(judgement(huge, updated_at=at, annotation_id=n), of=odd, task_id=n) for n, at in enumerate(times)]
+    for form, sent in (("events", 2), ("spans", 0)):
+        with BackEndServer() as server, opened(server, form=form) as sink:
+            summary = send(tasks, sink, state, RULES)
+        assert (summary.counts.get("sent", 0), sum(summary.counts.values())) == (sent, 2)
+        assert len(server.asked) == bool(sent)
 
 
 def test_server_errors_and_rate_limits_are_waited_out(state: FeedbackState) -> None:

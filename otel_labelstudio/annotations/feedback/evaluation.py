@@ -11,6 +11,7 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 from datetime import datetime
+from string import hexdigits
 
 # Under which a back end has what no convention names
 _NAMESPACE = "labelstudio"
@@ -22,7 +23,7 @@ class Evaluation:
 
     ``score`` and ``label`` are the two forms of a result, of which one or both are there, or neither where there is
     only an ``explanation``. ``corrected`` is the text that the person put in the answer's place, where it is asked for.
-    ``index`` says which of several answers, turns or steps is meant. The repr shows no content.
+    ``about`` (answer, turn or step) and ``index`` say which of several is meant. The repr shows no content.
     """
 
     key: str
@@ -34,6 +35,7 @@ class Evaluation:
     label: str | None = None
     explanation: str | None = field(default=None, repr=False)
     corrected: str | None = field(default=None, repr=False)
+    about: str | None = None
     index: int | None = None
     max_score: float | None = None
     annotator: str | None = None
@@ -44,6 +46,11 @@ class Evaluation:
     lead_time_s: float | None = None
     url: str | None = None
     service_name: str | None = None
+
+    @property
+    def has_valid_ids(self) -> bool:
+        """Whether a back end can know the span; a sender may have written anything as its ids."""
+        return all(map(_is_id, (self.trace_id, self.span_id), (32, 16)))
 
     @property
     def fingerprint(self) -> str:
@@ -62,10 +69,16 @@ class Evaluation:
             "annotator": self.annotator,
             "lead_time_s": self.lead_time_s,
             "rating.max": self.max_score,
+            "about": self.about,
             "index": self.index,
             "url": self.url,
         }
         return {f"{_NAMESPACE}.{name}": value for name, value in named.items() if value is not None}
+
+
+def _is_id(text: str, length: int) -> bool:
+    """By OpenTelemetry's definition: hexadecimal, and not all zeros."""
+    return len(text) == length and set(text) <= set(hexdigits) and bool(text.strip("0"))
 
 
 def digest(*parts: str | float | None) -> str:

@@ -12,24 +12,27 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from otel_labelstudio.annotations.feedback.annotators import NameOf
 from otel_labelstudio.annotations.feedback.evaluation import Evaluation, digest
-from otel_labelstudio.annotations.records import Act, JudgedAnswer, JudgedCall, Judgement, Verdict
+from otel_labelstudio.annotations.records import About, Act, JudgedAnswer, JudgedCall, Judgement, Verdict
 from otel_labelstudio.tasks.mend import mend_text
 
 _CORRECTION, _PREFERENCE = "correction", "preference"
 # Neither infinite nor too large for a double
 _MOST = 1e300
+_ACCEPTED, _EDITED, _REJECTED = "accepted", "edited", "rejected"
+# An answer that was left untouched, with nothing of its text in the annotation, was rated or compared only
 _LABELS = {
-    Act.ACCEPTED: "accepted",
-    Act.WHITESPACE: "accepted",
-    Act.EDITED: "edited",
-    Act.REWRITTEN: "edited",
-    Act.REMOVED: "rejected",
+    Act.ACCEPTED: _ACCEPTED,
+    Act.WHITESPACE: _ACCEPTED,
+    Act.EDITED: _EDITED,
+    Act.REWRITTEN: _EDITED,
+    Act.REMOVED: _REJECTED,
 }
 
 
@@ -47,9 +50,10 @@ class _Said:
     name: str
     score: float | None = None
     label: str | None = None
+    about: About = About.CALL
     index: int | None = None
     max_score: float | None = None
-    corrected: str | None = None
+    corrected: str | None = field(default=None, repr=False)
 
 
 def evaluations_of(judged: JudgedCall, rules: EvaluationRules) -> tuple[Evaluation, ...]:
@@ -66,7 +70,7 @@ def _of_one_person(judged: JudgedCall, judgement: Judgement, rules: EvaluationRu
     template = _template(judged, judgement, rules)
     values: Counter[tuple[str, int | None]] = Counter()
     for said in _said(judgement):
-        name = rules.names.get(said.name, said.name)
+        name = mend_text(rules.names.get(said.name, said.name))
         # The place among the values of one control, so that one choice that replaces another has its key
         place = values[name, said.index]
         values[name, said.index] += 1
@@ -77,6 +81,7 @@ def _of_one_person(judged: JudgedCall, judgement: Judgement, rules: EvaluationRu
             score=said.score,
             label=said.label,
             index=said.index,
+            about=None if said.about is About.CALL else said.about.value,
             max_score=said.max_score,
             corrected=said.corrected if rules.has_corrections else None,
         )
@@ -92,16 +97,16 @@ def _template(judged: JudgedCall, judgement: Judgement, rules: EvaluationRules) 
         name="",
         trace_id=call.trace_id,
         span_id=call.span_id,
-        response_id=call.response_id,
+        response_id=_mended(call.response_id),
         explanation=mend_text(comments) or None,
-        annotator=rules.name_of(judgement.annotator, project.url) if judgement.annotator else None,
+        annotator=_mended(rules.name_of(judgement.annotator, project.url)) if judgement.annotator else None,
         annotation_id=annotation.id,
         task_id=task.id,
         project_id=project.id,
         updated_at=annotation.updated_at,
-        lead_time_s=annotation.lead_time_s,
+        lead_time_s=annotation.lead_time_s if math.isfinite(annotation.lead_time_s or 0) else None,
         url=f"{project.url}/projects/{project.id}/data?task={task.id}" if project.url else None,
-        service_name=call.service_name,
+        service_name=_mended(call.service_name),
     )
 
 
@@ -112,27 +117,33 @@ def _said(judgement: Judgement) -> list[_Said]:
         for verdict in judgement.verdicts
         for said in _of_verdict(verdict)
     ]
-    is_silent = not found and not judgement.preferences
-    has_several = len(judgement.answers) > 1
-    for answer in judgement.answers:
-        if not _LABELS.get(answer.act) or (_LABELS[answer.act] == "accepted" and not is_silent):
-            continue
-        found.append(_of_answer(answer, answer.index if has_several else None))
-    if not found:
-        found = [_Said(verdict.name) for verdict in judgement.verdicts if verdict.kind == "comment"][:1]
-    return found
+    has_result = bool(found or judgement.preferences)
+    found += [said for said in _corrections(judgement.answers) if said.label != _ACCEPTED or not has_result]
+    comments = [_Said(verdict.name) for verdict in judgement.verdicts if verdict.kind == "comment"]
+    return found or comments[:1]
+
+
+def _corrections(answers: Sequence[JudgedAnswer]) -> Iterator[_Said]:
+    for answer in answers:
+        if answer.act in _LABELS:
+            said = _of_answer(answer)
+            yield replace(said, about=About.ANSWER, index=answer.index) if len(answers) > 1 else said
 
 
 def _of_verdict(verdict: Verdict) -> Iterator[_Said]:
     if verdict.kind == "choices" and isinstance(verdict.value, tuple):
         for value in verdict.value:
-            yield _Said(verdict.name, label=mend_text(value), index=verdict.index)
+            yield _Said(verdict.name, None, mend_text(value), verdict.about, verdict.index)
     elif isinstance(verdict.value, int | float) and -_MOST < verdict.value < _MOST:
-        yield _Said(verdict.name, float(verdict.value), index=verdict.index, max_score=verdict.max_value)
+        yield _Said(verdict.name, float(verdict.value), None, verdict.about, verdict.index, verdict.max_value)
 
 
-def _of_answer(answer: JudgedAnswer, index: int | None) -> _Said:
+def _of_answer(answer: JudgedAnswer) -> _Said:
     label = _LABELS[answer.act]
-    share = {"accepted": 0.0, "rejected": 1.0}.get(label, 1.0 - answer.similarity)
-    corrected = mend_text(answer.final) if label == "edited" and answer.final is not None else None
-    return _Said(_CORRECTION, round(share, 4), label, index, corrected=corrected)
+    share = {_ACCEPTED: 0.0, _REJECTED: 1.0}.get(label, 1.0 - answer.similarity)
+    corrected = _mended(answer.final) if label == _EDITED else None
+    return _Said(_CORRECTION, round(share, 4), label, corrected=corrected)
+
+
+def _mended(text: str | None) -> str | None:
+    return None if text is None else mend_text(text)

@@ -22,6 +22,7 @@ class JsonLinesSink:
     target = NAME
     batch_size = 100
     can_delete = False
+    needs_span = False
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream

@@ -30,6 +30,7 @@ _SHARE = "labelstudio.score"
 class LangfuseSink:
     batch_size = 50
     can_delete = True
+    needs_span = True
 
     def __init__(self, back_end: BackEnd) -> None:
         self.target = f"{NAME} {back_end.url}"

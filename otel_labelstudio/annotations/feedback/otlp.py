@@ -42,6 +42,7 @@ class OtlpSink:
         now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
     ) -> None:
         self.target = f"{NAME} {form} {back_end.url}"
+        self.needs_span = form == "spans"
         self._back_end, self._form, self._is_timed_now, self._now = back_end, form, is_timed_now, now
 
     def items(self, evaluation: Evaluation) -> tuple[Evaluation, ...]:

@@ -23,6 +23,7 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from otel_labelstudio.annotations.feedback.evaluation import Evaluation
+from otel_labelstudio.bounds import bounded_int, bounded_time
 
 # semantic-conventions-genai, docs/gen-ai/gen-ai-events.md: event gen_ai.evaluation.result (Development)
 _EVENT = "gen_ai.evaluation.result"
@@ -78,11 +79,11 @@ def _event(evaluation: Evaluation, now: datetime, *, is_timed_now: bool) -> LogR
         observed_time_unix_nano=_nano(now),
         severity_number=SeverityNumber.SEVERITY_NUMBER_INFO,
         event_name=_EVENT,
-        trace_id=bytes.fromhex(evaluation.trace_id),
-        span_id=bytes.fromhex(evaluation.span_id),
-        flags=_SAMPLED,
         attributes=_attributes(attributes),
     )
+    if evaluation.has_valid_ids:  # else the response's id tells what is meant
+        record.trace_id, record.span_id = map(bytes.fromhex, (evaluation.trace_id, evaluation.span_id))
+        record.flags = _SAMPLED
     if evaluation.corrected is not None:
         record.body.string_value = evaluation.corrected
     return record
@@ -133,11 +134,12 @@ def _attributes(values: Mapping[str, str | int | float | None]) -> list[KeyValue
 
 
 def _any_value(value: str | float) -> AnyValue:
-    if isinstance(value, str):
-        return AnyValue(string_value=value)
-    return AnyValue(int_value=value) if isinstance(value, int) else AnyValue(double_value=value)
+    kept = bounded_int(value) if isinstance(value, int) else value
+    if isinstance(kept, str):
+        return AnyValue(string_value=kept)
+    return AnyValue(int_value=kept) if isinstance(kept, int) else AnyValue(double_value=kept)
 
 
 def _nano(at: datetime) -> int:
     """Exact: a float has no room for microseconds of today."""
-    return (at - _EPOCH) // timedelta(microseconds=1) * 1000
+    return bounded_time((at - _EPOCH) // timedelta(microseconds=1) * 1000)

@@ -33,6 +33,7 @@ _CORRECTION = "labelstudio.correction"
 class PhoenixSink:
     batch_size = 100
     can_delete = True
+    needs_span = True
 
     def __init__(self, back_end: BackEnd) -> None:
         self.target = f"{NAME} {back_end.url}"

@@ -10,9 +10,15 @@ from otel_labelstudio.annotations.collecting import Batch
 from otel_labelstudio.annotations.feedback.events import EvaluationRules, evaluations_of
 from otel_labelstudio.annotations.feedback.sink import FeedbackSink
 from otel_labelstudio.annotations.feedback.state import FeedbackState
-from otel_labelstudio.annotations.feedback.writing import FeedbackWriter
+from otel_labelstudio.annotations.feedback.writing import UNCHANGED, FeedbackWriter
 from otel_labelstudio.annotations.judging import judge
 from otel_labelstudio.annotations.records import AnnotatedProject, AnnotatedTask, JudgedCall
+from otel_labelstudio.printable import logger
+
+_logger = logger(__name__)
+
+
+TASKS_READ = "tasks read"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +28,11 @@ class FeedbackSummary:
 
     counts: Mapping[str, int] = field(default_factory=dict)
     refusals: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def has_news(self) -> bool:
+        """Whether anything was sent, deleted, refused or left out."""
+        return bool(self.refusals or self.counts.keys() - {TASKS_READ, UNCHANGED})
 
 
 def send_feedback(
@@ -47,6 +58,7 @@ def send_feedback(
     """
     writer = FeedbackWriter(sink, state, stop=stop or threading.Event(), retries_refused=retries_refused)
     for batch in batches:
+        writer.end_where_told_to()
         source = source_of(batch.project)
         for task in batch.tasks:
             _write(writer, source, task, rules)
@@ -66,10 +78,15 @@ def source_of(project: AnnotatedProject) -> str:
 
 
 def _write(writer: FeedbackWriter, source: str, task: AnnotatedTask, rules: EvaluationRules) -> None:
-    writer.counts["tasks read"] += 1
-    judged = judge(task)
-    if isinstance(judged, JudgedCall):
-        writer.write(source, task.id, evaluations_of(judged, rules))
-    else:
+    """A task on which judging fails costs itself alone, and leaves what was said of it before."""
+    writer.counts[TASKS_READ] += 1
+    try:
+        judged = judge(task)
+        evaluations = evaluations_of(judged, rules) if isinstance(judged, JudgedCall) else ()
+    except Exception as error:
+        _logger.warning("Cannot judge task %d (%s).", task.id, type(error).__name__)
+        writer.counts["tasks left out: fault"] += 1
+        return
+    if not isinstance(judged, JudgedCall):
         writer.counts[f"tasks left out: {judged.why}"] += 1
-        writer.write(source, task.id, ())
+    writer.write(source, task.id, evaluations)

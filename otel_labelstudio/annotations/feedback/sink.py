@@ -71,6 +71,8 @@ class FeedbackSink(Protocol):
     """The back end and where it is, by which the state tells apart what was sent where."""
     batch_size: int
     can_delete: bool
+    needs_span: bool
+    """Whether it can do nothing with an evaluation of a call whose trace or span id is none."""
 
     def items(self, evaluation: Evaluation) -> tuple[Evaluation, ...]:
         """The evaluation as the back end's own items, each with a key of its own."""

@@ -18,6 +18,7 @@ from otel_labelstudio.annotations.feedback.state import FeedbackState, Noted
 from otel_labelstudio.delivery.retry import Backoff
 from otel_labelstudio.errors import RetryableDeliveryError
 
+UNCHANGED = "unchanged"
 _TRIES = 6
 _LONGEST_WAIT_S = 300.0
 
@@ -54,8 +55,10 @@ class FeedbackWriter:
         """All that is said of a task now. Raises `DeliveryError` and `StoppedError`."""
         noted = self._state.of_task(self._sink.target, source, task_id)
         for item in (item for evaluation in evaluations for item in self._sink.items(evaluation)):
-            if self._is_answered(noted.pop(item.key, None), item):
-                self.counts["unchanged"] += 1
+            if self._sink.needs_span and not item.has_valid_ids:
+                self.counts["left out: no valid trace and span id"] += 1
+            elif self._is_answered(noted.pop(item.key, None), item):
+                self.counts[UNCHANGED] += 1
             else:
                 self._waiting[item.key] = item, source
         self._take_back(noted.values())
@@ -74,6 +77,11 @@ class FeedbackWriter:
         for start in range(0, len(items), self._sink.batch_size):
             self._persistently(items[start : start + self._sink.batch_size], self._sink.send, self._note_sent)
         self._persistently(list(self._gone.values()), self._sink.delete, self._note_deleted)
+
+    def end_where_told_to(self) -> None:
+        """Raises `StoppedError`."""
+        if self._stop.is_set():
+            raise StoppedError
 
     def _is_answered(self, noted: Noted | None, item: Evaluation) -> bool:
         if noted is None or noted.fingerprint != item.fingerprint:
@@ -96,7 +104,7 @@ class FeedbackWriter:
     ) -> None:
         waiting, backoff, tries = {item.key: item for item in items}, Backoff(), 0
         while waiting:
-            self._end_where_told_to()
+            self.end_where_told_to()
             try:
                 for results in step(list(waiting.values())):
                     note(results)
@@ -105,16 +113,12 @@ class FeedbackWriter:
                     if results:
                         tries = 0
                         backoff.reset()
-                    self._end_where_told_to()
+                    self.end_where_told_to()
             except RetryableDeliveryError as error:
                 tries += 1
                 if tries == _TRIES:
                     raise
                 self._wait(min(backoff.next_wait_s(error.retry_after_s), _LONGEST_WAIT_S))
-
-    def _end_where_told_to(self) -> None:
-        if self._stop.is_set():
-            raise StoppedError
 
     def _note_sent(self, results: Sequence[Result]) -> None:
         noted = []
