@@ -34,7 +34,7 @@ from otel_labelstudio.annotations.feedback import (
 )
 from otel_labelstudio.cli.collecting import add_collecting_arguments, opened_source, since_of
 from otel_labelstudio.cli.settings import settings_from
-from otel_labelstudio.errors import ConfigError, DeliveryError
+from otel_labelstudio.errors import DeliveryError
 from otel_labelstudio.printable import printable
 
 _FORMS, _TIMES = ("events", "spans"), ("annotation", "now")
@@ -105,11 +105,11 @@ def _go_on(run_once: Callable[[], FeedbackSummary], every_s: float, stop: thread
 
 def _check(options: argparse.Namespace) -> None:
     if options.to != "otlp" and (options.form or options.timestamp):
-        raise ConfigError("--as and --timestamp are for --to otlp")
+        options.usage_error("--as and --timestamp apply to --to otlp alone")
     if options.to == "jsonl" and options.corrections:
-        raise ConfigError("--corrections: JSON lines have no place for them; otel-labelstudio dataset writes them")
+        options.usage_error("--corrections: JSON lines have no place for them; otel-labelstudio dataset writes them")
     if options.to != "jsonl" and options.state is None:
-        raise ConfigError(f"--to {options.to} needs --state FILE: without it, each run sends everything again")
+        options.usage_error(f"--to {options.to} needs --state FILE: without it, each run sends everything again")
 
 
 def _sink_options(options: argparse.Namespace) -> SinkOptions:

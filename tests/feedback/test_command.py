@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from otel_labelstudio.cli import main
-from otel_labelstudio.config import Settings
 from otel_labelstudio.demo.label_studio import EmbeddedLabelStudio
 from otel_labelstudio.pipeline import Pipeline
+from otel_labelstudio.settings import Settings
 from tests.delivery.labeling import Labeling, fresh_title
 from tests.delivery.telemetry import chat
 from tests.feedback.back_end import Asked, BackEndServer, Said
@@ -193,11 +193,29 @@ def test_with_every_it_goes_on_until_sigterm(
         (["--to=otlp"], "needs --state"),
         (["--to=jsonl", "--corrections"], "no place for them"),
         (["--to=phoenix", "--state=x", "--as=spans"], "--to otlp"),
-        (["--to=langfuse", "--state=x"], "LANGFUSE_PUBLIC_KEY"),
-        (["--to=jsonl", "--credentials=nowhere"], "cannot be read"),
+        (["--to=jsonl", "--names=rating"], "rating=quality"),
+        (["--to=jsonl", "--every=0"], "no number of seconds"),
     ],
 )
-def test_what_does_not_fit_is_said_before_anything_is_read(
+def test_flags_that_do_not_fit_are_a_wrong_command_line(
+    options: list[str], why: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit status 2, and what to do."""
+    with pytest.raises(SystemExit) as ended:
+        main(["feedback", *options, "--project-id=1"])
+    assert ended.value.code == 2
+    assert why in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        (["--to=langfuse", "--state=x"], "LANGFUSE_PUBLIC_KEY"),
+        (["--to=jsonl", "--credentials=nowhere"], "cannot be read"),
+        (["--to=otlp", "--state=x", "--endpoint=localhost:4318"], "an address such as"),
+    ],
+)
+def test_what_is_missing_is_said_before_anything_is_read(
     options: list[str], why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Exit status 1, and what to do."""

@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from otel_labelstudio.settings.environment import variables_of_others
 from otel_labelstudio.errors import ConfigError
+from otel_labelstudio.settings import variables_of_others
 
 
 def credentials_from(names: Iterable[str], path: str | None) -> dict[str, str]:
