@@ -18,4 +18,9 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     ),
     "send": ("traces.jsonl --mode chat", "recordings/*.pb --project-id 7 --json"),
     "outbox": ("status calls.db", "list calls.db --json", "retry calls.db"),
+    "feedback": (
+        "--to jsonl --input export.json",
+        "--to otlp --project-id 7 --state feedback.db --every 60",
+        "--to phoenix --project-name support-bot --state feedback.db --names rating=quality",
+    ),
 }

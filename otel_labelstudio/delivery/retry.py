@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from email.utils import parsedate_to_datetime
+from time import time
 
 _FIRST_S = 1.0
 _LONGEST_S = 60.0
+# A server that names a longer time is asked again all the same
+_LONGEST_RETRY_AFTER_S = 3600.0
 
 
 class Backoff:
@@ -24,3 +28,15 @@ class Backoff:
 
     def reset(self) -> None:
         self._failures = 0
+
+
+def retry_after_s(headers: Mapping[str, str]) -> float | None:
+    """Seconds of a Retry-After header, given in seconds or as a date (RFC 9110, 10.2.3)."""
+    value = next((value for name, value in headers.items() if name.lower() == "retry-after"), "").strip()
+    if value.isascii() and value.isdigit():
+        return min(float(value), _LONGEST_RETRY_AFTER_S)
+    try:
+        wait_s = parsedate_to_datetime(value).timestamp() - time()
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return min(max(0.0, wait_s), _LONGEST_RETRY_AFTER_S)

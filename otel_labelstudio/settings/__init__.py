@@ -21,6 +21,7 @@ from otel_labelstudio.settings.environment import (
     is_named_to_the_sdk,
     prefix_of_config_file,
     read_setting,
+    variables_of_others,
 )
 from otel_labelstudio.settings.names import nearest_name, refuse_unknown_names
 from otel_labelstudio.settings.record import Settings
@@ -40,4 +41,5 @@ __all__ = [
     "prefix_of_config_file",
     "read_setting",
     "refuse_unknown_names",
+    "variables_of_others",
 ]

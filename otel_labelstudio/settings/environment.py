@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from otel_labelstudio.settings.names import say_renamed
@@ -62,3 +62,8 @@ def _former_environment(variable: Variable) -> Iterator[tuple[str, str]]:
 def _is_empty(value: Any) -> bool:
     """Whether nothing is given; a function of somebody's own is not asked whether it equals a text."""
     return value is None or (isinstance(value, str) and value == "")
+
+
+def variables_of_others(names: Iterable[str]) -> dict[str, str]:
+    """Of these environment variables, which are not ours, those that are set: what a back end calls its credentials."""
+    return {name: value for name in names if (value := os.environ.get(name, "").strip())}

@@ -7,8 +7,7 @@ from email.utils import format_datetime
 
 import pytest
 
-from otel_labelstudio.delivery.label_studio.answers import _retry_after_s
-from otel_labelstudio.delivery.retry import Backoff
+from otel_labelstudio.delivery.retry import Backoff, retry_after_s
 
 
 def longest(low: float, high: float) -> float:
@@ -72,11 +71,11 @@ def test_days_of_failures_do_not_overflow() -> None:
 )
 def test_a_retry_after_header_is_read_however_it_is_written(header: str, seconds: float | None) -> None:
     """Seconds or a date; nonsense is no time, a date of the past is now, and an hour is the longest."""
-    assert _retry_after_s({"Retry-After": header}) == seconds
-    assert _retry_after_s({"retry-after": header}) == seconds
+    assert retry_after_s({"Retry-After": header}) == seconds
+    assert retry_after_s({"retry-after": header}) == seconds
 
 
 def test_a_retry_after_date_is_a_time_from_now() -> None:
     """A date in ten minutes is ten minutes."""
     date = format_datetime(datetime.now(timezone.utc) + timedelta(minutes=10), usegmt=True)
-    assert _retry_after_s({"Retry-After": date}) == pytest.approx(600, abs=3)
+    assert retry_after_s({"Retry-After": date}) == pytest.approx(600, abs=3)

@@ -12,12 +12,11 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
-from time import time
 from typing import Any
 from urllib.parse import urlsplit
 
 from otel_labelstudio.delivery.label_studio.limits import MAX_RECEIVED_BYTES, TooMuchReceivedError
+from otel_labelstudio.delivery.retry import retry_after_s
 from otel_labelstudio.errors import (
     BlockedRequestError,
     DeliveryError,
@@ -27,8 +26,6 @@ from otel_labelstudio.errors import (
     UnknownOutcomeError,
 )
 
-# A server that names a longer time is asked again all the same
-_LONGEST_RETRY_AFTER_S = 3600.0
 _LONGEST_DETAIL = 200
 # What JSON that is not Label Studio's does to the code that reads it
 _UNREADABLE = (LookupError, TypeError, ValueError, AttributeError, RecursionError)
@@ -180,7 +177,7 @@ def refusal(operation: Operation, answer: Answer, url: str) -> DeliveryError:
     """The error of an answer that is Label Studio's own, or that is taken for it."""
     status = answer.status
     message = f"{url} refused {operation.what} with HTTP status {status}{_said(operation, answer)}"
-    wait_s = _retry_after_s(answer.headers)
+    wait_s = retry_after_s(answer.headers)
     if status in (401, 403):
         return PausedDeliveryError(f"{message}; {KEY_HINT}", is_whole_server=status == 401)
     if status in (408, 429):
@@ -274,15 +271,3 @@ def _validation_text(body: Any) -> str:
     """What the server says is wrong with a project; never used for tasks."""
     errors = body.get("validation_errors") if isinstance(body, Mapping) else None
     return f" {json.dumps(errors)[:500]}" if errors else ""
-
-
-def _retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """Seconds of a Retry-After header, given in seconds or as a date (RFC 9110, 10.2.3)."""
-    value = next((value for name, value in headers.items() if name.lower() == "retry-after"), "").strip()
-    if value.isascii() and value.isdigit():
-        return min(float(value), _LONGEST_RETRY_AFTER_S)
-    try:
-        wait_s = parsedate_to_datetime(value).timestamp() - time()
-    except (TypeError, ValueError, OverflowError):
-        return None
-    return min(max(0.0, wait_s), _LONGEST_RETRY_AFTER_S)

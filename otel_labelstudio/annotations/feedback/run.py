@@ -1,0 +1,92 @@
+"""One run of feedback, from what was collected to what the back end confirmed."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from otel_labelstudio.annotations.collecting import Batch
+from otel_labelstudio.annotations.feedback.events import EvaluationRules, evaluations_of
+from otel_labelstudio.annotations.feedback.sink import FeedbackSink
+from otel_labelstudio.annotations.feedback.state import FeedbackState
+from otel_labelstudio.annotations.feedback.writing import UNCHANGED, FeedbackWriter
+from otel_labelstudio.annotations.judging import judge
+from otel_labelstudio.annotations.records import AnnotatedProject, AnnotatedTask, JudgedCall
+from otel_labelstudio.printable import logger
+
+_logger = logger(__name__)
+
+
+TASKS_READ = "tasks read"
+
+
+@dataclass(frozen=True, slots=True)
+class FeedbackSummary:
+    """What came of a run: how many evaluations were sent, deleted, unchanged, and how many tasks were read; how many
+    evaluations were refused, by reason."""
+
+    counts: Mapping[str, int] = field(default_factory=dict)
+    refusals: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def has_news(self) -> bool:
+        """Whether anything was sent, deleted, refused or left out."""
+        return bool(self.refusals or self.counts.keys() - {TASKS_READ, UNCHANGED})
+
+
+def send_feedback(
+    batches: Iterable[Batch],
+    sink: FeedbackSink,
+    state: FeedbackState,
+    rules: EvaluationRules,
+    *,
+    stop: threading.Event | None = None,
+    retries_refused: bool = False,
+) -> FeedbackSummary:
+    """Write what people said, as far as it is not at the back end already; ``stop`` ends it after the request under
+    way.
+
+        batches = collect(source, since=state.watermarks(sink.target, url))
+        with closing(open_sink(options)) as sink:
+            summary = send_feedback(batches, sink, state, EvaluationRules(annotator_naming(form, state.annotator_key)))
+
+    Raises:
+        RetryableDeliveryError: the back end, or Label Studio, does not answer; run again.
+        PausedDeliveryError: an address or credentials are wrong.
+        StoppedError: ``stop`` was set.
+    """
+    writer = FeedbackWriter(sink, state, stop=stop or threading.Event(), retries_refused=retries_refused)
+    for batch in batches:
+        writer.end_where_told_to()
+        source = source_of(batch.project)
+        for task in batch.tasks:
+            _write(writer, source, task, rules)
+        for task_id in batch.without_annotations:
+            writer.write(source, task_id, ())
+        if batch.all_ids is not None:
+            writer.keep_only(source, batch.all_ids)
+        writer.flush()
+        if batch.watermark is not None:
+            state.advance(sink.target, source, batch.watermark)
+    return FeedbackSummary(dict(writer.counts), dict(writer.refusals))
+
+
+def source_of(project: AnnotatedProject) -> str:
+    """By which the state tells projects apart."""
+    return f"{project.url} {project.id}"
+
+
+def _write(writer: FeedbackWriter, source: str, task: AnnotatedTask, rules: EvaluationRules) -> None:
+    """A task on which judging fails costs itself alone, and leaves what was said of it before."""
+    writer.counts[TASKS_READ] += 1
+    try:
+        judged = judge(task)
+        evaluations = evaluations_of(judged, rules) if isinstance(judged, JudgedCall) else ()
+    except Exception as error:
+        _logger.warning("Cannot judge task %d (%s).", task.id, type(error).__name__)
+        writer.counts["tasks left out: fault"] += 1
+        return
+    if not isinstance(judged, JudgedCall):
+        writer.counts[f"tasks left out: {judged.why}"] += 1
+    writer.write(source, task.id, evaluations)

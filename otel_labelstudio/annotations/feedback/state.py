@@ -1,0 +1,163 @@
+"""What was written where: the state of feedback, a SQLite file that only its owner may read.
+
+It moves with what a back end has confirmed and with nothing else, so that a run that is killed at any moment goes on
+where it was: what was sent and not yet noted is sent again. An evaluation is known by its key and, as it was sent, by
+its fingerprint; no text that people wrote stands here. The key of the annotators' hash does, and whoever has it can
+tell who is who.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from otel_labelstudio.errors import ConfigError
+
+_FORMAT = 1
+# SQLite's application_id: "fbck"
+_MARK = 0x6662636B
+# A file of fewer bytes would be overwritten as an empty database
+_SMALLEST = 512
+_SCHEMA = (
+    "CREATE TABLE IF NOT EXISTS secrets (name TEXT PRIMARY KEY, value BLOB NOT NULL)",
+    """CREATE TABLE IF NOT EXISTS evaluations (
+        target TEXT NOT NULL,       -- the back end and where it is
+        source TEXT NOT NULL,       -- the Label Studio server and project
+        task_id INTEGER NOT NULL,
+        key TEXT NOT NULL,
+        name TEXT NOT NULL,
+        fingerprint TEXT NOT NULL,  -- of what was sent last
+        refused TEXT,               -- why the back end did not take it; NULL where it did
+        PRIMARY KEY (target, key)
+    ) WITHOUT ROWID""",
+    "CREATE INDEX IF NOT EXISTS evaluations_of_a_task ON evaluations (target, source, task_id)",
+    """CREATE TABLE IF NOT EXISTS watermarks (
+        target TEXT NOT NULL, source TEXT NOT NULL, updated_at TEXT NOT NULL, PRIMARY KEY (target, source)
+    ) WITHOUT ROWID""",
+)
+_KEY_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """An evaluation as it was sent last."""
+
+    source: str
+    task_id: int
+    key: str
+    name: str
+    fingerprint: str
+    refused: str | None = None
+
+
+class FeedbackState:
+    """The file at ``path``, in memory where there is none. Raises `ConfigError` where it cannot be used.
+
+    One run at a time: a second one would send everything twice.
+    """
+
+    def __init__(self, path: str | os.PathLike[str] | None) -> None:
+        self._connection = sqlite3.connect(
+            ":memory:" if path is None else _private(Path(path)), timeout=0, isolation_level=None
+        )
+        try:
+            self._connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+            with self._transaction():
+                self._check(path)
+                for statement in _SCHEMA:
+                    self._connection.execute(statement)
+                self.annotator_key = self._kept_key()
+        except (ConfigError, sqlite3.DatabaseError) as error:
+            self._connection.close()
+            if isinstance(error, sqlite3.OperationalError):
+                raise ConfigError(f"--state {path}: another run uses it, or it cannot be written") from None
+            raise ConfigError(f"--state {path}: this is no state of feedback, or a newer version wrote it") from None
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def of_task(self, target: str, source: str, task_id: int) -> dict[str, Noted]:
+        """What was sent of a task, by key."""
+        rows = self._connection.execute(
+            "SELECT source, task_id, key, name, fingerprint, refused FROM evaluations"
+            " WHERE target = ? AND source = ? AND task_id = ?",
+            (target, source, task_id),
+        )
+        return {noted.key: noted for noted in (Noted(*row) for row in rows)}
+
+    def task_ids(self, target: str, source: str) -> set[int]:
+        """The tasks of which something was sent."""
+        rows = self._connection.execute(
+            "SELECT DISTINCT task_id FROM evaluations WHERE target = ? AND source = ?", (target, source)
+        )
+        return {task_id for (task_id,) in rows}
+
+    def note(self, target: str, items: Iterable[Noted]) -> None:
+        """These were answered, with success or a refusal."""
+        with self._transaction():
+            self._connection.executemany(
+                "INSERT OR REPLACE INTO evaluations (target, source, task_id, key, name, fingerprint, refused)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                [(target, i.source, i.task_id, i.key, i.name, i.fingerprint, i.refused) for i in items],
+            )
+
+    def forget(self, target: str, keys: Iterable[str]) -> None:
+        """These are no longer at the back end, or nothing can be done about them."""
+        with self._transaction():
+            self._connection.executemany(
+                "DELETE FROM evaluations WHERE target = ? AND key = ?", [(target, key) for key in keys]
+            )
+
+    def watermarks(self, target: str, url: str) -> dict[int, datetime]:
+        """By the ids of a server's projects: tasks that were updated before this time need not be read again."""
+        rows = self._connection.execute("SELECT source, updated_at FROM watermarks WHERE target = ?", (target,))
+        parts = ((source.rpartition(" "), updated_at) for source, updated_at in rows)
+        return {int(id_): datetime.fromisoformat(at) for (server, _, id_), at in parts if server == url}
+
+    def advance(self, target: str, source: str, updated_at: datetime) -> None:
+        """All tasks that were updated before this time are answered."""
+        with self._transaction():
+            self._connection.execute(
+                "INSERT OR REPLACE INTO watermarks VALUES (?, ?, ?)", (target, source, updated_at.isoformat())
+            )
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._connection.execute("BEGIN EXCLUSIVE")
+        with self._connection:
+            yield
+
+    def _check(self, path: object) -> None:
+        """A file of somebody else's is not written to."""
+        (tables,) = self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        (mark,) = self._connection.execute("PRAGMA application_id").fetchone()
+        (found,) = self._connection.execute("PRAGMA user_version").fetchone()
+        if tables and (mark, found) != (_MARK, _FORMAT):
+            raise ConfigError(f"--state {path}")
+        self._connection.execute(f"PRAGMA application_id = {_MARK}")
+        self._connection.execute(f"PRAGMA user_version = {_FORMAT}")
+
+    def _kept_key(self) -> bytes:
+        self._connection.execute(
+            "INSERT OR IGNORE INTO secrets VALUES ('annotators', ?)", (secrets.token_bytes(_KEY_BYTES),)
+        )
+        (key,) = self._connection.execute("SELECT value FROM secrets WHERE name = 'annotators'").fetchone()
+        return bytes(key)
+
+
+def _private(path: Path) -> Path:
+    """The file, made if need be, for its owner alone; SQLite gives its journal the same mode."""
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        size = path.stat().st_size
+    except OSError as error:
+        raise ConfigError(f"--state {path}: {error.strerror}") from None
+    if 0 < size < _SMALLEST:
+        raise ConfigError(f"--state {path}: this is no state of feedback")
+    return path
