@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.metadata import version
 
-from otel_labelstudio import __version__
 from otel_labelstudio.annotations.datasets.features import Feature
 from otel_labelstudio.annotations.datasets.formats import FORMATS
 from otel_labelstudio.annotations.datasets.left_out import LeftOut
@@ -62,7 +62,7 @@ def _text(contents: Contents, options: DatasetOptions) -> Iterator[str]:
     yield "Left out, an answer for each kind of row, an annotation or a task for all of them:\n"
     left_out = [(n, kind or "all", reason.meaning) for (kind, reason), n in contents.reasons.items()]
     yield from _table(("count", "kind", "reason"), left_out)
-    yield f"Written by otel-labelstudio {__version__}:\n"
+    yield f"Written by otel-labelstudio {version('otel-labelstudio')}:\n"
     yield f"    {' '.join(('otel-labelstudio dataset', *options.flags()))}"
 
 
