@@ -30,6 +30,7 @@ class LeftOut(Enum):
     DUPLICATE = "duplicate", "the same row is there already", True
     OUTVOTED = "outvoted", "more annotators say the opposite", True
     # Of what cannot be written
+    UNREADABLE = "unreadable", "the task, or its call, cannot be read", False
     FILTER_FAILED = "filter_failed", "the call filter failed", False
     INCOMPLETE = "incomplete", "the telemetry does not have the call whole", False
     MEDIA = "media", "it holds an image, audio or a file", False

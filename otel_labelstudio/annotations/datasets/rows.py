@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from otel_labelstudio.annotations.collecting.tasks import NOT_OURS
 from otel_labelstudio.annotations.datasets.canonical import (
     PromptDigests,
     content_digest,
@@ -24,6 +25,11 @@ from otel_labelstudio.annotations.datasets.provenance import provenance
 from otel_labelstudio.annotations.datasets.pseudonyms import Naming
 from otel_labelstudio.annotations.records import JudgedCall, NotJudged
 from otel_labelstudio.calls import LLMCall
+from otel_labelstudio.filters import FILTER_FAILED, filtered
+from otel_labelstudio.printable import logger
+from otel_labelstudio.telemetry import Telemetry
+
+_logger = logger(__name__)
 
 # By kind, which is empty for what holds for all of them
 Reasons = Counter[tuple[str, LeftOut]]
@@ -61,19 +67,20 @@ class TaskRows:
 def rows_of(judged: JudgedCall | NotJudged, options: DatasetOptions, name: Naming) -> TaskRows:
     """All rows of a task, of every kind that is asked for."""
     if isinstance(judged, NotJudged):
-        return TaskRows(reasons=Counter({("", LeftOut.NOT_OURS): 1}))
-    filtered = _filtered(judged, options)
-    if isinstance(filtered, LeftOut):
-        return TaskRows(reasons=Counter({("", filtered): 1}))
-    reasons: Reasons = Counter(("", why) for why in annotations_left_out(filtered, options))
-    digests = PromptDigests(filtered.call)
-    rows = tuple(_rows(filtered, options, name, digests.prompt, reasons))
+        why = LeftOut.NOT_OURS if judged.why == NOT_OURS else LeftOut.UNREADABLE
+        return TaskRows(reasons=Counter({("", why): 1}))
+    passed = _filtered(judged, options)
+    if isinstance(passed, LeftOut):
+        return TaskRows(reasons=Counter({("", passed): 1}))
+    reasons: Reasons = Counter(("", why) for why in annotations_left_out(passed, options))
+    digests = PromptDigests(passed.call)
+    rows = tuple(_rows(passed, options, name, digests.prompt, reasons))
     return TaskRows(
         rows,
         reasons,
-        filtered.call.start_time_unix_nano,
-        filtered.call.span_id,
-        _group(filtered.call, options.split_by, digests.prompt),
+        passed.call.start_time_unix_nano,
+        passed.call.span_id,
+        _group(passed.call, options.split_by, digests.prompt),
         digests.prompt,
         tuple(digests.beginnings),
         tuple(digests.with_answers),
@@ -81,13 +88,12 @@ def rows_of(judged: JudgedCall | NotJudged, options: DatasetOptions, name: Namin
 
 
 def _filtered(judged: JudgedCall, options: DatasetOptions) -> JudgedCall | LeftOut:
-    if options.call_filter is None:
-        return judged
-    try:
-        call = options.call_filter(judged.call)
-    except Exception:  # the user's own code, whose error may hold content
-        return LeftOut.FILTER_FAILED
-    return LeftOut.FILTERED if call is None else replace(judged, call=call)
+    telemetry = Telemetry()
+    calls = filtered([judged.call], options.call_filter, telemetry, _logger.warning)
+    if calls:
+        return replace(judged, call=calls[0])
+    has_failed = telemetry.counts().get(f"calls.dropped[{FILTER_FAILED}]")
+    return LeftOut.FILTER_FAILED if has_failed else LeftOut.FILTERED
 
 
 def _rows(judged: JudgedCall, options: DatasetOptions, name: Naming, prompt: bytes, reasons: Reasons) -> Iterator[Row]:

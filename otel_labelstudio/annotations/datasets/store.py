@@ -9,7 +9,7 @@ are replaced together: a run that is killed leaves a state from which the next o
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
@@ -100,22 +100,33 @@ class RowStore:
     def close(self) -> None:
         self.connection.close()
 
-    def value(self, name: str) -> str | None:
-        """What an earlier run has kept under a name."""
-        row = self.connection.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
-        return str(row[0]) if row else None
+    def watermarks(self) -> list[tuple[int, str]]:
+        """How far each project was read, by its id."""
+        found = self.connection.execute("SELECT name, value FROM meta WHERE name LIKE 'watermark %'")
+        return [(int(name.split()[1]), value) for name, value in found]
 
-    def keep(self, name: str, value: str) -> None:
-        """Keep a value for later runs."""
-        self.connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
+    def keep_watermark(self, project: int, watermark: str) -> None:
+        """Keep how far a project was read: when all of it up to there was."""
+        self._keep(f"watermark {project}", watermark)
 
-    def replace(self, tasks: Iterable[tuple[str, int, TaskRows]]) -> Iterator[int]:
-        """Put what tasks give now in the place of what they gave before; yields how many were read, batch by batch."""
-        waiting, count = iter(tasks), 0
+    def replace(self, tasks: Iterable[tuple[str, int, TaskRows]]) -> None:
+        """Put what tasks give now in the place of what they gave before, some at a time."""
+        waiting = iter(tasks)
         while batch := list(islice(waiting, _BATCH)):
             self._in_transaction(batch)
-            count += len(batch)
-            yield count
+
+    def remove(self, project: str, tasks: Iterable[int]) -> None:
+        """Remove tasks of a project."""
+        self.connection.execute("BEGIN IMMEDIATE")
+        ours = ((project, task) for task in tasks)
+        self.connection.executemany("DELETE FROM tasks WHERE project = ? AND task = ?", ours)
+        self.connection.execute("COMMIT")
+
+    def remove_other_projects(self, projects: Collection[str]) -> None:
+        """Remove the tasks of all other projects."""
+        known = [project for (project,) in self.connection.execute("SELECT DISTINCT project FROM tasks")]
+        others = ((project,) for project in known if project not in projects)
+        self.connection.executemany("DELETE FROM tasks WHERE project = ?", others)
 
     def remove_unless_read(self) -> None:
         """Remove the tasks that this run has not read, and which thus are no longer there."""
@@ -136,16 +147,25 @@ class RowStore:
         found = self.connection.execute("SELECT kind, reason, SUM(count) FROM reasons GROUP BY 1, 2 ORDER BY 1, 2")
         return {(kind, REASONS[reason]): count for kind, reason, count in found}
 
-    def count_of_rows(self) -> int:
-        return int(self.connection.execute("SELECT COUNT(*) FROM rows").fetchone()[0])
+    def count_of(self, table: str) -> int:
+        """How many rows or tasks there are."""
+        statement = {"rows": "SELECT COUNT(*) FROM rows", "tasks": "SELECT COUNT(*) FROM tasks"}[table]
+        return int(self.connection.execute(statement).fetchone()[0])
+
+    def _value(self, name: str) -> str | None:
+        row = self.connection.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
+        return str(row[0]) if row else None
+
+    def _keep(self, name: str, value: str) -> None:
+        self.connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
 
     def _prepare(self, fingerprint: str) -> None:
-        if self.value("fingerprint") != fingerprint:
+        if self._value("fingerprint") != fingerprint:
             self.connection.execute("DELETE FROM tasks")
             self.connection.execute("DELETE FROM meta")
-            self.keep("fingerprint", fingerprint)
-        self._run = int(self.value("run") or 0) + 1
-        self.keep("run", str(self._run))
+            self._keep("fingerprint", fingerprint)
+        self._run = int(self._value("run") or 0) + 1
+        self._keep("run", str(self._run))
 
     def _in_transaction(self, batch: list[tuple[str, int, TaskRows]]) -> None:
         with closing(self.connection.cursor()) as cursor:

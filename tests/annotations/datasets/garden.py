@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from otel_labelstudio.annotations.judge import judge
+from otel_labelstudio.annotations.judging import judge
 from otel_labelstudio.annotations.records import AnnotatedTask, Annotation, JudgedCall
 from otel_labelstudio.calls import LLMCall, Message, Part, TextPart, ToolCallPart, ToolCallResponsePart
 from otel_labelstudio.tasks.render import answers
