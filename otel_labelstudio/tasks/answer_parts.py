@@ -43,10 +43,10 @@ def tool_names(call: LLMCall) -> frozenset[str]:
 
 
 def _pieces(text: str, calls: Sequence[ToolCallPart], names: frozenset[str]) -> Iterator[Part]:
-    at = 0
+    at, unused = 0, list(calls)
     while begin := _BEGIN.search(text, at):
         yield from _text(text[at : begin.start()])
-        part, at = _unchanged(text, begin.start(), calls) or _tool_call(text, begin, names)
+        part, at = _unchanged(text, begin.start(), unused) or _tool_call(text, begin, names)
         yield part
     yield from _text(text[at:])
 
@@ -58,11 +58,12 @@ def _text(text: str) -> Iterator[TextPart]:
         yield TextPart(text.removeprefix("\n").removesuffix("\n"))
 
 
-def _unchanged(text: str, start: int, calls: Sequence[ToolCallPart]) -> tuple[ToolCallPart, int] | None:
+def _unchanged(text: str, start: int, unused: list[ToolCallPart]) -> tuple[ToolCallPart, int] | None:
     """The model's own tool call, where it stands as it came: its arguments may be no JSON."""
-    for call in calls:
+    for call in unused:
         end = start + len(line := part_text(call) or "")
         if text.startswith(line, start) and text[end : end + 1] in ("", "\n"):
+            unused.remove(call)
             return call, end
     return None
 
@@ -87,16 +88,24 @@ def _arguments(text: str, at: int) -> tuple[Any, int]:
 
 
 def _with_ids(parts: Sequence[Part], calls: Sequence[ToolCallPart]) -> Iterator[Part]:
-    """Each tool call with the id of the one that it was: at the same position, else the first unused of its name."""
-    unused = list(calls)
+    """Each changed tool call with the id of the one that it was: at the same position, else the first of its name that
+    nothing else stands for."""
+    unused = [call for call in calls if not any(call is part for part in parts)]
     position = 0
     for part in parts:
         if isinstance(part, ToolCallPart):
-            at_position = calls[position] if position < len(calls) else None
-            candidates = [at_position, *unused] if at_position in unused else unused
-            was = next((one for one in candidates if one and one.name == part.name), None)
+            yield part if any(part is call for call in calls) else _with_id(part, position, calls, unused)
             position += 1
-            if was is not None:
-                unused.remove(was)
-                part = ToolCallPart(part.name, part.arguments, was.id, was.extra)
-        yield part
+        else:
+            yield part
+
+
+def _with_id(
+    part: ToolCallPart, position: int, calls: Sequence[ToolCallPart], unused: list[ToolCallPart]
+) -> ToolCallPart:
+    named = [call for call in unused if call.name == part.name]
+    was = next((call for call in named if call is calls[min(position, len(calls) - 1)]), named[0] if named else None)
+    if was is None:
+        return part
+    unused.remove(was)
+    return ToolCallPart(part.name, part.arguments, was.id, was.extra)

@@ -50,7 +50,7 @@ def dialogue_of(call: LLMCall, answers: Sequence[Message], *, reasoning: bool, m
     writer = _Writer(reasoning=reasoning, media=media)
     prompt = writer.prompt(call)
     are_all_answered = writer.ids.are_all_answered
-    if not prompt:
+    if all(message["role"] == "system" for message in prompt):
         raise RowLeftOutError(LeftOut.NO_PROMPT)
     if prompt[-1]["role"] not in ("user", "tool"):
         raise RowLeftOutError(LeftOut.PROMPT_END)

@@ -81,4 +81,4 @@ def _is_only_compared(judged: JudgedCall, judgement: Judgement) -> bool:
     """That one answer is better than another does not make it good: a Pairwise alone vouches for none."""
     tags = {control.name: control.tag for control in judged.task.project.controls}
     compared = {tags.get(preference.control) for preference in judgement.preferences}
-    return compared == {"Pairwise"} and all(answer.act is Act.UNTOUCHED for answer in judgement.answers)
+    return compared == {"Pairwise"} and all(answer.act.keeps_answer for answer in judgement.answers)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from otel_labelstudio.annotations.judging import judge
-from otel_labelstudio.annotations.records import AnnotatedTask, Annotation, JudgedCall
+from otel_labelstudio.annotations.records import AnnotatedTask, Annotation, AnswerOrigin, JudgedCall, Prediction
 from otel_labelstudio.calls import LLMCall, Message, Part, TextPart, ToolCallPart, ToolCallResponsePart
+from otel_labelstudio.tasks.build import answers_digest
 from otel_labelstudio.tasks.render import answers
-from tests.annotations.annotated import annotation, box, task
+from tests.annotations.annotated import OURS, annotation, box, task
 
 SYSTEM = "You are a helpful assistant of a garden shop."
 QUESTION = "Do you have roses?"
@@ -63,8 +64,15 @@ def answering(number: int = 2, *answers_given: str, **fields: Any) -> LLMCall:
 
 
 def worked_on(of: LLMCall, *annotations: Annotation, number: int = 1, **fields: Any) -> AnnotatedTask:
-    """A task of ours with annotations."""
-    return task(of, *annotations, id=number, call_id=f"call-{of.span_id}", **fields)
+    """A task of ours with annotations, with the texts that were sent with it."""
+    texts = answers(of)
+    sent: dict[str, Any] = {
+        "id": number,
+        "call_id": f"call-{of.span_id}",
+        "origin": AnswerOrigin("response", "dialogue", answers_digest(texts)),
+        "predictions": (Prediction(OURS, "gpt-4o-mini", (box(*texts, origin=None),)),),
+    }
+    return task(of, *annotations, **{**sent, **fields})
 
 
 def accepted(of: LLMCall, number: int = 1) -> JudgedCall:
