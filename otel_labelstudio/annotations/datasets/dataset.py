@@ -52,7 +52,7 @@ class Dataset:
         self._options = options
         self._fingerprint = f"{options.fingerprint()} of {of}"
         self._output = Output(directory)
-        self._lock = FileLock(self._output.state / "lock")
+        self._lock = FileLock(self._output.state / "lock", mode=0o600)
         self._name = naming(options.annotator, self._output.state)
         self._projects: set[str] = set()
 

@@ -69,7 +69,11 @@ class _Writer:
         texts = [_only_text("system", parts) for parts in (call.system_instructions, *leading) if parts]
         messages = [{"role": "system", "content": "\n\n".join(texts)}] if texts else []
         for message in others:
-            messages += self._messages(message)
+            for written in self._messages(message):
+                if messages and _are_one_turn(messages[-1], written):
+                    messages[-1] = _joined(messages[-1], written)
+                else:
+                    messages.append(written)
         return messages
 
     def answer(self, message: Message) -> WireMessage:
@@ -111,6 +115,22 @@ class _Writer:
         entry = self.ids.answered(part.id)
         content = value_text(part.response)
         return {"role": "tool", "tool_call_id": entry["id"], "name": entry["function"]["name"], "content": content}
+
+
+def _are_one_turn(before: WireMessage, message: WireMessage) -> bool:
+    """Some APIs have each tool call of an answer, and the text before them, as items of their own."""
+    are_of_assistant = before["role"] == message["role"] == "assistant" and before.get("name") == message.get("name")
+    return are_of_assistant and ("tool_calls" in before or "tool_calls" in message)
+
+
+def _joined(before: WireMessage, message: WireMessage) -> WireMessage:
+    texts = {
+        name: "\n".join(one[name] for one in (before, message) if one.get(name))
+        for name in ("content", "reasoning_content")
+        if name in before or name in message
+    }
+    calls = [*before.get("tool_calls", ()), *message.get("tool_calls", ())]
+    return {**before, **texts, "tool_calls": calls}
 
 
 def _leading_system(messages: Sequence[Message]) -> tuple[list[tuple[Part, ...]], Sequence[Message]]:
