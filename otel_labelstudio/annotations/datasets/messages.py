@@ -124,7 +124,7 @@ def _are_one_turn(before: WireMessage, message: WireMessage) -> bool:
 
 
 def _joined(before: WireMessage, message: WireMessage) -> WireMessage:
-    texts = {
+    texts: WireMessage = {
         name: "\n".join(one[name] for one in (before, message) if one.get(name))
         for name in ("content", "reasoning_content")
         if name in before or name in message
