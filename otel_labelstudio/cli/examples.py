@@ -17,6 +17,11 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "traces.jsonl --format calls | jq .usage",
     ),
     "send": ("traces.jsonl --mode chat", "recordings/*.pb --project-id 7 --json"),
+    "dataset": (
+        "out --project-id 7",
+        "out --project-name 'Chats 2026' --kind sft,dpo,kto --min-rating 5 --split 0.8/0.2",
+        "out --input export.json --format openai --annotators anna@example.com,12",
+    ),
     "outbox": ("status calls.db", "list calls.db --json", "retry calls.db"),
     "feedback": (
         "--to jsonl --input export.json",

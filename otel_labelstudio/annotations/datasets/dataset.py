@@ -1,0 +1,119 @@
+"""A dataset and its state, as the command and a notebook use them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+
+from filelock import FileLock, Timeout
+
+from otel_labelstudio.annotations.collecting import Batch
+from otel_labelstudio.annotations.datasets.card import Contents
+from otel_labelstudio.annotations.datasets.options import DatasetOptions
+from otel_labelstudio.annotations.datasets.output import Output
+from otel_labelstudio.annotations.datasets.pseudonyms import naming
+from otel_labelstudio.annotations.datasets.rows import TaskRows, rows_of
+from otel_labelstudio.annotations.datasets.store import RowStore
+from otel_labelstudio.annotations.datasets.writing import OnRows, write_files
+from otel_labelstudio.annotations.judging import judge
+from otel_labelstudio.annotations.records import AnnotatedProject, JudgedCall, NotJudged
+from otel_labelstudio.errors import ConfigError
+
+Judged = JudgedCall | NotJudged
+
+
+def write_dataset(judged: Iterable[Judged], directory: str | Path, options: DatasetOptions | None = None) -> Contents:
+    """Write the dataset of all these judged calls to a directory that is absent, empty or of an earlier run.
+
+    What an earlier run has written of other tasks is gone. Raises `ConfigError` where the directory holds anything
+    else.
+    """
+    with Dataset(Path(directory), options or DatasetOptions()) as dataset:
+        dataset.read(judged)
+        dataset.remove_unless_read()
+        return dataset.write()
+
+
+class Dataset:
+    """The dataset at ``directory``, with what earlier runs have read for it; one process at a time.
+
+        with Dataset(Path("out"), DatasetOptions(), of=server.url) as dataset:
+            for batch in collect(source, since=dataset.watermarks()):
+                dataset.take_in(batch)
+            contents = dataset.write()
+
+    ``of`` says where annotations come from. Where it, or an option on which rows depend, is another than in the run
+    before, nothing is known yet, and there are no watermarks.
+    """
+
+    def __init__(self, directory: Path, options: DatasetOptions, *, of: str = "") -> None:
+        self._options = options
+        self._fingerprint = f"{options.fingerprint()} of {of}"
+        self._output = Output(directory)
+        self._lock = FileLock(self._output.state / "lock", mode=0o600)
+        self._name = naming(options.annotator, self._output.state)
+        self._projects: set[str] = set()
+
+    def __enter__(self) -> Dataset:
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout as error:
+            raise ConfigError(f"another run writes to {self._output.directory}") from error
+        self._store = RowStore(self._output.state, self._fingerprint)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._store.close()
+        self._lock.release()
+
+    def watermarks(self) -> dict[int, datetime]:
+        """How far each project was read, by its id."""
+        return {project: datetime.fromisoformat(at) for project, at in self._store.watermarks()}
+
+    def take_in(self, batch: Batch) -> None:
+        """Take in what `collect` gives, all batches in their order; tasks that are gone are forgotten."""
+        project = _place(batch.project)
+        self._projects.add(project)
+        self.read(judge(task, keep_bulk=self._options.bulk) for task in batch.tasks)
+        self._store.remove(project, batch.without_annotations)
+        if batch.all_ids is not None:
+            self._store.remove_absent(project, batch.all_ids)
+        if batch.watermark is not None:
+            self._store.keep_watermark(batch.project.id, batch.watermark.isoformat())
+
+    def read(self, judged: Iterable[Judged]) -> None:
+        """Take judged calls in; those of a task replace what was read of it before."""
+        self._store.replace(self._rows(judged))
+
+    def remove_unless_read(self) -> None:
+        """Forget what was not read since this object was made."""
+        self._store.remove_unless_read()
+
+    def count_of_rows(self) -> int:
+        """How many rows there are, before duplicates are found."""
+        return self._store.count_of("rows")
+
+    def count_of_tasks(self) -> int:
+        """How many annotated tasks there are."""
+        return self._store.count_of("tasks")
+
+    def write(self, on_rows: OnRows = lambda _: None) -> Contents:
+        """Put the dataset of all that was read in the place of the earlier one."""
+        if self._projects:
+            self._store.remove_other_projects(self._projects)
+        new = self._output.prepare()
+        contents = write_files(self._store, new, self._options, on_rows)
+        self._output.publish()
+        return contents
+
+    def _rows(self, judged: Iterable[Judged]) -> Iterator[tuple[str, int, TaskRows]]:
+        for one in judged:
+            yield _place(one.task.project), one.task.id, rows_of(one, self._options, self._name)
+
+
+def _place(project: AnnotatedProject) -> str:
+    return f"{project.url} {project.id}"

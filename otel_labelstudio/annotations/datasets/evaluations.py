@@ -1,0 +1,41 @@
+"""Evaluation: a prompt, the model's first answer, what it should have been, and what each person said of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from otel_labelstudio.annotations.datasets.choosing import counting
+from otel_labelstudio.annotations.datasets.example import Example, Found, NoExample, model_answer
+from otel_labelstudio.annotations.datasets.left_out import RowLeftOutError
+from otel_labelstudio.annotations.datasets.options import DatasetOptions, Kind
+from otel_labelstudio.annotations.datasets.supervised import supervised
+from otel_labelstudio.annotations.records import JudgedCall, Judgement
+from otel_labelstudio.calls import Message
+
+
+def evaluation(judged: JudgedCall, judgements: Sequence[Judgement], options: DatasetOptions) -> Iterator[Found]:
+    """One example a call: nobody's word is averaged away."""
+    try:
+        answer = model_answer(judged.call, 0)
+    except RowLeftOutError as left_out:
+        yield NoExample(Kind.EVAL, left_out.reason)
+        return
+    yield Example(
+        kind=Kind.EVAL,
+        call=judged.call,
+        completion=answer,
+        reference=_reference(judged, judgements, options),
+        act="judged",
+        judgements=tuple(judgements),
+    )
+
+
+def _reference(judged: JudgedCall, judgements: Sequence[Judgement], options: DatasetOptions) -> Message | None:
+    """The answer that a row for fine-tuning would have."""
+    for judgement in counting(judgements, Kind.SFT, options.several)[-1:]:
+        try:
+            found = next(supervised(judged, judgement, options))
+        except RowLeftOutError:
+            return None
+        return found.completion if isinstance(found, Example) else None
+    return None

@@ -1,0 +1,83 @@
+"""Rows for fine-tuning at OpenAI and Azure, and for Together, Fireworks, Mistral and LLaMA-Factory, which take the
+same.
+
+Arguments are JSON text, the content of an answer of tool calls alone is null, and ``weight: 0`` keeps earlier answers
+out of the loss. Keys that OpenAI does not know are refused there, so there are none.
+https://developers.openai.com/api/docs/guides/supervised-fine-tuning and .../direct-preference-optimization
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from otel_labelstudio.annotations.datasets.example import Example
+from otel_labelstudio.annotations.datasets.features import JSON, JSON_LIST, Feature
+from otel_labelstudio.annotations.datasets.judgement_records import judgement_records
+from otel_labelstudio.annotations.datasets.left_out import LeftOut, RowLeftOutError
+from otel_labelstudio.annotations.datasets.messages import WireMessage, dialogue_of
+from otel_labelstudio.annotations.datasets.options import DatasetOptions, Kind
+from otel_labelstudio.annotations.datasets.tools import function_tools
+from otel_labelstudio.tasks.render import value_text
+
+NAME = "openai"
+
+
+def row(example: Example, options: DatasetOptions) -> dict[str, Any]:
+    """One row; without ``tools`` where the call has none."""
+    dialogue = dialogue_of(example.call, example.answers, reasoning=False, media=options.media)
+    if not dialogue.is_every_tool_call_answered:
+        raise RowLeftOutError(LeftOut.TOOL_RESULT)
+    prompt = [_message(message) for message in dialogue.prompt]
+    answers = [_message(message) for message in dialogue.answers]
+    tools = function_tools(example.call.tool_definitions)
+    return _ROWS[example.kind](example, prompt, answers, {"tools": tools} if tools else {})
+
+
+def features(kind: Kind, _: DatasetOptions) -> list[Feature]:
+    """The columns with their types, for the dataset's card."""
+    if kind is Kind.SFT:
+        return [Feature(name, JSON_LIST) for name in ("messages", "tools")]
+    if kind is Kind.EVAL:
+        return [Feature("item", JSON)]
+    return [Feature("input", JSON), *(Feature(name, JSON_LIST) for name in _PREFERENCES)]
+
+
+_PREFERENCES = ("preferred_output", "non_preferred_output")
+_Tools = dict[str, Any]
+
+
+def _supervised(_: Example, prompt: list[WireMessage], answers: list[WireMessage], tools: _Tools) -> dict[str, Any]:
+    return {"messages": [*map(_without_loss, prompt), *answers], **tools}
+
+
+def _preference(_: Example, prompt: list[WireMessage], answers: list[WireMessage], tools: _Tools) -> dict[str, Any]:
+    outputs = {name: [answer] for name, answer in zip(_PREFERENCES, answers, strict=True)}
+    return {"input": {"messages": prompt, **tools}, **outputs}
+
+
+def _item(example: Example, prompt: list[WireMessage], answers: list[WireMessage], tools: _Tools) -> dict[str, Any]:
+    """For evaluations, which name what stands in it: ``{{ item.reference }}``."""
+    reference = answers[1] if example.reference is not None else None
+    item = {"messages": prompt, **tools, "answer": answers[0], "reference": reference}
+    return {"item": {**item, "judgements": judgement_records(example), "model": example.call.model}}
+
+
+_ROWS = {Kind.SFT: _supervised, Kind.DPO: _preference, Kind.EVAL: _item}
+
+
+def _without_loss(message: WireMessage) -> WireMessage:
+    return {**message, "weight": 0} if message["role"] == "assistant" else message
+
+
+def _message(message: WireMessage) -> WireMessage:
+    if message["role"] == "tool":
+        return {name: value for name, value in message.items() if name != "name"}
+    if "tool_calls" not in message:
+        return message
+    calls = [_tool_call(call) for call in message["tool_calls"]]
+    return {**message, "content": message["content"] or None, "tool_calls": calls}
+
+
+def _tool_call(call: dict[str, Any]) -> dict[str, Any]:
+    function = call["function"]
+    return {**call, "function": {"name": function["name"], "arguments": value_text(function["arguments"])}}

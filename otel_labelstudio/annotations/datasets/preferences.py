@@ -1,0 +1,106 @@
+"""DPO: pairs of a chosen and a rejected answer to one prompt.
+
+A correction is better than what it corrects, an answer that was left standing better than one that was removed, and
+what a ranking or a comparison puts first better than what it puts behind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from otel_labelstudio.annotations.datasets.example import (
+    Example,
+    Found,
+    NoExample,
+    examples_or_reason,
+    final_answer,
+    model_answer,
+    written_answer,
+)
+from otel_labelstudio.annotations.datasets.left_out import LeftOut
+from otel_labelstudio.annotations.datasets.options import DatasetOptions, Kind
+from otel_labelstudio.annotations.records import Act, JudgedAnswer, JudgedCall, Judgement
+
+_CHANGED = (Act.EDITED, Act.REWRITTEN)
+
+
+def preferences(judged: JudgedCall, judgement: Judgement, options: DatasetOptions) -> Iterator[Found]:
+    """All pairs that a judgement says, each by itself: one that cannot be written does not take the others with it."""
+    count = 0
+    for pair in _pairs(judged, judgement, options):
+        count += 1
+        yield from examples_or_reason(Kind.DPO, pair)
+    if not count:
+        yield NoExample(Kind.DPO, LeftOut.NOTHING_SAID)
+
+
+def _pairs(judged: JudgedCall, judgement: Judgement, options: DatasetOptions) -> Iterator[Iterator[Found]]:
+    if judgement.imported_base is not None:
+        yield _imported(judged, judgement)
+        return
+    for answer in judgement.answers:
+        if answer.act in _CHANGED:
+            yield _correction(judged, judgement, answer, options)
+    removed = [answer for answer in judgement.answers if answer.act is Act.REMOVED]
+    for worse in removed:
+        for better in judgement.answers:
+            if better.act.keeps_answer:
+                yield _pair(judged, judgement, better.index, worse.index, "kept")
+        for text in judgement.written[:1]:
+            yield _written(judged, judgement, text, worse.index)
+    for one in judgement.preferences:
+        yield _pair(judged, judgement, one.better, one.worse, "preferred")
+
+
+def _correction(
+    judged: JudgedCall, judgement: Judgement, answer: JudgedAnswer, options: DatasetOptions
+) -> Iterator[Found]:
+    if 1 - answer.similarity < options.min_edit:
+        yield NoExample(Kind.DPO, LeftOut.SMALL_EDIT)
+        return
+    yield Example(
+        kind=Kind.DPO,
+        call=judged.call,
+        completion=final_answer(judged.call, answer),
+        rejected=model_answer(judged.call, answer.index),
+        act=answer.act.value,
+        judgements=(judgement,),
+    )
+
+
+def _pair(judged: JudgedCall, judgement: Judgement, better: int, worse: int, act: str) -> Iterator[Found]:
+    yield Example(
+        kind=Kind.DPO,
+        call=judged.call,
+        completion=model_answer(judged.call, better),
+        rejected=model_answer(judged.call, worse),
+        act=act,
+        judgements=(judgement,),
+    )
+
+
+def _written(judged: JudgedCall, judgement: Judgement, text: str, worse: int) -> Iterator[Found]:
+    yield Example(
+        kind=Kind.DPO,
+        call=judged.call,
+        completion=written_answer(judged.call, text),
+        rejected=model_answer(judged.call, worse),
+        act="written",
+        judgements=(judgement,),
+    )
+
+
+def _imported(judged: JudgedCall, judgement: Judgement) -> Iterator[Found]:
+    """What a person made of another model's answer, against that answer."""
+    finals = [*judgement.written, *(answer.final for answer in judgement.answers if answer.final is not None)]
+    if not finals or finals[0] == judgement.imported_base:
+        yield NoExample(Kind.DPO, LeftOut.NOTHING_SAID)
+        return
+    yield Example(
+        kind=Kind.DPO,
+        call=judged.call,
+        completion=written_answer(judged.call, finals[0]),
+        rejected=written_answer(judged.call, judgement.imported_base or ""),
+        act="edited",
+        judgements=(judgement,),
+    )

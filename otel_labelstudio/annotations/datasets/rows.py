@@ -1,0 +1,139 @@
+"""The rows of one task, and the reasons for those that are not there: all that the state keeps of a task."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from otel_labelstudio.annotations.collecting.tasks import NOT_OURS
+from otel_labelstudio.annotations.datasets.canonical import (
+    PromptDigests,
+    content_digest,
+    digest,
+    message_digest,
+    pair_digest,
+)
+from otel_labelstudio.annotations.datasets.example import Example, NoExample
+from otel_labelstudio.annotations.datasets.examples import annotations_left_out, examples_of
+from otel_labelstudio.annotations.datasets.formats import FORMATS
+from otel_labelstudio.annotations.datasets.left_out import LeftOut, RowLeftOutError
+from otel_labelstudio.annotations.datasets.options import DatasetOptions, Kind
+from otel_labelstudio.annotations.datasets.provenance import provenance
+from otel_labelstudio.annotations.datasets.pseudonyms import Naming
+from otel_labelstudio.annotations.records import JudgedCall, NotJudged
+from otel_labelstudio.calls import LLMCall
+from otel_labelstudio.filters import FILTER_FAILED, filtered
+from otel_labelstudio.printable import logger
+from otel_labelstudio.telemetry import Telemetry
+
+_logger = logger(__name__)
+
+# By kind, which is empty for what holds for all of them
+Reasons = Counter[tuple[str, LeftOut]]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row as it is written, with the digests by which others are found to be the same, or its opposite."""
+
+    kind: Kind
+    content: bytes
+    pair: bytes | None
+    is_forward: bool
+    label: bool | None
+    has_tools: bool
+    line: str = field(repr=False)
+    provenance: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRows:
+    """What a task gives. ``group`` is that of the split before groups with something in common are joined;
+    ``beginnings`` are digests of the prompt's beginnings, ``with_answers`` those that later prompts may begin with."""
+
+    rows: tuple[Row, ...] = ()
+    reasons: Reasons = field(default_factory=Counter)
+    start_time_unix_nano: int = 0
+    span_id: str = ""
+    group: bytes = b""
+    prompt: bytes = b""
+    beginnings: tuple[bytes, ...] = ()
+    with_answers: tuple[bytes, ...] = ()
+
+
+def rows_of(judged: JudgedCall | NotJudged, options: DatasetOptions, name: Naming) -> TaskRows:
+    """All rows of a task, of every kind that is asked for."""
+    if isinstance(judged, NotJudged):
+        why = LeftOut.NOT_OURS if judged.why == NOT_OURS else LeftOut.UNREADABLE
+        return TaskRows(reasons=Counter({("", why): 1}))
+    passed = _filtered(judged, options)
+    if isinstance(passed, LeftOut):
+        return TaskRows(reasons=Counter({("", passed): 1}))
+    reasons: Reasons = Counter(("", why) for why in annotations_left_out(passed, options))
+    digests = PromptDigests(passed.call)
+    rows = tuple(_rows(passed, options, name, digests.prompt, reasons))
+    return TaskRows(
+        rows,
+        reasons,
+        passed.call.start_time_unix_nano,
+        passed.call.span_id,
+        _group(passed.call, options.split_by, digests.prompt),
+        digests.prompt,
+        tuple(digests.beginnings),
+        tuple(digests.with_answers),
+    )
+
+
+def _filtered(judged: JudgedCall, options: DatasetOptions) -> JudgedCall | LeftOut:
+    telemetry = Telemetry()
+    calls = filtered([judged.call], options.call_filter, telemetry, _logger.warning)
+    if calls:
+        return replace(judged, call=calls[0])
+    has_failed = telemetry.counts().get(f"calls.dropped[{FILTER_FAILED}]")
+    return LeftOut.FILTER_FAILED if has_failed else LeftOut.FILTERED
+
+
+def _rows(judged: JudgedCall, options: DatasetOptions, name: Naming, prompt: bytes, reasons: Reasons) -> Iterator[Row]:
+    for kind in options.kinds:
+        for found in examples_of(judged, kind, options):
+            if isinstance(found, NoExample):
+                reasons[kind.value, found.reason] += 1
+                continue
+            try:
+                yield _row(found, judged, options, name, prompt)
+            except RowLeftOutError as left_out:
+                reasons[kind.value, left_out.reason] += 1
+
+
+def _row(example: Example, judged: JudgedCall, options: DatasetOptions, name: Naming, prompt: bytes) -> Row:
+    if example.rejected is not None and message_digest(example.rejected) == message_digest(example.completion):
+        raise RowLeftOutError(LeftOut.IDENTICAL)
+    written = FORMATS[options.format].row(example, options)
+    pair, is_forward = pair_digest(example, prompt) if example.kind is Kind.DPO else (None, True)
+    return Row(
+        example.kind,
+        content_digest(example, prompt),
+        pair,
+        is_forward,
+        example.label,
+        "tools" in written,
+        json_text(written),
+        json_text(provenance(example, judged.task, name)),
+    )
+
+
+def json_text(value: Any) -> str:
+    """JSON on one line, that any reader of UTF-8 takes: half a character becomes its replacement."""
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _group(call: LLMCall, split_by: str, prompt: bytes) -> bytes:
+    if split_by == "conversation" and call.conversation_id:
+        return digest("conversation", call.conversation_id)
+    if split_by in ("conversation", "trace") and call.trace_id:
+        return digest("trace", call.trace_id)
+    return digest("prompt", prompt.hex())

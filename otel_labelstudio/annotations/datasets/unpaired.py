@@ -1,0 +1,80 @@
+"""KTO: answers that are good or bad, each by itself.
+
+An answer that was removed while another one survived is bad, and so is the only one where nothing was written in its
+place. That an answer was edited says nothing of how good it was; `edited_is_bad` takes it so all the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from otel_labelstudio.annotations.datasets.example import (
+    Example,
+    Found,
+    NoExample,
+    examples_or_reason,
+    final_answer,
+    model_answer,
+    written_answer,
+)
+from otel_labelstudio.annotations.datasets.left_out import LeftOut
+from otel_labelstudio.annotations.datasets.opinions import Opinion, opinion
+from otel_labelstudio.annotations.datasets.options import DatasetOptions, Kind
+from otel_labelstudio.annotations.records import Act, JudgedAnswer, JudgedCall, Judgement
+from otel_labelstudio.calls import Message
+
+_CHANGED = (Act.EDITED, Act.REWRITTEN)
+
+
+def unpaired(judged: JudgedCall, judgement: Judgement, options: DatasetOptions) -> Iterator[Found]:
+    """Each answer that was called good or bad, and each that a person wrote."""
+    count = 0
+    for found in _all(judged, judgement, options):
+        count += 1
+        yield from examples_or_reason(Kind.KTO, found)
+    if not count:
+        yield NoExample(Kind.KTO, LeftOut.NOTHING_SAID)
+
+
+def _all(judged: JudgedCall, judgement: Judgement, options: DatasetOptions) -> Iterator[Iterator[Found]]:
+    if judgement.imported_base is not None:
+        return
+    for answer in judgement.answers:
+        label = _label(judgement, answer, options)
+        if label is not None:
+            yield _model_answer(judged, judgement, answer, label)
+        if answer.act in _CHANGED and 1 - answer.similarity >= options.min_edit:
+            yield _corrected(judged, judgement, answer)
+    for text in judgement.written[:1]:
+        yield _written(judged, judgement, text)
+
+
+def _label(judgement: Judgement, answer: JudgedAnswer, options: DatasetOptions) -> bool | None:
+    """Whether the model's answer is good; None where nobody said."""
+    said = opinion(judgement, answer.index, options)
+    if answer.act in _CHANGED:
+        is_bad = said is Opinion.BAD or (options.edited_is_bad and said is not Opinion.GOOD)
+        return False if is_bad else None
+    if answer.act is Act.REMOVED:
+        return False
+    if said in (Opinion.GOOD, Opinion.BAD):
+        return said is Opinion.GOOD
+    survived_others = any(other.act is Act.REMOVED for other in judgement.answers)
+    is_good = said is Opinion.NONE and answer.act.keeps_answer and (survived_others or options.accepted_is_good)
+    return True if is_good else None
+
+
+def _model_answer(judged: JudgedCall, judgement: Judgement, answer: JudgedAnswer, label: bool) -> Iterator[Found]:
+    yield _example(judged, judgement, model_answer(judged.call, answer.index), label, answer.act.value)
+
+
+def _corrected(judged: JudgedCall, judgement: Judgement, answer: JudgedAnswer) -> Iterator[Found]:
+    yield _example(judged, judgement, final_answer(judged.call, answer), True, answer.act.value)
+
+
+def _written(judged: JudgedCall, judgement: Judgement, text: str) -> Iterator[Found]:
+    yield _example(judged, judgement, written_answer(judged.call, text), True, "written")
+
+
+def _example(judged: JudgedCall, judgement: Judgement, answer: Message, label: bool, act: str) -> Example:
+    return Example(kind=Kind.KTO, call=judged.call, completion=answer, label=label, act=act, judgements=(judgement,))

@@ -1,0 +1,282 @@
+"""How rows are written: messages, tools and media in each format."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from otel_labelstudio import read_calls
+from otel_labelstudio.annotations.datasets import DatasetOptions, Kind
+from otel_labelstudio.annotations.datasets.example import Example
+from otel_labelstudio.annotations.datasets.examples import examples_of
+from otel_labelstudio.annotations.datasets.formats import FORMATS
+from otel_labelstudio.annotations.datasets.left_out import LeftOut, RowLeftOutError
+from otel_labelstudio.annotations.datasets.tools import function_tools
+from otel_labelstudio.annotations.records import JudgedCall
+from otel_labelstudio.calls import (
+    BlobPart,
+    GenericPart,
+    LLMCall,
+    Message,
+    ReasoningPart,
+    TextPart,
+    ToolCallPart,
+    ToolCallResponsePart,
+    UriPart,
+)
+from tests.annotations.datasets.garden import (
+    ANSWER,
+    ASK_STOCK,
+    QUESTION,
+    STOCK,
+    SYSTEM,
+    accepted,
+    answering,
+    assistant,
+    call,
+    edited,
+    text,
+)
+from tests.annotations.datasets.openai_rules import faults_of_preference, faults_of_supervised
+
+IMAGE = BlobPart("image", "aGVsbG8=", "image/png")
+
+
+def row(of: JudgedCall, name: str = "trl", kind: Kind = Kind.SFT, **options: Any) -> dict[str, Any]:
+    """The first row of a kind."""
+    chosen = DatasetOptions(format=name, **options)
+    found = next(examples_of(of, kind, chosen))
+    assert isinstance(found, Example)
+    return FORMATS[name].row(found, chosen)
+
+
+def prompt(of: LLMCall, **options: Any) -> list[dict[str, Any]]:
+    messages: list[dict[str, Any]] = row(accepted(of), **options)["prompt"]
+    return messages
+
+
+def test_there_is_one_system_message_in_front() -> None:
+    """Instructions and the leading system and developer messages, joined by a blank line; a later one stays."""
+    of = answering(
+        input_messages=(text("developer", "Be brief."), text("user", "A?"), text("system", "Now."), text("user", "B?"))
+    )
+    assert [(message["role"], message["content"]) for message in prompt(of)] == [
+        ("system", f"{SYSTEM}\n\nBe brief."),
+        ("user", "A?"),
+        ("system", "Now."),
+        ("user", "B?"),
+    ]
+
+
+def test_results_of_tools_are_messages_behind_their_calls() -> None:
+    """Also those that stand in a user's message, behind which the user speaks; each has the name of its tool."""
+    tulip = ToolCallPart("stock", {"article": "tulip"}, "call_2")
+    results = (
+        TextPart("And lilies?"),
+        ToolCallResponsePart("none", "call_2"),
+        ToolCallResponsePart({"count": 4}, "call_1"),
+    )
+    of = answering(input_messages=(text("user", "?"), assistant(ASK_STOCK, tulip), Message("user", results)))
+    assert prompt(of)[3:] == [
+        {"role": "tool", "tool_call_id": "call_2", "name": "stock", "content": "none"},
+        {"role": "tool", "tool_call_id": "call_1", "name": "stock", "content": '{"count": 4}'},
+        {"role": "user", "content": "And lilies?"},
+    ]
+
+
+def test_tool_calls_without_ids_are_given_some() -> None:
+    """By position, in the prompt and in the answer, the same in call and result."""
+    ask = replace(ASK_STOCK, id=None)
+    of = answering(
+        input_messages=(
+            text("user", "?"),
+            assistant(ask, ask),
+            *(Message("tool", (ToolCallResponsePart(result),)) for result in ("a", "b")),
+        ),
+        output_messages=(assistant(ask),),
+    )
+    written = row(accepted(of))
+    assert [one["id"] for one in written["prompt"][2]["tool_calls"]] == ["call_1", "call_2"]
+    assert [message.get("tool_call_id") for message in written["prompt"][3:]] == ["call_1", "call_2"]
+    assert written["completion"][0]["tool_calls"][0]["id"] == "call_3"
+
+
+def test_tool_calls_that_came_as_items_of_their_own_are_one_answer() -> None:
+    """As OpenAI's Responses API has them: their results follow together."""
+    tulip = ToolCallPart("stock", {"article": "tulip"}, "call_2")
+    turn = (text("assistant", "Let me look."), assistant(ASK_STOCK), assistant(tulip))
+    results = tuple(Message("tool", (ToolCallResponsePart("4", name),)) for name in ("call_1", "call_2"))
+    of = answering(input_messages=(text("user", "?"), *turn, *results))
+    assert [message["role"] for message in prompt(of)] == ["system", "user", "assistant", "tool", "tool"]
+    assert prompt(of)[2]["content"] == "Let me look."
+    assert [one["id"] for one in prompt(of)[2]["tool_calls"]] == ["call_1", "call_2"]
+
+
+def test_no_key_is_null_and_no_list_empty() -> None:
+    """Chat templates ask whether a key is there."""
+    written = row(accepted(answering()))
+
+    def values(held: Any) -> Iterator[Any]:
+        yield held
+        if isinstance(held, dict | list):
+            for item in held.values() if isinstance(held, dict) else held:
+                yield from values(item)
+
+    assert not [value for value in values(written["prompt"]) if value is None or value == []]
+
+
+def test_reasoning_is_written_on_demand() -> None:
+    """As reasoning_content."""
+    of = answering(output_messages=(assistant(ReasoningPart("Four."), TextPart(ANSWER)),))
+    assert row(accepted(of))["completion"] == [{"role": "assistant", "content": ANSWER}]
+    assert row(accepted(of), reasoning=True)["completion"] == [
+        {"role": "assistant", "content": ANSWER, "reasoning_content": "Four."}
+    ]
+
+
+def test_media_are_left_out_or_written_as_parts() -> None:
+    """A row without its image would teach to make one up."""
+    of = answering(input_messages=(Message("user", (TextPart("What is it?"), IMAGE, UriPart("image", "https://x/y"))),))
+    with pytest.raises(RowLeftOutError) as raised:
+        prompt(of)
+    assert raised.value.reason is LeftOut.MEDIA
+    assert prompt(of, media=True)[1]["content"] == [
+        {"type": "text", "text": "What is it?"},
+        {"type": "image_url", "image_url": {"url": "data:image/png;base64,aGVsbG8="}},
+        {"type": "image_url", "image_url": {"url": "https://x/y"}},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("messages", "reason"),
+    [
+        ((Message("user", (GenericPart("video"),)),), LeftOut.UNKNOWN_PART),
+        ((text("judge", "?"),), LeftOut.UNKNOWN_ROLE),
+        ((text("user", "?"), Message("tool", (ToolCallResponsePart("4", "call_1"),))), LeftOut.TOOL_RESULT),
+        ((text("user", "?"), assistant(ToolCallPart("stock", "rose")), text("user", "?")), LeftOut.TOOL_ARGUMENTS),
+        ((Message("user", (replace(IMAGE, content=""),)),), LeftOut.MEDIA),
+    ],
+)
+def test_what_a_format_cannot_say_is_a_reason(messages: tuple[Message, ...], reason: LeftOut) -> None:
+    """Nothing is written in part."""
+    with pytest.raises(RowLeftOutError) as raised:
+        prompt(answering(input_messages=messages), media=True)
+    assert raised.value.reason is reason
+
+
+SHAPES = [
+    STOCK,
+    {"type": "function", "function": {name: value for name, value in STOCK.items() if name != "type"}},
+    {"name": "stock", "description": STOCK["description"], "input_schema": STOCK["parameters"]},
+    {"toolSpec": {"name": "stock", "description": STOCK["description"], "inputSchema": {"json": STOCK["parameters"]}}},
+    {"function_declarations": [{name: value for name, value in STOCK.items() if name != "type"}]},
+]
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=["flat", "nested", "input_schema", "toolSpec", "function_declarations"])
+def test_tool_definitions_of_every_shape_are_openais(shape: dict[str, Any]) -> None:
+    """Flat as in the GenAI conventions, nested as OpenAI's, Anthropic's, Bedrock's and Gemini's."""
+    function = {name: value for name, value in STOCK.items() if name != "type"}
+    assert function_tools([shape]) == [{"type": "function", "function": function}]
+
+
+def test_tools_that_the_provider_runs_are_left_out_and_types_are_json_schemas() -> None:
+    """Gemini writes types in capitals; a tool without parameters has an object of none."""
+    gemini = {"name": "look", "parameters": {"type": "OBJECT", "properties": {"type": {"type": "STRING"}}}}
+    assert function_tools([{"type": "web_search"}, gemini, {"type": "function", "name": "bare"}]) == [
+        {
+            "type": "function",
+            "function": {
+                "name": "look",
+                "parameters": {"type": "object", "properties": {"type": {"type": "string"}}},
+            },
+        },
+        {"type": "function", "function": {"name": "bare", "parameters": {"type": "object", "properties": {}}}},
+    ]
+
+
+def test_openai_trains_the_last_answer_alone() -> None:
+    """Earlier answers have no weight, arguments are text, and tool calls alone have no content."""
+    written = row(accepted(answering()), "openai")
+    assert written["messages"] == [
+        {"role": "system", "content": SYSTEM},
+        {"role": "user", "content": QUESTION},
+        {
+            "role": "assistant",
+            "content": None,
+            "tool_calls": [
+                {
+                    "id": "call_1",
+                    "type": "function",
+                    "function": {"name": "stock", "arguments": '{"article": "rose", "shop": 3}'},
+                }
+            ],
+            "weight": 0,
+        },
+        {"role": "tool", "tool_call_id": "call_1", "content": '{"count": 4}'},
+        {"role": "assistant", "content": ANSWER},
+    ]
+
+
+def test_openais_rows_are_as_documented(corpus: Path) -> None:
+    """Of every recorded call with tools, and of others: each field as OpenAI's documentation has it, to learn and as
+    pairs."""
+    written = 0
+    for path in sorted(corpus.glob("*/*tools*/truth.json")):
+        for number, of in enumerate(read_calls(sorted(path.parent.glob("*.pb")))):
+            if not of.output_messages:
+                continue
+            for judged, kind, faults in (
+                (accepted(of, number), Kind.SFT, faults_of_supervised),
+                (edited(of, "Another answer.", number=number), Kind.DPO, faults_of_preference),
+            ):
+                try:
+                    made = row(judged, "openai", kind, incomplete=True)
+                except RowLeftOutError:
+                    continue
+                assert faults(made) == [], path.parent
+                written += 1
+    assert written > 300
+
+
+def test_the_rules_find_faults() -> None:
+    """The checker of the test above is one."""
+    wrong = row(accepted(answering()), "openai")
+    for message in wrong["messages"]:
+        message["audio"] = None
+    wrong["messages"][2]["tool_calls"][0]["function"]["arguments"] = {}
+    wrong["tools"][0]["function"]["parameters"]["type"] = "OBJECT"
+    assert len(faults_of_supervised(wrong)) > 5
+
+
+def test_rows_of_an_evaluation_have_each_persons_word() -> None:
+    """The model's answer, what it should have been, and what was said."""
+    written = row(edited(answering(), "Yes, just four."), kind=Kind.EVAL)
+    assert written["answer"] == [{"role": "assistant", "content": ANSWER}]
+    assert written["reference"] == [{"role": "assistant", "content": "Yes, just four."}]
+    [judgement] = written["judgements"]
+    assert judgement["answers"][0]["final"] == "Yes, just four."
+    assert row(edited(answering(), "Yes, just four."), "openai", Kind.EVAL)["item"]["reference"]["content"]
+
+
+def test_calls_lose_nothing() -> None:
+    """A call with media, unknown parts and reasoning comes back as it was."""
+    strange = (Message("user", (TextPart("?"), IMAGE, GenericPart("video", {"id": 7}))),)
+    of = answering(input_messages=strange, output_messages=(assistant(ReasoningPart("Hm."), TextPart(ANSWER)),))
+    written = row(accepted(of), "calls")
+    assert LLMCall.from_dict(written["call"]) == of
+    assert Message.from_dict(written["completion"]) == of.output_messages[0]
+
+
+def test_a_completions_prompt_is_a_users_message() -> None:
+    """A legacy call has no dialogue."""
+    of = call(operation="text_completion", system_instructions=(), tool_definitions=())
+    of = replace(of, output_messages=(text("assistant", "Four."),))
+    assert row(accepted(of)) == {
+        "prompt": [{"role": "user", "content": QUESTION}],
+        "completion": [{"role": "assistant", "content": "Four."}],
+    }
