@@ -29,7 +29,7 @@ format: $(VENV)/installed
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --upgrade 'pip>=25.1'
-	$(BIN)/pip install --quiet --constraint constraints.txt --group dev --editable '.[demo,receiver,zero-code]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --group dev --editable '.[demo,receiver,report,zero-code]'
 	touch $@
 
 clean:
