@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from otel_labelstudio.annotations.collecting import Batch, ExportFile, LabelStudioSource, collect
     from otel_labelstudio.annotations.judging import judge
     from otel_labelstudio.annotations.records import AnnotatedTask, JudgedCall, Judgement, NotJudged
+    from otel_labelstudio.annotations.report import Period, Report, report_of, write_report
 
 __all__ = [
     "AnnotatedTask",
@@ -23,11 +24,15 @@ __all__ = [
     "Judgement",
     "LabelStudioSource",
     "NotJudged",
+    "Period",
+    "Report",
     "collect",
     "judge",
+    "report_of",
+    "write_report",
 ]
 
-_COLLECT, _JUDGE, _RECORDS = (f"{__name__}.{module}" for module in ("collecting", "judging", "records"))
+_COLLECT, _JUDGE, _RECORDS, _REPORT = (f"{__name__}.{m}" for m in ("collecting", "judging", "records", "report"))
 # Public name -> its module, imported when the name is first used
 _LAZY = {
     "AnnotatedTask": _RECORDS,
@@ -37,8 +42,12 @@ _LAZY = {
     "Judgement": _RECORDS,
     "LabelStudioSource": _COLLECT,
     "NotJudged": _RECORDS,
+    "Period": _REPORT,
+    "Report": _REPORT,
     "collect": _COLLECT,
     "judge": _JUDGE,
+    "report_of": _REPORT,
+    "write_report": _REPORT,
 }
 
 

@@ -18,7 +18,7 @@ from otel_labelstudio.cli.examples import EXAMPLES
 from otel_labelstudio.errors import LabelStudioExportError
 from otel_labelstudio.printable import printable
 
-COMMANDS = ("demo", "check", "serve", "convert", "send", "outbox")
+COMMANDS = ("demo", "check", "serve", "convert", "send", "outbox", "report")
 
 
 def parser() -> argparse.ArgumentParser:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
-from otel_labelstudio.annotations.records import JudgedCall, Judgement
+from otel_labelstudio.annotations.records import JudgedCall, Judgement, NotJudged
 from otel_labelstudio.annotations.report.agreement import AgreementTally
 from otel_labelstudio.annotations.report.comparing import differences
 from otel_labelstudio.annotations.report.edits import EditTally
@@ -24,7 +24,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 def report_of(
-    judged_calls: Iterable[JudgedCall],
+    judged_calls: Iterable[JudgedCall | NotJudged],
     *,
     by: Sequence[str] = DEFAULT,
     compare: tuple[Period, Period] | None = None,
@@ -32,7 +32,7 @@ def report_of(
     """The figures of what people said.
 
     Args:
-        judged_calls: what `judge` gives; they are read once, and not kept.
+        judged_calls: what `judge` gives; it is read once, and not kept.
         by: fields of the calls, each of which makes groups; several fields joined by ``+`` make groups together.
         compare: two periods in which the calls began.
 
@@ -41,7 +41,10 @@ def report_of(
     """
     builder = _Builder([checked(field) for field in by], compare)
     for judged in judged_calls:
-        builder.add(judged)
+        if isinstance(judged, NotJudged):
+            builder.leave_out(judged)
+        else:
+            builder.add(judged)
     return builder.report(is_by_default=tuple(by) == DEFAULT)
 
 
@@ -83,6 +86,9 @@ class _Builder:
                 value = value_of(field, judged, imported_model)
                 known = value if value in groups or len(groups) < _MOST_GROUPS else OTHERS
                 self._count(groups[known], judgements, began)
+
+    def leave_out(self, task: NotJudged) -> None:
+        self._disregarded[f"task {task.why.replace('_', ' ')}"] += 1
 
     def report(self, *, is_by_default: bool) -> Report:
         return Report(

@@ -209,7 +209,10 @@ class Remarkable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """All figures. ``disregarded`` counts annotations that are nobody's judgement, by reason."""
+    """All figures. ``disregarded`` counts annotations that are nobody's judgement, and tasks without a call, by reason.
+
+    ``started`` and ``ended`` are when the first and the last of the judged calls began, in UTC.
+    """
 
     projects: tuple[str, ...]
     started: datetime | None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from otel_labelstudio.annotations.judge.comparison import compare
+from otel_labelstudio.annotations.judging.comparison import compare
 from otel_labelstudio.annotations.records import JudgedAnswer, Judgement
 
 

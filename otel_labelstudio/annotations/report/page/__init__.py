@@ -15,6 +15,7 @@ from otel_labelstudio.annotations.report import words
 from otel_labelstudio.annotations.report.page import plots
 from otel_labelstudio.annotations.report.records import Report
 
+TITLE = "Human feedback"
 # What HTML cannot hold: control characters, and halves of surrogate pairs from damaged telemetry
 _UNSHOWABLE = {
     **{code: "\ufffd" for code in (*range(32), 127, *range(0xD800, 0xE000)) if chr(code) not in "\t\n"},
@@ -23,7 +24,7 @@ _UNSHOWABLE = {
 }
 
 
-def to_html(report: Report, *, title: str = "Human feedback") -> str:
+def to_html(report: Report, *, title: str = TITLE) -> str:
     """The whole page."""
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_showable
