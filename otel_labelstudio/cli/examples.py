@@ -17,5 +17,13 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "traces.jsonl --format calls | jq .usage",
     ),
     "send": ("traces.jsonl --mode chat", "recordings/*.pb --project-id 7 --json"),
+    "report": (
+        "report.html --project-name 'support-bot 2026-11'",
+        "report.html --project-id 3 --project-id 4 --by model,metadata.prompt_version",
+        "report.html --project-id 3 --before 2026-11-15",
+        "report.html --project-id 3 --compare 2026-10-01..2026-11-01,2026-11-01..2026-12-01",
+        "--format text --input export.json",
+        "--format json --project-id 3 | jq .total.unchanged",
+    ),
     "outbox": ("status calls.db", "list calls.db --json", "retry calls.db"),
 }

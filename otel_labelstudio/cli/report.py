@@ -4,14 +4,6 @@ Of each model, service, prompt version or any other field: how many answers were
 how they were rated and why, which of several was preferred, each with an interval; how far annotators agree; the edits
 that people make most; and what changed from one period to another.
 
-examples:
-  otel-labelstudio report report.html --project-name 'support-bot 2026-11'
-  otel-labelstudio report report.html --project-id 3 --project-id 4 --by model,metadata.prompt_version
-  otel-labelstudio report report.html --project-id 3 --before 2026-11-15
-  otel-labelstudio report report.html --project-id 3 --compare 2026-10-01..2026-11-01,2026-11-01..2026-12-01
-  otel-labelstudio report --format text --input export.json
-  otel-labelstudio report --format json --project-id 3 | jq .total.unchanged
-
 The page holds answers, corrections and comments: its mode is 0600. It needs otel-labelstudio[report].
 """
 

@@ -33,6 +33,12 @@ def _tables(report: Report) -> Iterator[Table]:
         yield _groups(f"By {breakdown.field}", _left_out(breakdown), breakdown.groups)
     if report.disregarded:
         yield _table("Annotations that are nobody's judgement", ["reason", "annotations"], report.disregarded)
+    if report.matches:
+        won = [
+            (m.model, m.other, words.share(m.won), words.share_interval(m.won.interval), m.won.calls)
+            for m in report.matches
+        ]
+        yield _table("Preferred", ["answers of", "to those of", "in", "95 %", "of calls"], won)
     if report.agreement:
         rows = [
             (a.control, a.level, words.alpha(a.alpha), words.alpha_interval(a.interval), a.units, a.pairs)

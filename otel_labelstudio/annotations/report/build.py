@@ -12,6 +12,7 @@ from otel_labelstudio.annotations.report.agreement import AgreementTally
 from otel_labelstudio.annotations.report.comparing import differences
 from otel_labelstudio.annotations.report.edits import EditTally
 from otel_labelstudio.annotations.report.fields import DEFAULT, checked, project_name, value_of
+from otel_labelstudio.annotations.report.matches import MatchTally
 from otel_labelstudio.annotations.report.records import Breakdown, Comparison, Period, Report
 from otel_labelstudio.annotations.report.remarkable import RemarkableTally
 from otel_labelstudio.annotations.report.summary import group
@@ -65,7 +66,8 @@ class _Builder:
         self._compare = compare
         self._all = _tallies()
         self._groups: dict[str, dict[str, _Tallies]] = {field: defaultdict(_tallies) for field in by}
-        self._agreement, self._edits, self._remarkable = AgreementTally(), EditTally(), RemarkableTally()
+        self._agreement, self._matches = AgreementTally(), MatchTally()
+        self._edits, self._remarkable = EditTally(), RemarkableTally()
         self._projects: set[str] = set()
         self._disregarded: Counter[str] = Counter()
         self._started: datetime | None = None
@@ -78,7 +80,7 @@ class _Builder:
             return
         began = _EPOCH + timedelta(microseconds=judged.call.start_time_unix_nano // 1000)
         self._started, self._ended = min(self._started or began, began), max(self._ended or began, began)
-        for tally in (self._agreement, self._edits, self._remarkable):
+        for tally in (self._agreement, self._matches, self._edits, self._remarkable):
             tally.add(judged)
         self._count(self._all, judged.judgements, began)
         for imported_model, judgements in _by_base(judged):
@@ -102,6 +104,7 @@ class _Builder:
                 for field, groups in self._groups.items()
                 if not is_by_default or _tells_something(field, groups)
             ),
+            matches=self._matches.matches(),
             agreement=tuple(self._agreement.agreement()),
             comparison=self._comparison(),
             edits=self._edits.most_frequent(),

@@ -17,7 +17,7 @@ _LONGEST = 80
 _PROMPT_VERSIONS = ("prompt_version", "prompt.version", "promptVersion", "prompt_id", "prompt.id")
 
 _OF_CALL: Mapping[str, Callable[[LLMCall], Any]] = {
-    "model": lambda call: call.model,
+    "model": lambda call: " / ".join(sorted({model for model in call.answer_models if model})) or call.model,
     "request_model": lambda call: call.request_model,
     "response_model": lambda call: call.response_model,
     "provider": lambda call: call.provider,

@@ -87,6 +87,15 @@ class Place:
         return self.won / self.pairs if self.pairs else None
 
 
+@dataclass(frozen=True, slots=True)
+class Match:
+    """How often people preferred an answer of ``model`` to one of ``other``, of the calls that had both."""
+
+    model: str
+    other: str
+    won: Share
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
     """What people said of the calls that have something in common; ``name`` says what.
@@ -220,6 +229,7 @@ class Report:
     total: Group
     disregarded: tuple[tuple[str, int], ...] = ()
     breakdowns: tuple[Breakdown, ...] = ()
+    matches: tuple[Match, ...] = ()
     agreement: tuple[Agreement, ...] = ()
     comparison: Comparison | None = None
     edits: tuple[Edit, ...] = ()

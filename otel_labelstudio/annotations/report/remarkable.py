@@ -6,7 +6,7 @@ import heapq
 from collections.abc import Iterator
 
 from otel_labelstudio.annotations.records import JudgedCall, Judgement
-from otel_labelstudio.annotations.report.fields import NOT_SET
+from otel_labelstudio.annotations.report.fields import value_of
 from otel_labelstudio.annotations.report.links import link_to
 from otel_labelstudio.annotations.report.records import Remarkable
 from otel_labelstudio.annotations.report.seen import seen_answers
@@ -31,7 +31,7 @@ class RemarkableTally:
         weight, why, comment = max((_remark(judgement) for judgement in judged.judgements), default=(0.0, "", ""))
         self._number += 1
         if weight > 0:
-            entry = Remarkable(link_to(judged.task), judged.call.model or NOT_SET, why, comment)
+            entry = Remarkable(link_to(judged.task), value_of("model", judged, None), why, comment)
             heapq.heappush(self._kept, (weight, -self._number, entry))
             if len(self._kept) > SHOWN:
                 heapq.heappop(self._kept)

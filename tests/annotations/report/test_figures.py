@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ from otel_labelstudio.annotations.report.build import report_of
 from otel_labelstudio.annotations.report.comparing import periods
 from otel_labelstudio.annotations.report.edits import phrases
 from otel_labelstudio.annotations.report.records import Breakdown, Group, Interval, Report
+from otel_labelstudio.calls import JOINED, Message
 from otel_labelstudio.errors import ConfigError
 from tests.annotations.report.judged import (
     NOON,
@@ -88,6 +90,20 @@ def test_the_answers_of_a_call_share_its_weight() -> None:
         (2, 0.0, 0, 1),
     ]
     assert [place.win_rate for place in total.places] == [0.0, 1.0, 0.0]
+
+
+def test_models_are_compared_where_a_task_has_answers_of_several() -> None:
+    """The best of three, of which the tuned model gave two: it is preferred in two calls of three, and ties of its own
+    answers say nothing. The calls' group has all their models' names."""
+    origins = [{"model": "tuned"}, {"model": "large"}, {"model": "tuned"}]
+    fields: dict[str, Any] = {"output_messages": (Message("assistant", ()),) * 3, "metadata": {JOINED: origins}}
+    answers = [answer(index=index) for index in range(3)]
+    calls = [judged(judgement(*answers, preferences=best(b, 3)), model=None, **fields) for b in (0, 2, 1)]
+    report = report_of(calls)
+    (match,) = report.matches
+    assert (match.model, match.other, match.won.count, match.won.calls) == ("tuned", "large", 2, 3)
+    assert list(groups(report, "model")) == ["large / tuned"]
+    assert report_of([judged(judgement(*answers, preferences=best(0, 3)))]).matches == ()
 
 
 def test_who_only_compares_says_nothing_of_the_texts() -> None:
