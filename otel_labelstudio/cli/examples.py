@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 EXAMPLES: dict[str, tuple[str, ...]] = {
-    "demo": ("", "--port 8080 --only review", "--data-dir ./label-studio"),
+    "demo": ("", "--label", "--port 8080 --only review", "--data-dir ./label-studio"),
     "check": ("--mode chat", "--url https://labeling.example.com --project-id 7", "--config receiver.toml"),
     "serve": (
         "--mode auto --project-name '{service.name} %Y-%m'",

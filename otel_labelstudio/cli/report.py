@@ -47,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--compare", metavar="FROM..TO,FROM..TO", help="what changed between two periods in which the calls began"
     )
     periods.add_argument("--before", metavar="DATE", help="the same: before that date, and from then on")
-    parser.add_argument("--title", help="of the page")
+    parser.add_argument("--title", metavar="TEXT", help="of the page")
     add_collecting_arguments(parser)
 
 
