@@ -17,6 +17,7 @@ import numpy as np
 from otel_labelstudio.annotations.records import JudgedCall, Judgement
 from otel_labelstudio.annotations.report.intervals import TOO_FEW, Floats, percentiles
 from otel_labelstudio.annotations.report.records import Agreement, Interval
+from otel_labelstudio.annotations.report.seen import reviewed_answers
 from otel_labelstudio.annotations.report.tally import BECAME, first_places
 
 TEXT, FIRST_PLACE = "answer text", "first place"
@@ -59,7 +60,8 @@ class AgreementTally:
 
 
 def _said(judgement: Judgement) -> Iterator[tuple[Control, Unit, Value]]:
-    for answer in judgement.answers:
+    # Who saw another model's answer says nothing of this one
+    for answer in reviewed_answers(judgement) if judgement.imported_base is None else ():
         yield (TEXT, _NOMINAL), ("answer", answer.index), BECAME[answer.act]
     if judgement.preferences:
         yield (FIRST_PLACE, _NOMINAL), ("call", None), " ".join(map(str, sorted(first_places(judgement))))

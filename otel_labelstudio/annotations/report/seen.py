@@ -7,14 +7,15 @@ from otel_labelstudio.annotations.records import JudgedAnswer, Judgement
 
 
 def seen_answers(judgement: Judgement) -> tuple[JudgedAnswer, ...]:
-    """The call's own; where the person began with another model's answer, that one. None where they only compared the
-    answers: who says which is the best leaves the texts alone, and does not approve of them."""
+    """The call's own; where the person began with another model's answer, that one."""
     if judgement.imported_base is None:
-        only_compared = _is_comparison(judgement) and all(answer.act.keeps_answer for answer in judgement.answers)
-        return () if only_compared else judgement.answers
+        return judgement.answers
     finals = [answer.final for answer in judgement.answers if answer.final is not None]
     return compare((judgement.imported_base,), (*finals, *judgement.written)).answers
 
 
-def _is_comparison(judgement: Judgement) -> bool:
-    return bool(judgement.preferences or judgement.liked or judgement.disliked)
+def reviewed_answers(judgement: Judgement) -> tuple[JudgedAnswer, ...]:
+    """Those whose text the person was there to approve or to change. Who compares answers is not: they leave texts
+    alone without approving of them, and mend at most the best one."""
+    is_comparison = judgement.preferences or judgement.liked or judgement.disliked
+    return () if is_comparison else seen_answers(judgement)

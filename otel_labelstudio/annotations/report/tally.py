@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from statistics import fmean
 
 from otel_labelstudio.annotations.records import Act, JudgedAnswer, Judgement
-from otel_labelstudio.annotations.report.seen import seen_answers
+from otel_labelstudio.annotations.report.seen import reviewed_answers
 
 UNCHANGED, EDITED, REMOVED = "unchanged", "edited", "removed"
 # White space alone is no edit: nobody reads another answer
@@ -69,7 +69,7 @@ class Tally:
         self.calls += 1
         self.judgements += len(judgements)
         self.annotators |= {judgement.annotator.id for judgement in judgements if judgement.annotator}
-        self._add_answers([answer for judgement in judgements for answer in seen_answers(judgement)])
+        self._add_answers([answer for judgement in judgements for answer in reviewed_answers(judgement)])
         self._add_verdicts(judgements)
         self._add_places([judgement for judgement in judgements if judgement.preferences])
         for judgement in judgements:

@@ -53,13 +53,16 @@ def test_what_a_control_is_about_is_the_unit() -> None:
 
 
 def test_what_became_of_the_text_and_the_best_answer_are_compared_too() -> None:
-    """Half of the pairs disagree where one person edits each answer, and the other removes every second one."""
+    """Half of the pairs disagree where one person edits each answer, and the other removes every second one. Who began
+    with another model's answer says nothing of the call's own."""
     tally = AgreementTally()
     for number in range(10):
         act = Act.REMOVED if number % 2 else Act.EDITED
-        one = judgement(answer(Act.EDITED), by=1, preferences=best(0, 3))
-        tally.add(judged(one, judgement(answer(act), by=2, preferences=best(number % 2, 3))))
+        imported = judgement(answer(Act.REMOVED), by=3, imported_base="No.", imported_model="tuned")
+        tally.add(judged(judgement(answer(Act.EDITED), by=1), judgement(answer(act), by=2), imported))
+        tally.add(judged(judgement(by=1, preferences=best(0, 3)), judgement(by=2, preferences=best(number % 2, 3))))
     assert set(found(tally)) == {"answer text", "first place"}
+    assert found(tally)["answer text"].pairs == 10
     # Observed disagreement 10/20; expected 2 * 15 * 5 / (20 * 19)
     assert found(tally)["answer text"].alpha == pytest.approx(1 - (10 / 20) / (2 * 15 * 5 / (20 * 19)), abs=1e-9)
 

@@ -79,11 +79,17 @@ def test_a_call_counts_once_however_many_judged_it() -> None:
 
 
 def test_the_answers_of_a_call_share_its_weight() -> None:
-    """Of three answers one was removed: a third of the call; the best one is in first place and wins two pairs."""
-    one = judgement(answer(), answer(index=1), answer(Act.REMOVED, index=2), preferences=best(1, 3))
+    """Of three answers one was removed: a third of the call."""
+    one = judgement(answer(), answer(index=1), answer(Act.REMOVED, index=2))
     total = report_of([judged(one)]).total
     assert total.removed.calls == 1
     assert total.removed.value == pytest.approx(1 / 3, abs=1e-6)
+
+
+def test_the_places_of_answers_that_are_compared() -> None:
+    """The best of three is in first place, and wins two pairs."""
+    answers = [answer(index=index) for index in range(3)]
+    total = report_of([judged(judgement(*answers, preferences=best(1, 3)))]).total
     assert [(place.index, place.first.count, place.won, place.pairs) for place in total.places] == [
         (0, 0.0, 0, 1),
         (1, 1.0, 2, 2),
@@ -106,15 +112,17 @@ def test_models_are_compared_where_a_task_has_answers_of_several() -> None:
     assert report_of([judged(judgement(*answers, preferences=best(0, 3)))]).matches == ()
 
 
-def test_who_only_compares_says_nothing_of_the_texts() -> None:
-    """The best one was chosen, or none was found good, and all texts stand as they came: that approves of none."""
-    answers = [answer(index=index) for index in range(3)]
+def test_who_compares_approves_of_no_text() -> None:
+    """The best one was chosen, or none was found good: texts that stand as they came are not approved. What was mended
+    is among the edits."""
+    answers = [answer(index=1), answer(index=2)]
     calls = [
-        judged(judgement(*answers, preferences=best(0, 3), liked=frozenset({0}))),
-        judged(judgement(*answers, disliked=frozenset(range(3)))),
+        judged(judgement(edited("It ships on Tuesday."), *answers, preferences=best(0, 3), liked=frozenset({0}))),
+        judged(judgement(answer(), *answers, disliked=frozenset(range(3)))),
     ]
-    total = report_of(calls).total
-    assert (total.calls, total.unchanged.calls) == (2, 0)
+    report = report_of(calls)
+    assert (report.total.calls, report.total.unchanged.calls) == (2, 0)
+    assert [(edit.removed, edit.inserted) for edit in report.edits] == [("Monday.", "Tuesday.")]
 
 
 def test_groups_are_those_of_the_fields() -> None:
