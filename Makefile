@@ -1,6 +1,6 @@
 # Everything sets itself up: Python 3.10 or newer and make are all that is needed.
-#   make demo                    an embedded Label Studio with tasks of a traced LangChain application
-#   make demo DEMO_ARGS=--once   the same, ending when the tasks are delivered
+#   make demo                    an embedded Label Studio with tasks of a traced LangChain application, labeled, and what comes of it
+#   make demo DEMO_ARGS=--once   the same, ending when all is written; with --label you label its tasks yourself
 #   make test                    all tests; TEST_ARGS are pytest's
 #   make lint                    style, types, architecture
 #   make docs                    the documentation's site, in build/docs/html (Python 3.11 or newer)
@@ -33,7 +33,7 @@ format: $(VENV)/installed
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --upgrade 'pip>=25.1'
-	$(BIN)/pip install --quiet --constraint constraints.txt --group dev --editable '.[demo,receiver,zero-code]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --group dev --editable '.[demo,receiver,report,zero-code]'
 	touch $@
 
 $(VENV)/installed-docs: $(VENV)/installed

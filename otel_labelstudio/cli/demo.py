@@ -1,4 +1,7 @@
-"""Label Studio and a traced LangChain application, both on this machine: see what the tasks look like.
+"""Label Studio and a traced LangChain application, both on this machine: from calls to tasks to training data.
+
+A scripted labeler works through the tasks, unless you label them yourself (--label). Then a dataset for fine-tuning and
+a report are written to a new directory demo-labels-..., which stays.
 
 At the first start Label Studio is installed into an environment of its own in the user's cache directory. It listens
 on loopback only. Without OPENAI_API_KEY a stand-in on loopback answers the application; with it, OpenAI's API does.
@@ -17,9 +20,11 @@ from pathlib import Path
 
 from otel_labelstudio.demo.errors import DemoError
 from otel_labelstudio.demo.label_studio import EmbeddedLabelStudio
+from otel_labelstudio.demo.labeler import label_project
+from otel_labelstudio.demo.results import DATASET, REPORT, new_directory, write_results
 from otel_labelstudio.demo.showing import PAGES, Shown, show
 
-_NEEDED = ("langchain", "langchain_openai", "opentelemetry.instrumentation.langchain")
+_NEEDED = ("langchain", "langchain_openai", "opentelemetry.instrumentation.langchain", "krippendorff", "matplotlib")
 _POLL_S = 0.5
 
 
@@ -35,8 +40,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="keep Label Studio's data here (default: delete them at the end)",
     )
     parser.add_argument(
-        "--once", action="store_true", help="end when the tasks are there, instead of staying until Ctrl-C"
+        "--label", action="store_true", help="label yourself: wait for it before the dataset and the report are written"
     )
+    parser.add_argument(
+        "--output", metavar="FOLDER", type=Path, default=Path(), help="where demo-labels-... is made (default: here)"
+    )
+    parser.add_argument("--once", action="store_true", help="end when all is written, instead of staying until Ctrl-C")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -52,7 +61,8 @@ def run(arguments: argparse.Namespace) -> int:
 def _demonstrate(arguments: argparse.Namespace) -> None:
     with _ended_by_sigterm(), EmbeddedLabelStudio(arguments.data_dir, arguments.port) as server:
         shown = [show(server, page) for page in PAGES if arguments.only in (None, page.name)]
-        _report(server, shown)
+        _print_projects(server, shown)
+        _come_back(server, [one for one in shown if one.page.has_layout or arguments.label], arguments)
         if not arguments.once:
             _stay(server)
 
@@ -86,12 +96,31 @@ def _ended_by_sigterm() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _report(server: EmbeddedLabelStudio, shown: list[Shown]) -> None:
+def _print_projects(server: EmbeddedLabelStudio, shown: list[Shown]) -> None:
     print(f"\nLabel Studio  {server.url}\nLogin         {server.username}\nPassword      {server.password}")
     print(f"API key       {server.api_key}\n")
     for one in shown:
         print(f"{one.title}: {one.task_count} tasks  {server.url}/projects/{one.project_id}/data")
     sys.stdout.flush()
+
+
+def _come_back(server: EmbeddedLabelStudio, projects: list[Shown], arguments: argparse.Namespace) -> None:
+    """The way from labels to a dataset and a report; there is none where nobody labels anything."""
+    if not projects:
+        return
+    if arguments.label:
+        _wait_for_labels()
+    else:
+        count = sum(label_project(server, project.project_id) for project in projects)
+        print(f"\nA scripted labeler has worked on {count} tasks; label yourself with --label.", flush=True)
+    directory = new_directory(arguments.output)
+    write_results(server, projects, directory)
+    print(f"Dataset       {directory / DATASET}\nReport        {directory / REPORT}", flush=True)
+
+
+def _wait_for_labels() -> None:
+    print("\nLabel some tasks of these projects, then press Enter here: ", end="", flush=True)
+    sys.stdin.readline()
 
 
 def _stay(server: EmbeddedLabelStudio) -> None:

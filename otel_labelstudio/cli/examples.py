@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 EXAMPLES: dict[str, tuple[str, ...]] = {
-    "demo": ("", "--port 8080 --only review", "--data-dir ./label-studio"),
+    "demo": ("", "--label", "--port 8080 --only review", "--data-dir ./label-studio"),
     "check": ("--mode chat", "--url https://labeling.example.com --project-id 7", "--config receiver.toml --json"),
     "serve": (
         "--mode auto --project-name '{service.name} %Y-%m'",
@@ -21,6 +21,14 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "out --project-id 7",
         "out --project-name 'Chats 2026' --kind sft,dpo,kto --min-rating 5 --split 0.8/0.2",
         "out --input export.json --format openai --annotators anna@example.com,12",
+    ),
+    "report": (
+        "report.html --project-name 'support-bot 2026-11'",
+        "report.html --project-id 3 --project-id 4 --by model,metadata.prompt_version",
+        "report.html --project-id 3 --before 2026-11-15",
+        "report.html --project-id 3 --compare 2026-10-01..2026-11-01,2026-11-01..2026-12-01",
+        "--format text --input export.json",
+        "--format json --project-id 3 | jq .total.unchanged",
     ),
     "outbox": ("status calls.db", "list calls.db --json", "retry calls.db"),
     "feedback": (

@@ -18,6 +18,7 @@ _DELIVERY_TIMEOUT_S = 60.0
 _POLL_S = 0.2
 # Other settings of the user's would change what the demo shows, or send it elsewhere
 _OWN_SETTINGS = ("LABEL_STUDIO_", "OTEL_", "TRACELOOP_", "LANGSMITH_", "LANGCHAIN_")
+_MODE, _LAYOUT = "OTEL_EXPORTER_LABELSTUDIO_MODE", "OTEL_EXPORTER_LABELSTUDIO_LAYOUT"
 
 
 @dataclass(frozen=True)
@@ -28,8 +29,12 @@ class Page:
     conversations: str
     variable: str
 
+    @property
+    def has_layout(self) -> bool:
+        """Whether it has verdicts and not only the answer."""
+        return self.variable == _LAYOUT
 
-_MODE, _LAYOUT = "OTEL_EXPORTER_LABELSTUDIO_MODE", "OTEL_EXPORTER_LABELSTUDIO_LAYOUT"
+
 # The layouts first: they are pages to work with. The modes' own are those of LangChain's handler
 PAGES = (
     Page("review", "chat", _LAYOUT),
@@ -43,6 +48,7 @@ PAGES = (
 class Shown:
     """A project with the tasks of one page."""
 
+    page: Page
     title: str
     project_id: int
     task_count: int
@@ -55,12 +61,12 @@ def show(server: EmbeddedLabelStudio, page: Page) -> Shown:
         DemoError: the application failed, or not all of its calls became tasks.
     """
     title = f"Demo: {page.name}"
-    before = _project(server, title)
+    before = _project(server, page, title)
     calls = _calls_of_application(server, page, title)
     expected = (before.task_count if before else 0) + calls
     until_s = time.monotonic() + _DELIVERY_TIMEOUT_S
     while time.monotonic() < until_s:
-        shown = _project(server, title)
+        shown = _project(server, page, title)
         if shown and shown.task_count >= expected:
             return shown
         time.sleep(_POLL_S)
@@ -89,7 +95,8 @@ def _calls_of_application(server: EmbeddedLabelStudio, page: Page, title: str) -
     return calls
 
 
-def _environment(server: EmbeddedLabelStudio, page: Page, title: str) -> dict[str, str]:
+def settings_of(server: EmbeddedLabelStudio) -> dict[str, str]:
+    """The environment of a program that is to know this server, and no other setting of the user's."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(_OWN_SETTINGS)}
     return {
         **kept,
@@ -97,13 +104,19 @@ def _environment(server: EmbeddedLabelStudio, page: Page, title: str) -> dict[st
         "NO_PROXY": ",".join(filter(None, (kept.get("NO_PROXY") or kept.get("no_proxy"), LOOPBACK))),
         "LABEL_STUDIO_URL": server.url,
         "LABEL_STUDIO_API_KEY": server.api_key,
+    }
+
+
+def _environment(server: EmbeddedLabelStudio, page: Page, title: str) -> dict[str, str]:
+    return {
+        **settings_of(server),
         "OTEL_EXPORTER_LABELSTUDIO_PROJECT_NAME": title,
         page.variable: page.name,
     }
 
 
-def _project(server: EmbeddedLabelStudio, title: str) -> Shown | None:
+def _project(server: EmbeddedLabelStudio, page: Page, title: str) -> Shown | None:
     """The oldest project of the title, which is the one that the exporter takes."""
     projects = answer_of(f"{server.url}/api/projects?page_size=1000&ordering=id", server.api_key)["results"]
     found = next((project for project in projects if project["title"] == title), None)
-    return Shown(title, found["id"], found["task_number"]) if found else None
+    return Shown(page, title, found["id"], found["task_number"]) if found else None

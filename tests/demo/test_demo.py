@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -39,14 +40,21 @@ def tasks_of(server: EmbeddedLabelStudio, project: str) -> list[dict[str, Any]]:
 def test_once_delivers_every_page_and_ends(tmp_path: Path) -> None:
     """Status 0, login, key and links printed; what the links name holds the tasks, each with the stand-in's answer."""
     finished = subprocess.run(
-        [*COMMAND, "--once", "--data-dir", str(tmp_path)], capture_output=True, text=True, timeout=280, check=False
+        [*COMMAND, "--once", "--data-dir", "data"],
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+        cwd=tmp_path,
     )
     assert finished.returncode == 0, finished.stderr
     assert "Traceback" not in finished.stderr
     links = LINK.findall(finished.stdout)
     counts = {page: int(count) for page, count, _, _ in links}
     assert counts == {"review": 11, "compare": 3, "chat": 11, "prompt": 6}
-    with EmbeddedLabelStudio(tmp_path) as server:
+    (directory,) = tmp_path.glob("demo-labels-*")
+    assert_results_are_there(directory, finished.stdout)
+    with EmbeddedLabelStudio(tmp_path / "data") as server:
         assert server.password in finished.stdout
         assert f"API key       {server.api_key}" in finished.stdout
         for page, count, _, project in links:
@@ -61,6 +69,50 @@ def test_once_delivers_every_page_and_ends(tmp_path: Path) -> None:
                 assert {turn["role"] for turn in conversation} == {"system", "user", "assistant", "tool"}
             choices = {"compare": [3, 3, 3], "prompt": [1, 1, 1, 1, 1, 2]}
             assert sorted(len(predicted_texts(task)) for task in tasks) == choices.get(page, [1] * 11)
+
+
+def assert_results_are_there(directory: Path, printed: str) -> None:
+    """The dataset and the report of what the scripted labeler said: a call that it skipped is in neither, and what it
+    corrected is a pair."""
+    assert "A scripted labeler has worked on 14 tasks" in printed
+    assert f"Report        {directory.name}/report.html" in printed
+    assert "<b>13</b>" in (directory / "report.html").read_text(encoding="utf-8")
+    assert f"Dataset       {directory.name}/dataset" in printed
+    pairs = [json.loads(line) for file in directory.glob("dataset/dpo/*.jsonl") for line in file.open(encoding="utf-8")]
+    called = [(pair["chosen"][0].get("tool_calls"), pair["rejected"][0].get("tool_calls")) for pair in pairs]
+    reasons = [tuple(c[0]["function"]["arguments"]["reason"] for c in pair) for pair in called if all(pair)]
+    assert reasons == [("does not want grey", "late")]
+    texts = [line for file in directory.glob("dataset/*/*.jsonl") for line in file.open(encoding="utf-8")]
+    assert not any("doctor's note" in text for text in texts)
+
+
+def test_with_label_it_waits_for_yours(tmp_path: Path) -> None:
+    """It says where to label, and writes what was labeled until Enter is pressed: here one task; no script labels."""
+    command = [*COMMAND, "--once", "--label", "--only", "prompt", "--output", "labels"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, cwd=tmp_path) as demo:
+        assert demo.stdout is not None
+        assert demo.stdin is not None
+        printed = ""
+        while not printed.endswith("press Enter here: "):
+            printed += demo.stdout.read(1)
+        (link,) = LINK.findall(printed)
+        (key,) = re.findall(r"^API key +(\S+)$", printed, re.MULTILINE)
+        label_one(link[2], link[3], key)
+        rest, _ = demo.communicate("\n", timeout=120)
+    assert demo.returncode == 0
+    assert "scripted" not in printed + rest
+    (directory,) = tmp_path.glob("labels/demo-labels-*")
+    assert "1 judgements of 1 person" in (directory / "report.html").read_text(encoding="utf-8")
+    assert sum(len(file.read_text().splitlines()) for file in directory.glob("dataset/sft/*.jsonl")) == 1
+
+
+def label_one(url: str, project: str, key: str) -> None:
+    """Accept the answer of the first task."""
+    task = answer_of(f"{url}/api/tasks?project={project}&page_size=1&fields=all", key)["tasks"][0]
+    (prediction,) = task["predictions"]
+    annotation = {"result": prediction["result"], "parent_prediction": prediction["id"], "lead_time": 3}
+    answer_of(f"{url}/api/tasks/{task['id']}/annotations/", key, annotation)
 
 
 def is_listening(port: int) -> bool:

@@ -107,7 +107,8 @@ def assert_is_the_call(task: dict[str, Any]) -> None:
 
 
 def test_the_demo(reader: Reader, environments: Environments) -> None:
-    """From the wheel alone: the terminal shows what the README shows, and at the addresses are the tasks."""
+    """From the wheel alone: the terminal shows what the README shows, at the addresses are the tasks, and the files
+    that it names stay when it has ended."""
     blocks, environment = blocks_under(DEMO), environments.with_dependencies("demo")
     alone = replace(reader, ports={"8080": steady_port()})
     with alone.opens_terminal("demo", blocks, environment) as said:
@@ -117,6 +118,9 @@ def test_the_demo(reader: Reader, environments: Environments) -> None:
         labeling = Labeling(f"http://127.0.0.1:{alone.ports['8080']}", key)
         titles = [f"Demo: {page}" for page in ("review", "compare", "chat", "prompt")]
         assert [len(labeling.tasks(title)) for title in titles] == [11, 3, 11, 6]
+    (results,) = reader.directory.glob("demo-labels-*")
+    assert (results / "report.html").is_file()
+    assert (results / "dataset" / "sft" / "train.jsonl").is_file()
     assert environment.has_this_checkout()
 
 

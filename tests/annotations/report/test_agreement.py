@@ -1,0 +1,80 @@
+"""Krippendorff's alpha of judged calls, against his own example."""
+
+from __future__ import annotations
+
+import pytest
+
+from otel_labelstudio.annotations.records import About, Act
+from otel_labelstudio.annotations.report.agreement import AgreementTally
+from otel_labelstudio.annotations.report.records import Agreement
+from tests.annotations.report.judged import answer, best, chosen, judged, judgement, rating
+
+# K. Krippendorff, "Computing Krippendorff's Alpha-Reliability" (2011), example C: four observers, twelve units
+OBSERVERS = (
+    ["1", "2", "3", "3", "2", "1", "4", "1", "2", ".", ".", "."],
+    ["1", "2", "3", "3", "2", "2", "4", "1", "2", "5", ".", "3"],
+    [".", "3", "3", "3", "2", "3", "4", "2", "2", "5", "1", "."],
+    ["1", "2", "3", "3", "2", "4", "4", "1", "2", "5", "1", "."],
+)
+
+
+def found(tally: AgreementTally) -> dict[str, Agreement]:
+    return {agreement.control: agreement for agreement in tally.agreement()}
+
+
+def test_alpha_is_that_of_krippendorffs_example() -> None:
+    """0.743 for nominal data, 0.815 for ordinal; of twelve units eleven have two values or more, and 40 pairable values
+    among them."""
+    tally = AgreementTally()
+    for values in zip(*OBSERVERS, strict=True):
+        said = [(by, value) for by, value in enumerate(values) if value != "."]
+        tally.add(judged(*(judgement(by=by, says=[chosen(v), rating(float(v))]) for by, v in said)))
+    agreement = found(tally)
+    assert agreement["verdict"].level == "nominal"
+    assert agreement["verdict"].alpha == pytest.approx(0.743, abs=0.0005)
+    assert agreement["rating"].level == "ordinal"
+    assert agreement["rating"].alpha == pytest.approx(0.815, abs=0.0005)
+    assert agreement["rating"].units == 11
+    # Two units of three values, eight of four, one of two: 40 values
+    assert agreement["rating"].pairs == 2 * 3 + 8 * 6 + 1
+    interval = agreement["rating"].interval
+    assert interval is not None
+    assert 0.815 in interval
+
+
+def test_what_a_control_is_about_is_the_unit() -> None:
+    """Two steps of one run are two units, and the same answer's verdicts are compared, not its neighbour's."""
+    tally = AgreementTally()
+    for _ in range(5):
+        verdicts = [chosen(v, about=About.STEP, index=i, name="step") for i, v in enumerate(("right", "wrong"))]
+        tally.add(judged(judgement(by=1, says=verdicts), judgement(by=2, says=verdicts)))
+    assert found(tally)["step"].alpha == pytest.approx(1.0)
+    assert (found(tally)["step"].units, found(tally)["step"].pairs) == (10, 10)
+
+
+def test_what_became_of_the_text_and_the_best_answer_are_compared_too() -> None:
+    """Half of the pairs disagree where one person edits each answer, and the other removes every second one. Who began
+    with another model's answer says nothing of the call's own."""
+    tally = AgreementTally()
+    for number in range(10):
+        act = Act.REMOVED if number % 2 else Act.EDITED
+        imported = judgement(answer(Act.REMOVED), by=3, imported_base="No.", imported_model="tuned")
+        tally.add(judged(judgement(answer(Act.EDITED), by=1), judgement(answer(act), by=2), imported))
+        tally.add(judged(judgement(by=1, preferences=best(0, 3)), judgement(by=2, preferences=best(number % 2, 3))))
+    assert set(found(tally)) == {"answer text", "first place"}
+    assert found(tally)["answer text"].pairs == 10
+    # Observed disagreement 10/20; expected 2 * 15 * 5 / (20 * 19)
+    assert found(tally)["answer text"].alpha == pytest.approx(1 - (10 / 20) / (2 * 15 * 5 / (20 * 19)), abs=1e-9)
+
+
+def test_one_annotator_has_no_agreement_and_sameness_no_alpha() -> None:
+    """Calls of one person are no units; where all always say the same, alpha is not defined; few units have none."""
+    alone, same, few = AgreementTally(), AgreementTally(), AgreementTally()
+    for number in range(20):
+        alone.add(judged(judgement(says=[rating(4)])))
+        same.add(judged(judgement(by=1, says=[rating(4)]), judgement(by=2, says=[rating(4)])))
+        if number < 9:
+            few.add(judged(judgement(by=1, says=[rating(number)]), judgement(by=2, says=[rating(4)])))
+    assert found(alone) == {}
+    assert found(same)["rating"].alpha is None
+    assert (found(few)["rating"].alpha, found(few)["rating"].units) == (None, 9)
