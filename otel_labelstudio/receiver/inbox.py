@@ -242,7 +242,7 @@ class Inbox:
             return True
         except OSError as error:
             if self._can_remove:
-                _logger.error("Read requests stay in the inbox for now (%s).", error.strerror or error)  # noqa: TRY400
+                _logger.error("What was read stays in the inbox for now (%s).", error.strerror or error)  # noqa: TRY400
             self._can_remove = False
             return False
         self._can_remove = True
