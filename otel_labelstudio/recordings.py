@@ -207,7 +207,9 @@ def _decode_json_line(name: str, line: bytes, may_come: bool) -> Iterator[Record
 def _torn(name: str, is_last: bool) -> DecodeError:
     if is_last:
         return DecodeError(f"{name}: the end is missing; the file is being written, or its writer was killed")
-    return DecodeError(f"{name}: torn, as a killed writer leaves it; what comes after it is read")
+    return DecodeError(
+        f"{name}: damaged at one place, probably because its writer was killed; what comes after it is read"
+    )
 
 
 def _decode_json_object(name: str, text: bytes) -> Recording | DecodeError:

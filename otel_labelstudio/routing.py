@@ -87,7 +87,7 @@ class Router:
         if not self._has_said_cut:
             self._has_said_cut = True
             _logger.warning(
-                'Project titles have %d characters at the most: "%s" is cut, and so will others be.',
+                'Project titles have %d characters at the most: "%s" is cut. Other long titles are cut too.',
                 TITLE_MAX_LENGTH,
                 title,
             )

@@ -165,7 +165,7 @@ class Counts(dict[str, int]):
 
 @cache
 def _say_renamed(name: str) -> None:
-    _logger.warning("The counter %s is called %s now. The former name works still.", name, FORMER_NAMES[name])
+    _logger.warning("The counter %s is now called %s. The former name still works.", name, FORMER_NAMES[name])
 
 
 class Telemetry:

@@ -284,7 +284,7 @@ class Deliveries:
         where = Destination.loads(destination)
         if isinstance(error, ProjectLimitError):
             if not self._has_said_limit:
-                _logger.error("Calls for %s wait, and so will others: %s", where, error)
+                _logger.error("Calls for %s are waiting, and further ones will wait too: %s", where, error)
             self._has_said_limit = True
         elif isinstance(error, PausedDeliveryError):
             _logger.error("Delivery to %s is paused: %s", where, error)

@@ -45,7 +45,7 @@ class Rechecks:
                     left.pop(call_id, None)
                 wait_s, put_off = RETRY_S, list(left)
             except DeliveryError as error:
-                _logger.info("The recheck of %s is put off: %s", Destination.loads(destination), error)
+                _logger.info("The recheck of %s is postponed: %s", Destination.loads(destination), error)
                 wait_s, put_off = RETRY_S, list(left)
             except OutboxError:
                 raise
@@ -59,5 +59,5 @@ class Rechecks:
     def _say(self, error: Exception) -> None:
         where = where_raised(error)
         if where not in self._said:
-            _logger.error("The recheck of a call failed (%s) and is put off.\n%s", type(error).__name__, where)
+            _logger.error("The recheck of a call failed (%s) and is postponed.\n%s", type(error).__name__, where)
         self._said = {where}

@@ -161,7 +161,7 @@ def _format_of(db: sqlite3.Connection, path: str | None) -> int:
             f"outbox {path}: a newer version wrote this file (format {version}), this version reads format "
             f"{FORMAT_VERSION}. Deliver what it holds with the version that wrote it, or name another file."
         )
-    raise ConfigError(f"outbox {path}: the file is no outbox. Name another file.")
+    raise ConfigError(f"outbox {path}: the file is not an outbox. Name another file.")
 
 
 def _make_for_owner_only(path: str | None) -> None:

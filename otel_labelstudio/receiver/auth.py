@@ -67,7 +67,7 @@ class Credentials:
             self._is_lost = False
         except Exception as error:
             if not self._is_lost:
-                _logger.error("%s cannot be read (%s): the last secrets stay good.", self._path, _why(error))  # noqa: TRY400
+                _logger.error("%s cannot be read (%s): the last good secrets stay in use.", self._path, _why(error))  # noqa: TRY400
             self._is_lost = True
 
     def _read_again(self) -> None:

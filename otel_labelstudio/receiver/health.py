@@ -55,7 +55,7 @@ class HealthService:
     async def _watch(self, _: AsyncIterator[bytes], context: Context) -> AsyncIterator[bytes]:
         service = await self._service(context)
         if self._watchers >= _MOST_WATCHERS:
-            await abort(context, RefusedError(Outcome.BUSY, "too many watch already"))
+            await abort(context, RefusedError(Outcome.BUSY, "too many clients are watching already"))
         self._watchers += 1
         try:
             async for status in self._changes(service):

@@ -154,7 +154,9 @@ class Inbox:
         segment = self._segments[0]
         segment.is_to_be_kept = True
         self.set_aside_files.counts[Reason.DISK] += 1
-        _logger.error("The disk does not give a request in %s: it is passed over, and the file is kept.", segment.path)
+        _logger.error(
+            "A request in %s cannot be read from the disk: it is skipped, and the file is kept.", segment.path
+        )
         self._move(segment.end_of_record(self._read_to))
 
     def forget(self) -> None:
@@ -262,7 +264,7 @@ def _locked(directory: Path) -> FileLock:
         lock = FileLock(directory / _LOCK, thread_local=False)
         lock.acquire(timeout=_LOCK_WAIT_S)
     except TimeoutError:
-        raise ConfigError(f"inbox {directory}: another receiver is at work in it. Name another outbox.") from None
+        raise ConfigError(f"inbox {directory}: another receiver uses it. Name another outbox.") from None
     except OSError as error:
         raise _unusable(directory, error) from None
     return lock
@@ -274,7 +276,7 @@ def _identity(directory: Path) -> str:
     found = path.read_bytes() if path.exists() else b""
     if len(found) != 2 * _ID_BYTES or not found.isalnum():
         if found:
-            _logger.warning("%s is damaged: what waits in the inbox is read from its beginning.", path)
+            _logger.warning("%s is damaged: the inbox is read again from its beginning.", path)
         found = secrets.token_hex(_ID_BYTES).encode()
         write_for_owner_only(path.with_suffix(".new"), [found])
         os.replace(path.with_suffix(".new"), path)

@@ -187,7 +187,7 @@ class InboxReader:
     def _say(self, faults: list[Fault]) -> None:
         if self._seldom.is_due(faults[0]):
             _logger.error(
-                "A request is set aside in the inbox, since %d of its parts cannot be taken in (%s).\n%s",
+                "A request is set aside in the inbox, because %d of its parts cannot be accepted (%s).\n%s",
                 len(faults),
                 faults[0].error_type,
                 faults[0].where,

@@ -144,7 +144,7 @@ def _encoding_of_text(text: bytes, length: int) -> ContentEncoding:
     try:
         return ContentEncoding.of_header(text.decode().strip().encode())
     except (UnicodeDecodeError, RefusedError):
-        raise UnknownFormatError("an encoding that nobody can tell") from None
+        raise UnknownFormatError("an unknown encoding") from None
 
 
 def _numbered(values: tuple[_Value, ...], number: int) -> _Value:

@@ -74,7 +74,7 @@ class Tls:
             except Exception as error:  # whatever it is, senders must be able to connect
                 if not self._is_lost:
                     why = error if isinstance(error, OSError | ConfigError) else type(error).__name__
-                    _logger.error("The last certificate stays good: %s", why)  # noqa: TRY400
+                    _logger.error("The last good certificate stays in use: %s", why)  # noqa: TRY400
                 self._is_lost = True
             return self._identity
 

@@ -211,10 +211,10 @@ def test_the_answers_go_to_the_box_that_is_for_them(
     pipeline = pipelines(project_name=title, mode="chat")
     pipeline.accept_calls([chat(answer="to the first")])
     assert pipeline.flush(60)
-    (line,) = [line for line in messages(caplog, logging.INFO) if "Passed over" in line]
+    (line,) = [line for line in messages(caplog, logging.INFO) if "Skipped" in line]
     assert line.endswith(
-        'the answers go to the TextArea "comment". Passed over: "spoken", since it is for single regions (perRegion); '
-        '"page_{{idx}}", since it is repeated (Repeater).'
+        'the answers go to the TextArea "comment". Skipped: "spoken", because it is for single regions (perRegion); '
+        '"page_{{idx}}", because it is repeated (Repeater).'
     )
     pipeline = pipelines(project_name=title, mode="chat", answer_tag="response")
     pipeline.accept_calls([chat(answer="to the named one")])

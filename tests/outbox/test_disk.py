@@ -248,7 +248,7 @@ def test_a_garbled_file_raises_nothing_into_the_application(
     [
         (lambda path: path.write_text("name,price\nbell,12\n" * 100), "not a database"),
         (lambda path: path.mkdir(), "unable to open"),
-        (lambda path: make_customers(path), "no outbox"),
+        (lambda path: make_customers(path), "not an outbox"),
         (lambda path: set_format(path, 999), "format 999"),
         (lambda path: path.parent.rmdir(), "a directory that exists"),
     ],

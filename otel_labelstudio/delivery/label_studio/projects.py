@@ -319,19 +319,21 @@ def _failing_quietly(project: Project) -> Iterator[None]:
     try:
         yield
     except DeliveryError as error:
-        _logger.info('Project "%s" (%d) is as Label Studio makes it: %s', project.title, project.id, error)
+        _logger.info(
+            'Project "%s" (%d): its view or its instructions could not be set: %s', project.title, project.id, error
+        )
 
 
 def _say_passed_over(project: Project, binding: Binding) -> None:
     if binding.passed_over:
         _logger.info(
-            'Project "%s" (%d): %s. Passed over: %s.',
+            'Project "%s" (%d): %s. Skipped: %s.',
             project.title,
             project.id,
             f'the answers go to the TextArea "{binding.from_name}"'
             if binding.from_name
             else "tasks have no prediction",
-            "; ".join(f'"{box.name}", since {box.obstacle}' for box in binding.passed_over),
+            "; ".join(f'"{box.name}", because {box.obstacle}' for box in binding.passed_over),
         )
 
 

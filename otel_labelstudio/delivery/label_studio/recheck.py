@@ -162,7 +162,7 @@ class _CallRecheck:
         self._deleted_tasks.append(younger.id)
         self._deleted[younger.id] = younger
         ids = (younger.id, self._project_id, older.id)
-        _logger.warning("Deleted task %d of project %d: its call had been stored twice, as task %d before.", *ids)
+        _logger.warning("Deleted task %d of project %d: its call is already stored as task %d.", *ids)
 
     def _has_neighbour(self, task: TaskDetails) -> bool:
         """Whether a task before or after it came by the same import."""

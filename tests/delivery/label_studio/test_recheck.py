@@ -102,7 +102,7 @@ def test_a_duplicate_of_ours_goes_and_the_older_one_stays(twice: Twice, caplog: 
     assert twice.task_ids() == [older, single]
     (line,) = [record for record in caplog.records if record.levelno >= logging.WARNING]
     assert line.getMessage() == (
-        f"Deleted task {younger} of project {twice.project_id}: its call had been stored twice, as task {older} before."
+        f"Deleted task {younger} of project {twice.project_id}: its call is already stored as task {older}."
     )
 
 
