@@ -7,10 +7,12 @@ import random
 import shutil
 import tarfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from otel_labelstudio.demo.environment import Environment
 from otel_labelstudio.demo.label_studio import EmbeddedLabelStudio
 from tests.collector.collector import build
 from tests.delivery.faults import FaultyServer
@@ -37,8 +39,18 @@ def label_studio() -> Iterator[EmbeddedLabelStudio]:
 
     Tests share it: they make projects of their own, and neither stop it nor count on what else it holds.
     """
-    with EmbeddedLabelStudio() as server:
+    with _another_version(), EmbeddedLabelStudio() as server:
         yield server
+
+
+@contextmanager
+def _another_version() -> Iterator[None]:
+    """That of the environment (its Python is ``venv/bin/python`` there) which TEST_LABEL_STUDIO names."""
+    with pytest.MonkeyPatch.context() as patch:
+        if directory := os.environ.get("TEST_LABEL_STUDIO"):
+            environment = Environment(Path(directory))
+            patch.setattr("otel_labelstudio.demo.label_studio.installed_environment", lambda: environment)
+        yield
 
 
 @pytest.fixture

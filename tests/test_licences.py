@@ -37,12 +37,12 @@ def brought() -> dict[str, Distribution]:
 
 def licences(found: Distribution) -> list[str]:
     """Of which it has one, or all: from an SPDX expression, from classifiers, or from a line of text."""
-    told = found.metadata
-    if expression := told.get("License-Expression"):
-        return re.split(r"\s+(?:AND|OR)\s+", expression)
-    classifiers = [name for name in told.get_all("Classifier") or [] if name.startswith("License ::")]
+    told = found.metadata.json
+    if expression := told.get("license_expression"):
+        return re.split(r"\s+(?:AND|OR)\s+", str(expression))
+    classifiers = [name for name in told.get("classifier", []) if name.startswith("License ::")]
     named = [name.rpartition(" :: ")[2] for name in classifiers if not name.endswith("OSI Approved")]
-    return named or [text for text in [(told.get("License") or "").partition("\n")[0]] if text]
+    return named or [text for text in [str(told.get("license", "")).partition("\n")[0]] if text]
 
 
 def test_every_licence_is_permissive() -> None:
