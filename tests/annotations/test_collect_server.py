@@ -17,7 +17,7 @@ from otel_labelstudio.demo.label_studio import EmbeddedLabelStudio
 from otel_labelstudio.errors import ConfigError, RetryableDeliveryError
 from tests.browser.delivered_calls import deliver
 from tests.browser.traced_calls import Sent
-from tests.delivery.faults import FaultyServer, answers
+from tests.delivery.faults import Exchange, FaultyServer, answers, forwarded
 from tests.delivery.labeling import Labeling, fresh_title
 from tests.delivery.telemetry import chat
 
@@ -176,6 +176,23 @@ class TestFaults:
         judged = judge(small)
         assert isinstance(judged, JudgedCall)
         assert judged.judgements[0].answers[0].act is Act.EDITED
+
+    def test_a_task_that_the_server_fails_at_keeps_no_other_from_being_read(
+        self, people: People, faulty: FaultyServer, behind: LabelStudioServer
+    ) -> None:
+        """It is looked for in halves, asked for several times by itself, and then named."""
+        poison = f"ids%5B%5D={people.sent.task_ids[NAMES[0]]}"
+
+        def fail_at_it(exchange: Exchange) -> None:
+            answer = answers(500) if poison in exchange.path else forwarded
+            answer(exchange)
+
+        people.annotate(NAMES[0], "An answer.")
+        people.annotate(NAMES[1], "An answer.")
+        faulty.plan(fail_at_it, "projects/export", times=float("inf"))
+        found, waits = self.collected(behind, people)
+        poisoned, other = (found[people.sent.task_ids[name]] for name in NAMES[:2])
+        assert (poisoned.why_no_call, other.why_no_call, len(waits)) == ("unreadable_task", None, 3)
 
     def test_users_that_may_not_be_listed_have_no_address(
         self, people: People, faulty: FaultyServer, behind: LabelStudioServer

@@ -115,6 +115,10 @@ class AnnotatedTasks:
         except _TooMuchAtOnceError:
             if len(task_ids) == 1:
                 return Exported((), tuple(task_ids))
+        except RetryableDeliveryError as error:
+            if len(task_ids) > 1 or error.is_whole_server:
+                raise
+            return Exported((), tuple(task_ids))  # the server was asked for this one several times
         half = len(task_ids) // 2
         first, second = (self._exported(project_id, ids) for ids in (task_ids[:half], task_ids[half:]))
         return Exported(first.tasks + second.tasks, first.unreadable + second.unreadable)
@@ -129,7 +133,7 @@ class AnnotatedTasks:
             except TooMuchReceivedError:
                 raise _TooMuchAtOnceError(f"{what} is too large") from None
             except RefusedError as error:
-                if error.answer.is_too_large or error.answer.status == 500:
+                if error.answer.is_too_large or (error.answer.status == 500 and len(task_ids) > 1):
                     raise _TooMuchAtOnceError(f"{what} failed with HTTP status {error.answer.status}") from None
                 raise
             if not isinstance(tasks, list):
