@@ -167,7 +167,7 @@ def test_the_server_says_when_to_come_back(
 ) -> None:
     """Retry-After is kept to, as seconds and as a date, also while somebody waits for the delivery."""
     title = fresh_title("Busy")
-    faulty.plan(answers(status, Retry_After=write(2)))
+    faulty.plan(lambda exchange: answers(status, Retry_After=write(2))(exchange))  # a date counts from the refusal on
     pipeline = pipelines(url=faulty.url, project_name=title)
     pipeline.accept_calls([chat()])
     until(lambda: faulty.count("projects/import") == 1)

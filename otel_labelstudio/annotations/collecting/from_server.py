@@ -20,6 +20,7 @@ from otel_labelstudio.annotations.records import AnnotatedProject, AnnotatedTask
 from otel_labelstudio.delivery.label_studio.annotated import AnnotatedTasks
 from otel_labelstudio.delivery.label_studio.server import LabelStudioServer
 from otel_labelstudio.errors import ConfigError
+from otel_labelstudio.servers import server_of
 from otel_labelstudio.settings import Settings
 
 UNREADABLE_TASK = "unreadable_task"
@@ -55,7 +56,7 @@ class LabelStudioSource:
         """With a connection of its own, for as long as the context lasts. Address and key come from the environment
         (``LABEL_STUDIO_URL``, ``LABEL_STUDIO_API_KEY``) where they are not given. Raises `ConfigError`."""
         settings = Settings.resolve({"url": url, "api_key": api_key})
-        server = LabelStudioServer(settings.url, settings.api_key, settings.timeout_s, settings.import_timeout_s)
+        server = server_of(settings)
         try:
             yield cls(server, project_ids, project_names)
         finally:
