@@ -72,7 +72,7 @@ def test_dead_letters_are_delivered_by_the_button(browser: Page, receiver: Recei
     browser.goto(f"{receiver.http}/status")
     assert browser.locator("td", has_text="refused for its size").is_visible()
     sink.is_mended = True
-    browser.get_by_role("button", name="Deliver all 1 again").click()
+    browser.get_by_role("button", name="Retry all 1").click()
     browser.wait_for_url(f"{receiver.http}/status")
     assert receiver.delivered(span_ids)
     wait_for(receiver, dead_letters=[], paused_count=0)

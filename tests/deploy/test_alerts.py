@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -74,6 +75,17 @@ def test_promtool_has_no_word_to_say_against_the_files() -> None:
     for command in (["rules", str(RULES)], ["config", str(RULES.with_name("prometheus.yml"))]):
         checked = subprocess.run(["promtool", "check", *command], capture_output=True, text=True, check=False)
         assert checked.returncode == 0, checked.stderr
+
+
+def test_they_fire_when_they_are_to(tmp_path: Path) -> None:
+    """The rules as they are, in hours that promtool makes up: not before their time, and not while all is well."""
+    if shutil.which("promtool") is None:
+        missing("promtool")
+    tests = tmp_path / "rules_test.yml"
+    given = Path(__file__).with_name("rules_test.yml").read_text(encoding="utf-8")
+    tests.write_text(given.replace("[RULES]", f"[{RULES}]"), encoding="utf-8")
+    tested = subprocess.run(["promtool", "test", "rules", str(tests)], capture_output=True, text=True, check=False)
+    assert tested.returncode == 0, tested.stdout + tested.stderr
 
 
 def test_the_readme_names_every_alert() -> None:

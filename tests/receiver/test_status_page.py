@@ -15,9 +15,10 @@ import pytest
 from otel_labelstudio.delivery.results import Result
 from otel_labelstudio.delivery.sink import Terms
 from otel_labelstudio.destinations.destination import Destination
+from otel_labelstudio.dialects import SkipReason
 from otel_labelstudio.errors import PausedDeliveryError
 from otel_labelstudio.outbox.entry import OutboxEntry
-from otel_labelstudio.receiver.page.html import POLICY
+from otel_labelstudio.receiver.page.html import POLICY, SKIPPED
 from otel_labelstudio.spans.from_otlp import spans_from_protobuf
 from otel_labelstudio.testing import RecordingSink
 from tests.receiver.requests_made import ids, traces
@@ -134,7 +135,7 @@ def test_a_paused_destination_with_the_reason(stuck: Receiver) -> None:
     assert found["outbox"]["oldest_age_s"] >= 0
     shown = page(stuck)
     assert WHY in shown
-    assert "paused until somebody mends" in shown
+    assert "Delivery to 1 destination is paused" in shown
 
 
 def test_dead_letters_are_retried(stuck: Receiver, sink: RefusingSink) -> None:
@@ -268,3 +269,8 @@ def test_hostile_names_stay_text(stuck: Receiver) -> None:
     assert tags <= set(known.split()) | {"form", "input", "button"}
     assert "\u202e" not in shown
     assert "&lt;script&gt;" in shown
+
+
+def test_every_reason_has_a_meaning() -> None:
+    """Whatever a span is skipped for."""
+    assert set(SKIPPED) == {reason.value for reason in SkipReason}

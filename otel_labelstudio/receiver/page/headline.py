@@ -1,4 +1,4 @@
-"""What somebody must know first: one line for each thing that is wrong, with what to do, or one that nothing is."""
+"""What an operator must know first: one line for each thing that is wrong, or one line that nothing is."""
 
 from __future__ import annotations
 
@@ -38,24 +38,26 @@ def _bad(snapshot: Snapshot, not_ready: str) -> Iterator[Headline]:
     if not_ready:
         yield Headline(BAD, f"Senders are told to try again later: {not_ready}.")
     if outbox.paused_count:
-        yield Headline(
-            BAD, f"Delivery to {outbox.paused_count:,} destinations is paused until somebody mends the cause (below)."
-        )
+        number = "1 destination" if outbox.paused_count == 1 else f"{outbox.paused_count:,} destinations"
+        yield Headline(BAD, f"Delivery to {number} is paused until somebody corrects the cause (below).")
     elif outbox.pending and _is_behind(snapshot) and not outbox.delivered_last_minute:
         why = f" The last error: {outbox.last_error}" if outbox.last_error else ""
-        yield Headline(BAD, f"Calls wait, and nothing was delivered in the last minute.{why}")
+        yield Headline(BAD, f"Calls are waiting, and none was delivered in the last minute.{why}")
 
 
 def _warnings(snapshot: Snapshot) -> Iterator[Headline]:
     outbox, inbox = snapshot.pipeline.outbox, snapshot.inbox
     if outbox.waiting >= _NEARLY_FULL * snapshot.capacity:
-        yield Headline(WARN, "The outbox is nearly full; when it is, requests wait in the inbox.")
+        yield Headline(WARN, "The outbox is nearly full. When it is full, requests wait in the inbox.")
     if inbox.size >= _NEARLY_FULL * inbox.max_bytes:
-        yield Headline(WARN, "The inbox is nearly full; when it is, senders are told to try again later.")
+        yield Headline(WARN, "The inbox is nearly full. When it is full, senders are told to try again later.")
     if inbox.stalled_s > _STALLED_S:
-        yield Headline(WARN, "Nothing is being read from the inbox: the log says why.")
+        yield Headline(WARN, "Requests are not being read from the inbox. The log says why.")
     if inbox.files_set_aside:
-        yield Headline(WARN, f"{inbox.files_set_aside:,} requests could not be read and lie in the inbox's directory.")
+        yield Headline(
+            WARN,
+            f"{inbox.files_set_aside:,} requests could not be read. They are kept as files in the inbox's directory.",
+        )
     if outbox.states["dead"]:
         yield Headline(WARN, f"{outbox.states['dead']:,} calls were refused for good (dead letters, below).")
 

@@ -1,4 +1,4 @@
-"""A snapshot as a page: plain HTML that loads itself again, with its style in it, light or dark as the browser is."""
+"""A snapshot as a page: plain HTML that reloads itself, with its style inside, light or dark as the browser prefers."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ POLICY = (
     "frame-ancestors 'none'"
 )
 
-# The values of `SkipReason`
-_SKIPPED = {
-    "not_genai": "tell of no LLM",
-    "not_inference": "are an agent, a chain, a tool, a retriever or an embedding, and no call of a model",
-    "content_not_captured": "are LLM calls without their content: the instrumentation was told to leave it out",
-    "failed": "are LLM calls that failed before any answer came (failed_calls=true takes them)",
-    "fault": "could not be read by a fault of this program: please report it",
-    "answer_unreadable": "have an answer that was cut, redacted or is empty, so that there is nothing to label",
+# The values of `SkipReason`; a test holds them to it
+SKIPPED = {
+    "not_genai": "Not a span of an LLM call.",
+    "not_inference": "An agent, a chain, a tool, a retriever or an embedding, not a call to a model.",
+    "content_not_captured": "An LLM call without its content: the instrumentation does not capture it.",
+    "failed": "The call failed before an answer came. With failed_calls=true such calls become tasks too.",
+    "fault": "An error in this program. Please report it.",
+    "answer_unreadable": "The answer is cut, redacted or empty: there is nothing to label.",
 }
 
 
@@ -67,7 +67,7 @@ def _head() -> Element:
 
 
 def _header(snapshot: Snapshot) -> Element:
-    said = f"Delivers to {_cut(snapshot.label_studio)}. As of {_time(snapshot.taken_at)}; loads itself again every "
+    said = f"Delivers to {_cut(snapshot.label_studio)}. As of {_time(snapshot.taken_at)}; reloads every "
     said += f"{_REFRESH_S} seconds. "
     return element(
         "header",
@@ -82,7 +82,7 @@ def _states(snapshot: Snapshot, not_ready: str) -> Iterable[Element]:
 
 def _figures(snapshot: Snapshot) -> Element:
     outbox, inbox, now = snapshot.pipeline.outbox, snapshot.inbox, snapshot.taken_at
-    waiting = f"{outbox.waiting - outbox.pending:,} until they are whole, {outbox.pending:,} to be delivered"
+    waiting = f"{outbox.waiting - outbox.pending:,} not yet complete, {outbox.pending:,} ready to deliver"
     oldest = "-" if outbox.oldest_age_s is None else _age(outbox.oldest_age_s)
     figures = (
         ("Calls waiting", f"{outbox.waiting:,}", f"{waiting}; room for {snapshot.capacity:,}"),
@@ -90,7 +90,7 @@ def _figures(snapshot: Snapshot) -> Element:
         ("Delivered in the last minute", f"{outbox.delivered_last_minute:,}", _last(outbox.last_delivered_at, now)),
         ("Paused destinations", f"{outbox.paused_count:,}", ""),
         ("Dead letters", f"{outbox.states['dead']:,}", ""),
-        ("Requests to be read", _bytes(inbox.size), f"room for {_bytes(inbox.max_bytes)}"),
+        ("Requests not yet read", _bytes(inbox.size), f"room for {_bytes(inbox.max_bytes)}"),
     )
     return element("dl", *(_figure(*figure) for figure in figures))
 
@@ -109,7 +109,7 @@ def _paused(outbox: OutboxOverview, now: float) -> list[Element]:
         element("h2", "Paused destinations"),
         _table(("Destination", "Why, and what to check", "Last tried"), rows, ("", "", "when")),
         _more(len(rows), outbox.paused_count),
-        _note("Nothing is lost meanwhile. Once the cause is mended, delivery resumes by itself within a minute."),
+        _note("No call is lost. When the cause is corrected, delivery resumes by itself within a minute."),
     ]
 
 
@@ -124,7 +124,7 @@ def _dead_letters(outbox: OutboxOverview, now: float, form_token: str) -> list[E
     form = element(
         "form",
         element("input", type="hidden", name="token", value=form_token),
-        element("button", f"Deliver all {number:,} again", type="submit"),
+        element("button", f"Retry all {number:,}", type="submit"),
         method="post",
         action="status/retry",
     )
@@ -132,7 +132,7 @@ def _dead_letters(outbox: OutboxOverview, now: float, form_token: str) -> list[E
         element("h2", "Dead letters"),
         _table(("Refused", "Destination", "Call", "Why"), rows, ("when", "", "call", "")),
         _more(len(rows), number),
-        _note("Calls that were refused for good. Mend the cause first; what is refused again comes back here."),
+        _note("These calls were refused for good. Correct the cause first: what is refused again comes back here."),
         form,
     ]
 
@@ -148,10 +148,12 @@ def _arrivals(pipeline: PipelineOverview, now: float) -> list[Element]:
         )
         for source in pipeline.sources
     ]
-    names = ("Service", "Dialect", "LLM spans and log records", "Gave no call", "Last")
+    names = ("Service", "Dialect", "LLM spans and log records", "Skipped", "Last")
     return [
         element("h2", "What arrives"),
-        _table(names, rows, ("", "", "number", "number", "when")) if rows else _note("Nothing since the start."),
+        _table(names, rows, ("", "", "number", "number", "when"))
+        if rows
+        else _note("Nothing since this process started."),
         _more(len(rows), pipeline.source_count),
     ]
 
@@ -159,12 +161,12 @@ def _arrivals(pipeline: PipelineOverview, now: float) -> list[Element]:
 def _skipped(pipeline: PipelineOverview) -> list[Element]:
     if not pipeline.skipped:
         return []
-    rows = [(reason, f"{number:,}", _SKIPPED.get(reason, "")) for reason, number in pipeline.skipped.items()]
+    rows = [(reason, f"{number:,}", SKIPPED.get(reason, "")) for reason, number in pipeline.skipped.items()]
     hints = [element("li", f"{hint.spans:,} spans: {hint.text}") for hint in pipeline.hints]
     return [
-        element("h2", "Spans that give no call"),
-        _table(("Reason", "Spans", "They"), rows, ("", "number", "")),
-        *([_note("What turns their content on:"), element("ul", *hints)] if hints else []),
+        element("h2", "Skipped spans"),
+        _table(("Reason", "Spans", "Meaning"), rows, ("", "number", "")),
+        *([_note("How to turn on the content:"), element("ul", *hints)] if hints else []),
     ]
 
 

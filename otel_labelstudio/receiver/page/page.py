@@ -5,9 +5,9 @@
 ``POST /status/retry``   deliver the dead letters after all; takes the token that stands in the page's form
 =======================  =================================================================================
 
-Who may send may look: the credentials are the same, with a token in the place of a browser's password. A browser sends
-them along with what any page makes it ask for. So nothing here is for pages of other origins, listed or not, and what
-changes something takes a token that only the page itself can read.
+Whoever may send may look: the credentials are the same, and in a browser a token takes the place of the password. A
+browser adds them to each request that any page makes it send. So pages of other origins are refused, also those that
+may send, and a request that changes something needs a token that only the page itself can read.
 """
 
 from __future__ import annotations
