@@ -30,6 +30,7 @@ BLOCKS = list(code_blocks())
 # Blocks of Python that cannot be run alone, by page and first line; all others are
 NOT_RUN_ALONE = {
     ("README.md", "# application.py"): "needs a server or another exporter: run in tests/first_steps",
+    ("docs/datasets.md", "from datasets import load_dataset"): "run in tests/annotations/datasets, with the package",
     ("docs/tutorial.md", "# support.py"): "needs a server: run below",
     ("docs/annotations.md", "from otel_labelstudio.annotations import LabelStudioSource"): "needs a server",
     ("docs/troubleshooting.md", "exporter.counts"): "goes on from the README's application",

@@ -90,7 +90,9 @@ class DatasetOptions:
 def _stable(value: Any) -> Any:
     if isinstance(value, frozenset):
         return sorted(value)
-    return f"{value.__module__}:{value.__qualname__}" if callable(value) else value
+    if hasattr(value, "__qualname__"):
+        return f"{value.__module__}:{value.__qualname__}"
+    return value
 
 
 # What only the writing of the files needs
