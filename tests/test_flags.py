@@ -47,7 +47,10 @@ NOT_FOR: dict[str, dict[str, str]] = {
         **OF_DELIVERY,
         **dict.fromkeys(("url", "timeout_s", "project_id", "project_name"), "no server is asked"),
     },
-    "check": {**OF_DELIVERY, **dict.fromkeys(("call_filter", "media_max_bytes", "failed_calls"), "no call is read")},
+    "check": {
+        **{name: why for name, why in OF_DELIVERY.items() if name != "outbox"},  # which it looks at
+        **dict.fromkeys(("media_max_bytes", "failed_calls"), "no call is read"),
+    },
 }
 
 
