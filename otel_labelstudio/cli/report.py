@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -63,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
         sys.stdout.write(shown(report, form))
         return 0
     write_report(report, options.output, form, title=options.title or TITLE)
-    print(f"{report.total.calls} judged calls: {Path(options.output).absolute()}", file=sys.stderr)
+    print(f"{report.total.calls} judged calls: {options.output}", file=sys.stderr)
     return 0
 
 
@@ -79,7 +78,8 @@ def _report(options: argparse.Namespace) -> Report:
 
 def _judged(source: Source, options: argparse.Namespace) -> Iterator[JudgedCall | NotJudged]:
     columns = (SpinnerColumn(), TextColumn("{task.description}"), MofNCompleteColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         bar = progress.add_task("annotated tasks", total=None)
         for batch in collect(source, since=since_of(options)):
             yield from map(judge, batch.tasks)

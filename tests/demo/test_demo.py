@@ -78,12 +78,17 @@ def assert_results_are_there(directory: Path, printed: str) -> None:
     assert f"Report        {directory.name}/report.html" in printed
     assert "<b>13</b>" in (directory / "report.html").read_text(encoding="utf-8")
     assert f"Dataset       {directory.name}/dataset" in printed
-    pairs = [json.loads(line) for file in directory.glob("dataset/dpo/*.jsonl") for line in file.open(encoding="utf-8")]
+    pairs = [json.loads(line) for line in lines_of(directory, "dpo")]
     called = [(pair["chosen"][0].get("tool_calls"), pair["rejected"][0].get("tool_calls")) for pair in pairs]
     reasons = [tuple(c[0]["function"]["arguments"]["reason"] for c in pair) for pair in called if all(pair)]
     assert reasons == [("does not want grey", "late")]
-    texts = [line for file in directory.glob("dataset/*/*.jsonl") for line in file.open(encoding="utf-8")]
-    assert not any("doctor's note" in text for text in texts)
+    assert not any("doctor's note" in line for line in lines_of(directory, "*"))
+
+
+def lines_of(directory: Path, kind: str) -> list[str]:
+    """The rows of a kind, whether to train or to test with."""
+    files = directory.glob(f"dataset/{kind}/*.jsonl")
+    return [line for file in files for line in file.read_text(encoding="utf-8").split("\n")[:-1]]
 
 
 def test_with_label_it_waits_for_yours(tmp_path: Path) -> None:
@@ -104,7 +109,7 @@ def test_with_label_it_waits_for_yours(tmp_path: Path) -> None:
     assert "scripted" not in printed + rest
     (directory,) = tmp_path.glob("labels/demo-labels-*")
     assert "1 judgements of 1 person" in (directory / "report.html").read_text(encoding="utf-8")
-    assert sum(len(file.read_text().splitlines()) for file in directory.glob("dataset/sft/*.jsonl")) == 1
+    assert len(lines_of(directory, "sft")) == 1
 
 
 def label_one(url: str, project: str, key: str) -> None:

@@ -7,6 +7,7 @@ YOUR-API-KEY, and other ports for 8080, 4317 and 4318.
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
@@ -27,6 +28,7 @@ from tests.terminals import terminal, wait_for
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 DEMO, ZERO_CODE, RECEIVER = "See it", "Without touching the code", "As an OTLP receiver"
+WAY_BACK = "From labels to training data"
 # The ways that come to an end by themselves, and the headings whose blocks they consist of
 WAYS = {
     "code": ["In code"],
@@ -118,10 +120,22 @@ def test_the_demo(reader: Reader, environments: Environments) -> None:
         labeling = Labeling(f"http://127.0.0.1:{alone.ports['8080']}", key)
         titles = [f"Demo: {page}" for page in ("review", "compare", "chat", "prompt")]
         assert [len(labeling.tasks(title)) for title in titles] == [11, 3, 11, 6]
+        assert_comes_back(replace(alone, api_key=key), environment)
     (results,) = reader.directory.glob("demo-labels-*")
     assert (results / "report.html").is_file()
     assert (results / "dataset" / "sft" / "train.jsonl").is_file()
     assert environment.has_this_checkout()
+
+
+def assert_comes_back(reader: Reader, environment: Environment) -> None:
+    """The commands of the way back succeed and show what the README shows; their files are there, and can be read."""
+    blocks = blocks_under(WAY_BACK)
+    run = reader.follows(blocks, environment)
+    assert run.returncode == 0, run.stdout
+    assert_shown(reader.reads(shown(blocks)), run.stdout)
+    rows = (reader.directory / "out" / "sft" / "train.jsonl").read_text(encoding="utf-8")
+    assert json.loads(rows.split("\n")[0]).keys() == {"prompt", "completion", "tools"}
+    assert "<h1>Human feedback</h1>" in (reader.directory / "report.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("way", WAYS)
