@@ -4,7 +4,7 @@
 
     Exception
     └── LabelStudioExportError           everything that this package raises on purpose
-        ├── ConfigError                  stop at start and say how to mend it
+        ├── ConfigError                  stop at start and say how to correct it
         ├── DecodeError                  tell the sender that the bytes are not OTLP
         ├── ExportFileError              choose another file, or export it again
         ├── OutboxError                  nothing was accepted: the disk is full or the file is damaged
@@ -13,7 +13,7 @@
         └── DeliveryError                Label Studio did not take the tasks
             ├── RetryableDeliveryError   try the same again, after `retry_after_s` where the server named a time
             ├── UnknownOutcomeError      it may or may not have happened: look before trying again
-            ├── PausedDeliveryError      nothing will go through until somebody mends the cause; try now and then
+            ├── PausedDeliveryError      nothing will go through until a person corrects the cause; try now and then
             │   └── ProjectLimitError    as many projects were created as may be
             ├── BlockedRequestError      something before the server refuses what some task says; others may pass
             └── RejectedTasksError       these tasks will never be taken as they are: dead letters
@@ -31,7 +31,7 @@ class LabelStudioExportError(Exception):
 
 
 class ConfigError(LabelStudioExportError):
-    """A setting is missing or wrong; the message says which, and how to mend it."""
+    """A setting is missing or wrong; the message says which, and how to correct it."""
 
 
 class DecodeError(LabelStudioExportError):
@@ -88,7 +88,7 @@ class UnknownOutcomeError(DeliveryError):
 
 
 class PausedDeliveryError(DeliveryError):
-    """Something that only a person can mend: the key, the project, its labeling interface.
+    """Something that only a person can correct: the key, the project, its labeling interface.
 
     ``is_whole_server`` if it holds for every project of that server, as a wrong key does.
     """
@@ -101,7 +101,7 @@ class PausedDeliveryError(DeliveryError):
 class BlockedRequestError(DeliveryError):
     """Something in front of Label Studio, such as a firewall, refused this request; nothing was stored.
 
-    Other requests of ours pass. So do the tasks of this one, in smaller requests, but for that which gives offence.
+    Other requests pass. So do the tasks of this one in smaller requests, except the one that causes the refusal.
     """
 
 

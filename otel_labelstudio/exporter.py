@@ -1,4 +1,4 @@
-"""The door for applications: a span exporter for the OpenTelemetry SDK."""
+"""For applications: a span exporter for the OpenTelemetry SDK."""
 
 from __future__ import annotations
 

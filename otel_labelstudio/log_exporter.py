@@ -1,4 +1,4 @@
-"""The door for content that stands in log records: a log record exporter for the OpenTelemetry SDK, 1.39 or newer."""
+"""For content in log records: a log record exporter for the OpenTelemetry SDK, 1.39 or newer."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def force_flush(*providers: Provider, timeout_millis: int = 30_000) -> bool:
 
     For the end of each unit of work after which a process may be frozen or killed. It delivers whichever processor the
     provider has: those of the SDK do not ask the exporter. False also where a provider could not export all that waits:
-    the SDK passes over the processors behind one that has used up the time.
+    the SDK skips the processors behind one that has used up the time.
     """
     ends_at = time.monotonic() + timeout_millis / 1000
     are_exported = [_flush(provider, ends_at) for provider in providers or _global_providers()]

@@ -40,7 +40,7 @@ How delivery stands (`Observed`), and the threads of the process (`background`):
 ``otel_labelstudio.outbox.dead_letters``         {call}         calls that were refused for good and are kept
 ``otel_labelstudio.outbox.held``                 {item}         spans and log records that wait for each other
 ``otel_labelstudio.delivery.last.timestamp``     s              when something was delivered last, since 1970
-``otel_labelstudio.delivery.paused``             {destination}  destinations that wait for somebody to mend them
+``otel_labelstudio.delivery.paused``             {destination}  destinations that wait until a person corrects the cause
 ``otel_labelstudio.thread.alive``                1              1 or 0 for each ``thread.name`` that should run
 ===============================================  =============  ===============================================
 
@@ -145,7 +145,7 @@ class Observed(Protocol):
         """When a call was delivered last, seconds since 1970; None where none was yet."""
 
     def paused_destination_count(self) -> int:
-        """Destinations to which nothing goes until somebody mends the cause."""
+        """Destinations to which nothing goes until a person corrects the cause."""
 
 
 class Counts(dict[str, int]):

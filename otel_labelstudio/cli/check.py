@@ -1,4 +1,4 @@
-"""Do the settings fit the server? Says what it found, and how to mend what does not fit.
+"""Do the settings fit the server? Says what it found, and how to correct what does not fit.
 
 Asks for the server, the API key, the project and its labeling configuration, and looks at the outbox's file and at the
 names of attributes; changes nothing. Exit status 0 or 1. With --config, what a receiver would do by that file: its own

@@ -2,7 +2,7 @@
 
 status  counts by state, the oldest call's age, the rate, the last error
 list    the dead letters, one a line: when, where to, which call, why (no content)
-retry   deliver the dead letters after all, once their cause is mended; the next start of the exporter does it
+retry   deliver the dead letters after all, once their cause is corrected; the next start of the exporter does it
 purge   forget the dead letters
 """
 

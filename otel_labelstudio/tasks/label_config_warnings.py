@@ -26,7 +26,7 @@ def label_config_warnings(label_config: str, binding: Binding, answer_tag: str |
 
 def _of_choice(root: ET.Element, chosen: str, passed_over: Sequence[AnswerBox]) -> Iterator[str]:
     for box in passed_over:
-        yield f'the TextArea "{box.name}" is passed over for the answers: {box.obstacle}'
+        yield f'the TextArea "{box.name}" is not used for the answers: {box.obstacle}'
     if chosen.lower() in _ANSWER_NAMES:
         return
     fitting = [box.name for box in answer_boxes(root) if box.obstacle is None]

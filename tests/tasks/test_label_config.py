@@ -125,7 +125,7 @@ def test_our_own_configurations_warn_of_nothing(mode: Mode) -> None:
         (config('<Image name="s" value="$s"/>'), "shows the last inline image"),
         (config('<Chat name="s" value="$s"/>'), "open-source edition"),
         (config(box=f'<TextArea name="notes" toName="t" rows="4" editable="true"/>{BOX}'), 'answer_tag="response"'),
-        (config(box=f'<TextArea name="a" toName="t" perRegion="true"/>{BOX}'), '"a" is passed over'),
+        (config(box=f'<TextArea name="a" toName="t" perRegion="true"/>{BOX}'), '"a" is not used for the answers'),
     ],
 )
 def test_what_people_are_warned_of(label_config: str, warning: str) -> None:
