@@ -33,7 +33,6 @@ NOT_RUN_ALONE = {
     ("docs/datasets.md", "from datasets import load_dataset"): "run in tests/annotations/datasets, with the package",
     ("docs/tutorial.md", "# support.py"): "needs a server: run below",
     ("docs/annotations.md", "from otel_labelstudio.annotations import LabelStudioSource"): "needs a server",
-    ("docs/troubleshooting.md", "exporter.counts"): "goes on from the README's application",
     **{
         ("docs/shutdown.md", f"# {name}"): "runs as part of a server or a worker: run in tests/last_seconds"
         for name in (

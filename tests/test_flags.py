@@ -48,7 +48,7 @@ NOT_FOR: dict[str, dict[str, str]] = {
         **dict.fromkeys(("url", "timeout_s", "project_id", "project_name"), "no server is asked"),
     },
     "check": {
-        **{name: why for name, why in OF_DELIVERY.items() if name != "outbox"},  # which it looks at
+        **{name: why for name, why in OF_DELIVERY.items() if name != "outbox"},
         **dict.fromkeys(("media_max_bytes", "failed_calls"), "no call is read"),
     },
 }
