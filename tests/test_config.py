@@ -71,6 +71,7 @@ WRONG: dict[str, tuple[Any, ...]] = {
         "Content-Length=CANARY",
         "x-api-key=CANARY",
         {"X-Team": 5},
+        [{"X-Team": "CANARY"}],
         5,
     ),
     "project_id": ("seven", "0", "-1", "1.5", True, 1.5),
@@ -286,9 +287,11 @@ def test_a_personal_access_token_cannot_travel_beside_another_login() -> None:
     assert resolved(api_key="legacy", headers={"Authorization": "Basic x"})
 
 
-def test_headers_are_a_text_or_a_mapping() -> None:
-    """In the environment as in OTEL_EXPORTER_OTLP_HEADERS, in YAML or TOML as a mapping."""
-    assert resolved(headers={"X-Team": "a,b"}).headers == resolved(headers="X-Team=a%2Cb,").headers
+def test_headers_are_a_text_or_a_mapping_or_a_list() -> None:
+    """In the environment as in OTEL_EXPORTER_OTLP_HEADERS, in YAML or TOML as a mapping or as OTLP exporters' are."""
+    expected = (("X-Team", "a,b"),)
+    for given in ("X-Team=a%2Cb,", {"X-Team": "a,b"}, [{"name": "X-Team", "value": "a,b"}], expected):
+        assert resolved(headers=given).headers == expected
 
 
 @dataclass

@@ -20,7 +20,8 @@ _OWN_HEADERS = frozenset({"accept-encoding", "connection", "content-length", "co
 
 
 def headers(value: Any) -> tuple[tuple[str, str], ...]:
-    """Names and values of HTTP headers: ``name=value,name=value`` with the values URL-encoded, a mapping, or pairs.
+    """Names and values of HTTP headers: ``name=value,name=value`` with the values URL-encoded, a mapping, or, as
+    OpenTelemetry's declarative configuration has them, a list of items with ``name`` and ``value``.
 
     What is wrong is said without a value.
     """
@@ -30,9 +31,17 @@ def headers(value: Any) -> tuple[tuple[str, str], ...]:
 def _pairs(value: Any) -> Iterable[tuple[Any, Any]]:
     if isinstance(value, Mapping):
         return value.items()
-    if isinstance(value, tuple) and all(isinstance(pair, tuple) and len(pair) == 2 for pair in value):
-        return value
+    if isinstance(value, list | tuple):
+        return [_pair(item) for item in value]
     return _listed_headers(text(value))
+
+
+def _pair(item: Any) -> tuple[Any, Any]:
+    if isinstance(item, Mapping) and item.keys() == {"name", "value"}:
+        return item["name"], item["value"]
+    if isinstance(item, tuple) and len(item) == 2:
+        return item[0], item[1]
+    raise ValueError("an item of the list has no name and value")
 
 
 def _listed_headers(listed: str) -> list[tuple[str, str]]:
