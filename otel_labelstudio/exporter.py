@@ -35,7 +35,7 @@ class LabelStudioSpanExporter(SpanExporter):
         *,
         api_key: str | None = None,
         url: str | None = None,
-        headers: Mapping[str, str] | str | None = None,
+        headers: Mapping[str, str] | list[dict[str, str]] | str | None = None,
         project_id: int | str | None = None,
         project_name: str | None = None,
         project_config: str | None = None,
