@@ -23,7 +23,7 @@ from otel_labelstudio.settings.environment import (
     read_setting,
     variables_of_others,
 )
-from otel_labelstudio.settings.names import nearest_name, refuse_unknown_names
+from otel_labelstudio.settings.names import refuse_unknown_names
 from otel_labelstudio.settings.record import Settings
 from otel_labelstudio.settings.variable import Variable
 from otel_labelstudio.settings.variables import DEFAULT_PROJECT_NAME, DEFAULT_URL, VARIABLES
@@ -37,7 +37,6 @@ __all__ = [
     "certificate_authorities",
     "is_named_to_the_sdk",
     "is_personal_access_token",
-    "nearest_name",
     "prefix_of_config_file",
     "read_setting",
     "refuse_unknown_names",

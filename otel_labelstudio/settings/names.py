@@ -14,18 +14,13 @@ from otel_labelstudio.settings.variables import VARIABLES
 _logger = logger(__name__)
 
 
-def nearest_name(name: str, known: Iterable[str]) -> str | None:
-    """The known name that somebody may have meant."""
-    return next(iter(get_close_matches(name, known, 1)), None)
-
-
 def refuse_unknown_names(names: Iterable[str], known: Iterable[str], *, where: str = "There") -> None:
     """Raises `ConfigError` for a name that is not known; ``where`` begins the message."""
     there = tuple(known)
     unknown = next(iter(sorted(set(names) - set(there))), None)
     if unknown is not None:
-        near = nearest_name(unknown, there)
-        meant = f"; did you mean {near!r}?" if near else "."
+        near = get_close_matches(unknown, there, 1)
+        meant = f"; did you mean {near[0]!r}?" if near else "."
         raise ConfigError(f"{where} is no setting {unknown!r}{meant} There are {', '.join(there)}.")
 
 
