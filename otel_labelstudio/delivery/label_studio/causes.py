@@ -149,7 +149,7 @@ CAUSES: tuple[tuple[type[Exception], Callable[[Any], bool], Cause], ...] = (
     (
         ConnectionRefusedError,
         _any,
-        Cause("nothing listens on that port", "start it, or check the port", is_peers=True),
+        Cause("nothing listens on that port", "start Label Studio, or check the port in url", is_peers=True),
     ),
     (
         OSError,

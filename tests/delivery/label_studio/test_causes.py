@@ -143,7 +143,9 @@ def test_a_port_on_which_nothing_listens() -> None:
     url = f"http://127.0.0.1:{steady_port()}"
     error = failure(url)
     assert isinstance(error, RetryableDeliveryError)
-    assert str(error) == f"{url} cannot be reached: nothing listens on that port; start it, or check the port"
+    assert str(error) == (
+        f"{url} cannot be reached: nothing listens on that port; start Label Studio, or check the port in url"
+    )
 
 
 def test_tls_where_none_is_spoken() -> None:
