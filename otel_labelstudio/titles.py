@@ -22,6 +22,8 @@ TITLE_MIN_LENGTH, TITLE_MAX_LENGTH = 3, 50
 # An attribute's name has a dot in it; for other braces, see `wrong_braces`
 _PLACEHOLDER = re.compile(r"\{([\w-]+(?:\.[\w-]+)+)\}")
 _BRACES = re.compile(r"\{([^{}]*)\}")
+# What stands in a title in place of it is another each time: strftime's directives, and attributes
+_VARYING = re.compile(r"%[-#]?[A-Za-z]|\{[\w-]+(?:\.[\w-]+)+\}")
 # Unicode's control characters, surrogates, line and paragraph separators, and directional embeddings and isolates
 _UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _SIGN_LENGTH = 5
@@ -43,6 +45,14 @@ def wrong_braces(template: str) -> str | None:
     if "{" in rest:
         return "a brace is not closed"
     return "a closing brace has no opening brace" if "}" in rest else None
+
+
+def title_pattern(template: str) -> re.Pattern[str] | None:
+    """What the titles of a template look like, whenever and of whatever they are; None where all are the same."""
+    pieces = _VARYING.split(template.strip().replace("%%", "\x00"))
+    if len(pieces) == 1:
+        return None
+    return re.compile(".+".join(re.escape(piece.replace("\x00", "%")) for piece in pieces))
 
 
 def title(template: str, at: datetime, attributes: Mapping[str, Any]) -> str:

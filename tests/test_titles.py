@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from otel_labelstudio.routing import Router
 from otel_labelstudio.settings import Settings
 from otel_labelstudio.spans.model import Span
-from otel_labelstudio.titles import TITLE_MAX_LENGTH, TITLE_MIN_LENGTH, title
+from otel_labelstudio.titles import TITLE_MAX_LENGTH, TITLE_MIN_LENGTH, title, title_pattern
 
 AT = datetime(2025, 1, 2)
 CONTROLS = [*map(chr, (*range(32), *range(0x7F, 0xA0))), "\u2028", "\u2029", "\u202e", "\u2066", "\ud800"]
@@ -72,3 +72,18 @@ def test_long_names_are_not_kept() -> None:
     assert router._rendered.cache_info().currsize == 0
     router.destination(Span(trace_id="", span_id="", resource={"service.name": "shop"}), AT)
     assert router._rendered.cache_info().currsize == 1
+
+
+@pytest.mark.parametrize("template", ["Calls %Y-%m-%d", "{service.name} %H%%", "100%% of {service.name}, {a.b}", "%d"])
+@pytest.mark.parametrize("service", ["shop", "a very long name of a service, which is cut where it is too long", ""])
+def test_a_templates_titles_are_known_by_their_pattern(template: str, service: str) -> None:
+    """Those of other days and services too, but no other title."""
+    pattern = title_pattern(template)
+    assert pattern is not None
+    assert pattern.fullmatch(title(template, AT, {"service.name": service}))
+    assert not pattern.fullmatch("Another" if template != "%d" else "")
+
+
+def test_a_title_that_never_changes_has_no_pattern() -> None:
+    """Braces that name no attribute, and a doubled percent sign, stand for themselves."""
+    assert title_pattern("Support {tier} 100%% sure") is None

@@ -37,7 +37,8 @@ def add_collecting_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME",
-        help="exact title; may be repeated; all projects of that title",
+        help="exact title, of all projects that have it, or one as the exporter takes it, such as Support %%Y-%%m-%%d, "
+        "of those of all days; may be repeated",
     )
     group.add_argument("--input", metavar="FILE", help="an export of Label Studio as JSON, or a task a line; no server")
     group.add_argument(

@@ -134,6 +134,14 @@ def test_a_connection_of_its_own(
         assert [len(batch.tasks) for batch in collect(source)] == [1, 0]
 
 
+def test_projects_of_all_days(labeling: Labeling, server: LabelStudioServer) -> None:
+    """By the very title that the exporter was given; not one that only begins like it."""
+    name = fresh_title("100% of")
+    ids = [labeling.make_project(f"{name} {rest}") for rest in ("2026-11-25 shop", "2026-11-26 cart", "2026-11 shop")]
+    template = f"{name.replace('%', '%%')} %Y-%m-%d {{service.name}}"
+    assert [project.id for project in LabelStudioSource(server, (), [template]).projects()] == ids[:2]
+
+
 class TestFaults:
     """Of the server, or of what stands before it."""
 

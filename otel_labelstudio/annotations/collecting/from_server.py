@@ -22,6 +22,7 @@ from otel_labelstudio.delivery.label_studio.server import LabelStudioServer
 from otel_labelstudio.errors import ConfigError
 from otel_labelstudio.servers import server_of
 from otel_labelstudio.settings import Settings
+from otel_labelstudio.titles import title_pattern
 
 UNREADABLE_TASK = "unreadable_task"
 # An address of some four kilobytes
@@ -29,7 +30,8 @@ _TASKS_AT_ONCE = 200
 
 
 class LabelStudioSource:
-    """Projects of one server, by id and by exact title; all of a title, where several have it. Closes no server."""
+    """Projects of one server, by id and by title, all of a title where several have it. A title is exact, or one as
+    `project_name` takes it: ``Support %Y-%m-%d`` names those of all days. Closes no server."""
 
     def __init__(
         self,
@@ -73,7 +75,8 @@ class LabelStudioSource:
         """The projects, each once; raises `ConfigError` where there is none of a title."""
         ids = list(self._project_ids)
         for title in self._project_names:
-            found = self._server.project_ids(title)
+            pattern = title_pattern(title)
+            found = self._server.project_ids_like(pattern) if pattern else self._server.project_ids(title)
             if not found:
                 raise ConfigError(f'{self._server.url} has no project with the title "{title}"')
             ids += found

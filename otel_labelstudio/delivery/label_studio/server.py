@@ -7,6 +7,7 @@ up: hence the distinction between what was refused and what may have happened. W
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -138,11 +139,17 @@ class LabelStudioServer:
 
     def project_ids(self, title: str) -> list[int]:
         """The ids of the projects of exactly this title, lowest first (the server's filter matches substrings)."""
+        return self._project_ids({"title": title}, lambda found: found == title)
 
+    def project_ids_like(self, pattern: re.Pattern[str]) -> list[int]:
+        """The ids of the projects whose whole titles match, lowest first."""
+        return self._project_ids({}, lambda found: pattern.fullmatch(found) is not None)
+
+    def _project_ids(self, condition: Mapping[str, str], is_wanted: Callable[[str], bool]) -> list[int]:
         def read(connection: Connection) -> list[int]:
-            params = {"title": title, "include": "id,title", "ordering": "id"}
+            params = {**condition, "include": "id,title", "ordering": "id"}
             listed = pages(connection, "projects/", params, items="results", total="count", others=_OF_PAGE)
-            return sorted(number(project["id"]) for project in listed if text(project["title"]) == title)
+            return sorted(number(project["id"]) for project in listed if is_wanted(text(project["title"] or "")))
 
         return self._api.call(Operation("the projects"), read)
 
