@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import chain, groupby
 from typing import Any
 
 from otel_labelstudio.annotations.datasets.left_out import LeftOut, RowLeftOutError
@@ -68,8 +68,8 @@ class _Writer:
         leading, others = _leading_system(call.input_messages)
         texts = [_only_text("system", parts) for parts in (call.system_instructions, *leading) if parts]
         messages = [{"role": "system", "content": "\n\n".join(texts)}] if texts else []
-        for message in others:
-            for written in self._messages(message):
+        for is_tools, run in groupby(others, lambda message: _role(message) == "tool"):
+            for written in self._results(run) if is_tools else chain.from_iterable(map(self._messages, run)):
                 if messages and _are_one_turn(messages[-1], written):
                     messages[-1] = _joined(messages[-1], written)
                 else:
@@ -88,10 +88,9 @@ class _Writer:
             return [self._assistant(message)]
         if any(isinstance(part, ToolCallPart) for part in message.parts):
             raise RowLeftOutError(LeftOut.UNKNOWN_PART)
-        responses = [self._response(part) for part in _responses(message, role)]
         others = [part for part in message.parts if not isinstance(part, ToolCallResponsePart)]
         # Results stand right behind their calls, whatever the person who sends them says beside
-        return [*responses, self._said(message, role, others)] if others and role != "tool" else responses
+        return [*self._results([message]), *([self._said(message, role, others)] if others else [])]
 
     def _said(self, message: Message, role: str, parts: Sequence[Part]) -> WireMessage:
         """What a user says, or the system later on."""
@@ -111,10 +110,16 @@ class _Writer:
             self.ids.call(entry)
         return {**written, "tool_calls": calls} if calls else written
 
-    def _response(self, part: ToolCallResponsePart) -> WireMessage:
-        entry = self.ids.answered(part.id)
-        content = value_text(part.response)
-        return {"role": "tool", "tool_call_id": entry["id"], "name": entry["function"]["name"], "content": content}
+    def _results(self, messages: Iterable[Message]) -> list[WireMessage]:
+        """What tools returned, a message each."""
+        parts = [part for message in messages for part in _responses(message)]
+        entries = self.ids.answered([part.id for part in parts])
+        return [_result(entry, part) for entry, part in zip(entries, parts, strict=True)]
+
+
+def _result(entry: dict[str, Any], part: ToolCallResponsePart) -> WireMessage:
+    content = value_text(part.response)
+    return {"role": "tool", "tool_call_id": entry["id"], "name": entry["function"]["name"], "content": content}
 
 
 def _are_one_turn(before: WireMessage, message: WireMessage) -> bool:
@@ -145,12 +150,12 @@ def _role(message: Message) -> str:
     return role
 
 
-def _responses(message: Message, role: str) -> Iterable[ToolCallResponsePart]:
+def _responses(message: Message) -> Iterable[ToolCallResponsePart]:
     """A tool's results; some telemetry has them as the text of a tool's message."""
     found = [part for part in message.parts if isinstance(part, ToolCallResponsePart)]
-    if found or role != "tool":
+    if found or _role(message) != "tool":
         return found
-    return [ToolCallResponsePart(_only_text(role, message.parts))]
+    return [ToolCallResponsePart(_only_text("tool", message.parts))]
 
 
 def _tool_call(part: ToolCallPart) -> dict[str, Any]:

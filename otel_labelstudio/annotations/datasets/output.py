@@ -29,23 +29,20 @@ _NAMED = 5
 _RENAME_EXCHANGE, _AT_FDCWD = 2, -100
 
 
-def state_directory(directory: Path) -> Path:
-    """Where the state of a dataset is kept: beside it, so that it is not published with it; made on demand."""
-    state = directory.with_name(directory.name + ".state")
-    state.mkdir(mode=0o700, parents=True, exist_ok=True)
-    state.chmod(0o700)
-    return state
-
-
 class Output:
-    """The dataset at ``directory``; raises `ConfigError` where something else is there."""
+    """The dataset at ``directory``; raises `ConfigError` where something else is there.
+
+    Its ``state`` stands beside it, so that it is not published with it.
+    """
 
     def __init__(self, directory: Path) -> None:
-        self.directory = directory
-        self.state = state_directory(directory)
+        self.directory = directory = directory.resolve()  # the name of ".", and the target of a symbolic link
+        self.state = directory.with_name(directory.name + ".state")
         self._new, self._old = self.state / "new", self.state / "old"
         self._recover()
         self._check()
+        self.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.state.chmod(0o700)
 
     def prepare(self) -> Path:
         """An empty directory to write the new dataset to."""

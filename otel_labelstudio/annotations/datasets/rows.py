@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import cache, lru_cache
 from typing import Any
 
 from otel_labelstudio.annotations.collecting.tasks import NOT_OURS
@@ -29,7 +30,7 @@ from otel_labelstudio.filters import FILTER_FAILED, filtered
 from otel_labelstudio.printable import logger
 from otel_labelstudio.telemetry import Telemetry
 
-_logger = logger(__name__)
+_warn = lru_cache(logger(__name__).warning)  # each text once
 
 # By kind, which is empty for what holds for all of them
 Reasons = Counter[tuple[str, LeftOut]]
@@ -88,12 +89,23 @@ def rows_of(judged: JudgedCall | NotJudged, options: DatasetOptions, name: Namin
 
 
 def _filtered(judged: JudgedCall, options: DatasetOptions) -> JudgedCall | LeftOut:
-    telemetry = Telemetry()
-    calls = filtered([judged.call], options.call_filter, telemetry, _logger.warning)
+    if options.call_filter is None:
+        return judged
+    failures = _failures()
+    calls = filtered([judged.call], options.call_filter, _telemetry(), _warn)
     if calls:
         return replace(judged, call=calls[0])
-    has_failed = telemetry.counts().get(f"calls.dropped[{FILTER_FAILED}]")
-    return LeftOut.FILTER_FAILED if has_failed else LeftOut.FILTERED
+    return LeftOut.FILTERED if _failures() == failures else LeftOut.FILTER_FAILED
+
+
+@cache
+def _telemetry() -> Telemetry:
+    """One for the process: each that is made is known until the end."""
+    return Telemetry()
+
+
+def _failures() -> int:
+    return _telemetry().counts().get(f"calls.dropped[{FILTER_FAILED}]", 0)
 
 
 def _rows(judged: JudgedCall, options: DatasetOptions, name: Naming, prompt: bytes, reasons: Reasons) -> Iterator[Row]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from otel_labelstudio.annotations.datasets.left_out import LeftOut, RowLeftOutError
@@ -19,8 +20,21 @@ class ToolIds:
         self._pending.append(entry)
         self._calls.append(entry)
 
-    def answered(self, response_id: str | None) -> dict[str, Any]:
-        """The call that a result answers: by its id, else the first that still waits."""
+    def answered(self, response_ids: Sequence[str | None]) -> list[dict[str, Any]]:
+        """The calls that results which stand together answer: by their ids, else in the order in which they wait. Some
+        telemetry numbers calls and results each for itself: as many as wait are then theirs, one after the other."""
+        waiting = list(self._pending)
+        try:
+            return [self._answered(response_id) for response_id in response_ids]
+        except RowLeftOutError:
+            if len(waiting) != len(response_ids):
+                raise
+        self._pending.clear()
+        for entry in waiting:
+            entry["id"] = entry["id"] or self._unused()
+        return waiting
+
+    def _answered(self, response_id: str | None) -> dict[str, Any]:
         entry = next((one for one in self._pending if response_id and one["id"] == response_id), None)
         if entry is None:
             entry = next((one for one in self._pending if not (response_id and one["id"])), None)

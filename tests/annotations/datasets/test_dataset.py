@@ -312,6 +312,7 @@ def test_a_directory_with_other_files_is_not_touched(mine: str, tmp_path: Path) 
     (tmp_path / "shop" / mine).write_text("mine")
     with pytest.raises(ConfigError, match=mine):
         write_dataset(many([1]), tmp_path / "shop")
+    assert not (tmp_path / "shop.state").exists()
     write_dataset(many([1]), tmp_path / "other")
     (tmp_path / "other" / mine).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / "other" / mine).write_text("mine")

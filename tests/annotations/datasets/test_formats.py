@@ -105,6 +105,17 @@ def test_tool_calls_without_ids_are_given_some() -> None:
     assert written["completion"][0]["tool_calls"][0]["id"] == "call_3"
 
 
+def test_results_with_ids_of_their_own_belong_to_the_calls_that_wait() -> None:
+    """Some telemetry numbers calls and results each for itself; where their numbers differ, nobody knows which."""
+    tulip = ToolCallPart("stock", {"article": "tulip"}, "fc_2")
+    asked = (text("user", "?"), assistant(replace(ASK_STOCK, id="fc_1"), tulip))
+    results = tuple(Message("tool", (ToolCallResponsePart(result, f"call_{result}"),)) for result in ("4", "7"))
+    written = prompt(answering(input_messages=(*asked, *results)))
+    assert [(message["tool_call_id"], message["content"]) for message in written[3:]] == [("fc_1", "4"), ("fc_2", "7")]
+    with pytest.raises(RowLeftOutError):
+        prompt(answering(input_messages=(*asked, results[0])))
+
+
 def test_tool_calls_that_came_as_items_of_their_own_are_one_answer() -> None:
     """As OpenAI's Responses API has them: their results follow together."""
     tulip = ToolCallPart("stock", {"article": "tulip"}, "call_2")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections import Counter
 from typing import Any
 
@@ -16,6 +17,7 @@ from otel_labelstudio.annotations.records import AnnotatedTask, Control, Predict
 from otel_labelstudio.calls import GenericPart, LLMCall, Message, ReasoningPart, TextPart
 from otel_labelstudio.errors import ConfigError
 from otel_labelstudio.tasks.render import message_text
+from otel_labelstudio.telemetry import Telemetry
 from tests.annotations.annotated import ANNA, BEN, annotation, answered, box, said, task
 from tests.annotations.datasets.garden import ASK_STOCK, accepted, answering, assistant, call, edited, judged
 
@@ -290,6 +292,21 @@ def test_a_call_filter_sees_the_call_before_rows_are_made() -> None:
 
 def replace_answers(of: LLMCall, text: str) -> LLMCall:
     return LLMCall.from_dict({**of.to_dict(), "output_messages": [assistant(TextPart(text)).to_dict()]})
+
+
+def test_no_call_is_kept_in_memory() -> None:
+    """Nor anything that is made for one, with a call filter too."""
+    of, options = judge(task(ROSE, annotation(box("Rosie")))), DatasetOptions(call_filter=lambda call: call)
+    rows_of(of, options, lambda _: None)
+    before = kept()
+    for _ in range(20):
+        rows_of(of, options, lambda _: None)
+    assert kept() == before
+
+
+def kept() -> int:
+    gc.collect()
+    return sum(isinstance(held, Telemetry | LLMCall) for held in gc.get_objects())
 
 
 @pytest.mark.parametrize(
