@@ -23,6 +23,7 @@ from otel_labelstudio.settings.environment import (
     read_setting,
     variables_of_others,
 )
+from otel_labelstudio.settings.http_headers import listed_headers
 from otel_labelstudio.settings.names import refuse_unknown_names
 from otel_labelstudio.settings.record import Settings
 from otel_labelstudio.settings.variable import Variable
@@ -37,6 +38,7 @@ __all__ = [
     "certificate_authorities",
     "is_named_to_the_sdk",
     "is_personal_access_token",
+    "listed_headers",
     "prefix_of_config_file",
     "read_setting",
     "refuse_unknown_names",

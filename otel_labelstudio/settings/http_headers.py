@@ -25,7 +25,20 @@ def headers(value: Any) -> tuple[tuple[str, str], ...]:
 
     What is wrong is said without a value.
     """
-    return tuple((_header_name(name), _header_value(name, said)) for name, said in _pairs(value))
+    found = _checked(_pairs(value))
+    for name, _ in found:
+        if name.lower() == "x-api-key":
+            raise ValueError(f"{name} carries Label Studio's key: give it as api_key")
+    return found
+
+
+def listed_headers(listed: str) -> tuple[tuple[str, str], ...]:
+    """The same of a text, for a server that is not Label Studio."""
+    return _checked(_listed(listed))
+
+
+def _checked(pairs: Iterable[tuple[Any, Any]]) -> tuple[tuple[str, str], ...]:
+    return tuple((_header_name(name), _header_value(name, said)) for name, said in pairs)
 
 
 def _pairs(value: Any) -> Iterable[tuple[Any, Any]]:
@@ -33,7 +46,7 @@ def _pairs(value: Any) -> Iterable[tuple[Any, Any]]:
         return value.items()
     if isinstance(value, list | tuple):
         return [_pair(item) for item in value]
-    return _listed_headers(text(value))
+    return _listed(text(value))
 
 
 def _pair(item: Any) -> tuple[Any, Any]:
@@ -44,7 +57,7 @@ def _pair(item: Any) -> tuple[Any, Any]:
     raise ValueError("an item of the list has no name and value")
 
 
-def _listed_headers(listed: str) -> list[tuple[str, str]]:
+def _listed(listed: str) -> list[tuple[str, str]]:
     pairs = []
     for position, pair in enumerate((pair for pair in listed.split(",") if pair.strip()), 1):
         name, equals, said = pair.partition("=")
@@ -59,8 +72,6 @@ def _header_name(name: Any) -> str:
         raise ValueError("the name of a header is not valid")
     if name.lower() in _OWN_HEADERS:
         raise ValueError(f"{name} cannot be set: each request has its own")
-    if name.lower() == "x-api-key":
-        raise ValueError(f"{name} carries Label Studio's key: give it as api_key")
     return name
 
 

@@ -213,6 +213,7 @@ def test_flags_that_do_not_fit_are_a_wrong_command_line(
         (["--to=langfuse", "--state=x"], "LANGFUSE_PUBLIC_KEY"),
         (["--to=jsonl", "--credentials=nowhere"], "cannot be read"),
         (["--to=otlp", "--state=x", "--endpoint=localhost:4318"], "an address such as"),
+        (["--to=otlp", "--state=x", "--endpoint=http://me:hush@localhost:4318"], "without a login"),
     ],
 )
 def test_what_is_missing_is_said_before_anything_is_read(

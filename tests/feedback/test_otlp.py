@@ -15,10 +15,11 @@ from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
 from otel_labelstudio.annotations.feedback import FeedbackState, SinkOptions, evaluations_of
+from otel_labelstudio.annotations.feedback import open_sink as feedback_sink
 from otel_labelstudio.annotations.feedback.otlp import OtlpSink, open_sink
 from otel_labelstudio.annotations.feedback.writing import FeedbackWriter
 from otel_labelstudio.annotations.records import Act, JudgedCall, Verdict
-from otel_labelstudio.errors import PausedDeliveryError, RetryableDeliveryError
+from otel_labelstudio.errors import ConfigError, PausedDeliveryError, RetryableDeliveryError
 from tests.feedback.back_end import Asked, BackEndServer, Said
 from tests.feedback.judged import AT, RULES, SERVER, answer, call, comment, judged, judgement, rated, rating, send
 
@@ -57,10 +58,13 @@ def test_an_event_is_what_the_convention_says(state: FeedbackState) -> None:
     """One request with protobuf: name, score, explanation and response id under the conventions' names, the trace and
     span id of the call, the time of the annotation, the call's service, and our facts beside them."""
     one = call()
-    with BackEndServer() as server, opened(server, credentials={"OTEL_EXPORTER_OTLP_HEADERS": "x-key=a%20b"}) as sink:
+    with (
+        BackEndServer() as server,
+        opened(server, credentials={"OTEL_EXPORTER_OTLP_HEADERS": "x-api-key=a%20b"}) as sink,
+    ):
         send([judged(judgement(rating(4), comment("Short.")), of=one)], sink, state, RULES)
     (asked,) = server.asked
-    assert (asked.path, asked.headers["content-type"], asked.headers["x-key"]) == (
+    assert (asked.path, asked.headers["content-type"], asked.headers["x-api-key"]) == (
         "/v1/logs",
         "application/x-protobuf",
         "a b",
@@ -148,6 +152,26 @@ def test_values_from_anywhere_end_no_run(state: FeedbackState) -> None:
             summary = send(tasks, sink, state, RULES)
         assert (summary.counts.get("sent", 0), sum(summary.counts.values())) == (sent, 2)
         assert len(server.asked) == bool(sent)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "why"),
+    [
+        ("HTTPS_PROXY", "gopher://127.0.0.1:1", "HTTPS_PROXY"),
+        ("REQUESTS_CA_BUNDLE", "/nowhere.pem", "REQUESTS_CA_BUNDLE names /nowhere.pem"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "authorization=h\u00fcsh\u2603", "OTEL_EXPORTER_OTLP_HEADERS"),
+    ],
+)
+def test_what_the_environment_cannot_mean_is_said(
+    variable: str, value: str, why: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A proxy, certificates or headers that cannot be used: which variable, before anything is sent, and no secret."""
+    for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(ConfigError, match=why) as raised:
+        feedback_sink("otlp", SinkOptions(endpoint="https://back-end.test"))
+    assert "h\u00fcsh" not in str(raised.value) + caplog.text
 
 
 def test_server_errors_and_rate_limits_are_waited_out(state: FeedbackState) -> None:

@@ -75,12 +75,22 @@ def test_a_place_that_cannot_be_written_is_said(tmp_path: Path) -> None:
         FeedbackState(tmp_path / "nowhere" / "feedback.db")
 
 
+def test_a_task_is_looked_up_without_reading_the_others(state: FeedbackState) -> None:
+    """So that a run takes as long a task with 100,000 as with a hundred: SQLite's own steps are counted."""
+    state.note("a", [Noted("s", number, f"k{number}", "rating", "f") for number in range(5000)])
+    steps: list[None] = []
+    state._connection.set_progress_handler(lambda: steps.append(None), 100)
+    assert len(state.of_task("a", "s", 2500)) == 1
+    assert len(steps) < 5
+
+
 def test_back_ends_are_told_apart(state: FeedbackState) -> None:
     """One file serves several: what one has, another does not."""
     state.note("a", [Noted("s", 1, "k", "rating", "f")])
     assert (len(state.of_task("a", "s", 1)), state.of_task("b", "s", 1), state.task_ids("a", "s")) == (1, {}, {1})
-    state.forget("b", ["k"])
-    state.forget("a", ["k"])
+    state.forget("b", [Noted("s", 1, "k", "rating", "f")])
+    assert state.task_ids("a", "s") == {1}
+    state.forget("a", [Noted("s", 1, "k", "rating", "f")])
     assert state.of_task("a", "s", 1) == {}
 
 

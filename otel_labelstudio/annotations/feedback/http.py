@@ -16,8 +16,13 @@ from typing import Any
 import httpx
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, attach, detach, set_value
 
+from otel_labelstudio.delivery.label_studio.access import Access
+from otel_labelstudio.delivery.label_studio.answers import NotReachedError
+from otel_labelstudio.delivery.label_studio.proxies import proxy_for
+from otel_labelstudio.delivery.label_studio.trust import verification
 from otel_labelstudio.delivery.retry import retry_after_s
 from otel_labelstudio.errors import ConfigError, PausedDeliveryError, RetryableDeliveryError
+from otel_labelstudio.settings import certificate_authorities
 
 JSON = "application/json"
 _MAX_BYTES = 2**22
@@ -57,10 +62,22 @@ class BackEnd:
         *,
         login: tuple[str, str] | None = None,
     ) -> None:
+        """Raises `ConfigError` for a proxy, certificates or credentials that cannot be used."""
         self.url = url
         self._timeout_s, self._credentials_hint = timeout_s, credentials_hint
         try:
-            self._client = httpx.Client(headers=dict(headers), auth=login, timeout=timeout_s, follow_redirects=False)
+            proxy = proxy_for(url)
+            self._client = httpx.Client(
+                headers=dict(headers),
+                auth=login,
+                timeout=timeout_s,
+                verify=verification(url, Access(authorities=certificate_authorities())),
+                proxy=proxy.address if proxy else None,
+                trust_env=False,  # as for Label Studio: what it would read is read by these functions
+                follow_redirects=False,
+            )
+        except NotReachedError as error:
+            raise ConfigError(str(error)) from None
         except (UnicodeError, ValueError, TypeError):
             raise ConfigError(f"check {credentials_hint}: no HTTP header can carry what it holds") from None
 

@@ -13,13 +13,13 @@ from datetime import datetime, timezone
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
-from opentelemetry.util.re import parse_env_headers
 
 from otel_labelstudio.annotations.feedback.evaluation import Evaluation
 from otel_labelstudio.annotations.feedback.http import BackEnd
 from otel_labelstudio.annotations.feedback.otlp_requests import event_request, span_request
 from otel_labelstudio.annotations.feedback.sink import Result, Sent, SinkOptions, in_smaller_parts
-from otel_labelstudio.errors import PausedDeliveryError
+from otel_labelstudio.errors import ConfigError, PausedDeliveryError
+from otel_labelstudio.settings import listed_headers
 
 NAME = "otlp"
 _HEADERS, _ENDPOINT = "OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_ENDPOINT"
@@ -72,7 +72,10 @@ class OtlpSink:
 
 
 def open_sink(options: SinkOptions) -> OtlpSink:
-    headers = parse_env_headers(options.credentials.get(_HEADERS, ""), liberal=True)
+    try:
+        headers = dict(listed_headers(options.credentials.get(_HEADERS, "")))
+    except ValueError as error:
+        raise ConfigError(f"{_HEADERS}: {error}") from None
     url = options.address(_ENDPOINT, default=_DEFAULT_ENDPOINT)
     return OtlpSink(BackEnd(url, headers, options.timeout_s, _HEADERS), options.form, is_timed_now=options.is_timed_now)
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TextIO
+from urllib.parse import urlsplit
 
 from otel_labelstudio.annotations.feedback.evaluation import Evaluation
 from otel_labelstudio.errors import ConfigError
@@ -38,8 +39,10 @@ class SinkOptions:
         address = self.endpoint or found
         if address is None:
             raise ConfigError(f"no address to send feedback to: give --endpoint URL, or set {variables[0]}")
-        if not address.startswith(("http://", "https://")):
-            raise ConfigError("--endpoint: give an address such as http://localhost:4318")
+        parts = urlsplit(address)
+        # A login in the address would stand in messages, and on a command line
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None or parts.query:
+            raise ConfigError("--endpoint: give an address such as http://localhost:4318, without a login in it")
         return address.rstrip("/")
 
 

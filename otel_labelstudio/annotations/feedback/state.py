@@ -34,9 +34,8 @@ _SCHEMA = (
         name TEXT NOT NULL,
         fingerprint TEXT NOT NULL,  -- of what was sent last
         refused TEXT,               -- why the back end did not take it; NULL where it did
-        PRIMARY KEY (target, key)
+        PRIMARY KEY (target, source, task_id, key)
     ) WITHOUT ROWID""",
-    "CREATE INDEX IF NOT EXISTS evaluations_of_a_task ON evaluations (target, source, task_id)",
     """CREATE TABLE IF NOT EXISTS watermarks (
         target TEXT NOT NULL, source TEXT NOT NULL, updated_at TEXT NOT NULL, PRIMARY KEY (target, source)
     ) WITHOUT ROWID""",
@@ -107,11 +106,12 @@ class FeedbackState:
                 [(target, i.source, i.task_id, i.key, i.name, i.fingerprint, i.refused) for i in items],
             )
 
-    def forget(self, target: str, keys: Iterable[str]) -> None:
+    def forget(self, target: str, items: Iterable[Noted]) -> None:
         """These are no longer at the back end, or nothing can be done about them."""
         with self._transaction():
             self._connection.executemany(
-                "DELETE FROM evaluations WHERE target = ? AND key = ?", [(target, key) for key in keys]
+                "DELETE FROM evaluations WHERE target = ? AND source = ? AND task_id = ? AND key = ?",
+                [(target, item.source, item.task_id, item.key) for item in items],
             )
 
     def watermarks(self, target: str, url: str) -> dict[int, datetime]:

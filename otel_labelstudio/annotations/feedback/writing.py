@@ -45,7 +45,7 @@ class FeedbackWriter:
         self._wait = wait or stop.wait
         self._retries_refused = retries_refused
         self._waiting: dict[str, tuple[Evaluation, str]] = {}
-        self._gone: dict[str, Sent] = {}
+        self._gone: dict[str, Noted] = {}
         self.counts: Counter[str] = Counter()
         """How many were sent, deleted, unchanged, and so on."""
         self.refusals: Counter[str] = Counter()
@@ -76,7 +76,8 @@ class FeedbackWriter:
         items = [item for item, _ in self._waiting.values()]
         for start in range(0, len(items), self._sink.batch_size):
             self._persistently(items[start : start + self._sink.batch_size], self._sink.send, self._note_sent)
-        self._persistently(list(self._gone.values()), self._sink.delete, self._note_deleted)
+        gone = [Sent(one.key, one.name) for one in self._gone.values()]
+        self._persistently(gone, self._sink.delete, self._note_deleted)
 
     def end_where_told_to(self) -> None:
         """Raises `StoppedError`."""
@@ -91,10 +92,10 @@ class FeedbackWriter:
     def _take_back(self, noted: Iterable[Noted]) -> None:
         for one in noted:
             if one.refused is None and self._sink.can_delete:
-                self._gone[one.key] = Sent(one.key, one.name)
+                self._gone[one.key] = one
             else:
                 self.counts["cannot be deleted"] += one.refused is None
-                self._state.forget(self._sink.target, [one.key])
+                self._state.forget(self._sink.target, [one])
 
     def _persistently(
         self,
@@ -131,9 +132,8 @@ class FeedbackWriter:
     def _note_deleted(self, results: Sequence[Result]) -> None:
         """What cannot be deleted is not tried for ever."""
         for result in results:
-            del self._gone[result.key]
             self._count("deleted", result)
-        self._state.forget(self._sink.target, [result.key for result in results])
+        self._state.forget(self._sink.target, [self._gone.pop(result.key) for result in results])
 
     def _count(self, what: str, result: Result) -> None:
         if result.refused is None:
