@@ -47,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     periods.add_argument("--before", metavar="DATE", help="the same: before that date, and from then on")
     parser.add_argument("--title", metavar="TEXT", help="of the page")
-    add_collecting_arguments(parser)
+    add_collecting_arguments(parser, since="all")
 
 
 def run(options: argparse.Namespace) -> int:

@@ -120,4 +120,7 @@ def test_the_page_can_be_printed(page: Page, tmp_path: Path) -> None:
     opened(page, file)
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert page.evaluate("getComputedStyle(document.body).color") == "rgb(0, 0, 0)"
+    folded = page.locator("details td").first
+    assert folded.is_visible()
     page.emulate_media(media="screen", color_scheme="light")
+    assert not folded.is_visible()
