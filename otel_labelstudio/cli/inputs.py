@@ -11,7 +11,7 @@ from typing import TextIO
 
 from otel_labelstudio.cli.settings import add_file_argument
 from otel_labelstudio.errors import LabelStudioExportError
-from otel_labelstudio.filters import FILTER_FAILED, FILTERED
+from otel_labelstudio.filtering import FILTER_FAILED, FILTERED
 from otel_labelstudio.joining import Join, joined
 from otel_labelstudio.printable import printable
 from otel_labelstudio.recordings import RecordedCalls, decode_files, read_recording
