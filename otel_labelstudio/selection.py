@@ -10,7 +10,7 @@ from hashlib import blake2b
 from typing import Any
 
 from otel_labelstudio.calls import LLMCall
-from otel_labelstudio.filters import filtered
+from otel_labelstudio.filtering import filtered
 from otel_labelstudio.identity import with_valid_ids
 from otel_labelstudio.media import without_large_media
 from otel_labelstudio.routing import Router

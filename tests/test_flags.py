@@ -148,6 +148,9 @@ def test_what_bash_offers(tmp_path: Path) -> None:
     assert completions("otel-labelstudio serve --max-new", script, tmp_path) == ["--max-new-projects"]
     assert completions("otel-labelstudio outbox status cal", script, tmp_path) == ["calls.db"]
     assert completions("otel-labelstudio serve --outbox cal", script, tmp_path) == ["calls.db"]
+    assert completions("otel-labelstudio check --config cal", script, tmp_path) == ["calls.db"]
+    (tmp_path / "data").mkdir()
+    assert completions("otel-labelstudio demo --data-dir da", script, tmp_path) == ["data"]
 
 
 # -- options that do not apply -----------------------------------------------------------------------------------------

@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from importlib.metadata import Distribution, distribution
 
+import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 # What a user may install; the demo's packages, and the tests', are for looking at
-EXTRAS = ("langchain", "receiver", "zero-code")
+EXTRAS = ("langchain", "receiver", "report", "zero-code")
+# What binds whoever passes it on, by the one extra that brings it: it is never part of an application that is traced
+BINDING = {"krippendorff": ("report", "GPL-3.0-or-later")}
 PERMISSIVE = re.compile(
     r"Apache|MIT|BSD|ISC|PSF|Python Software Foundation|CNRI-Python|TCL|HPND|Zlib|Unlicense|Mozilla Public License 2\.0"
     r"|MPL-2\.0"  # binds whoever changes the package's own files
@@ -18,11 +21,11 @@ PERMISSIVE = re.compile(
 LOOKED_AT = {"label-studio-sdk": "Apache License"}
 
 
-def brought() -> dict[str, Distribution]:
-    """The package, and all that it needs with its extras, by their names."""
+def brought(*extras: str) -> dict[str, Distribution]:
+    """The package, and all that it needs with these extras, by their names."""
     found: dict[str, Distribution] = {}
     seen: set[tuple[str, str]] = set()
-    waiting = [("otel-labelstudio", extra) for extra in ("", *EXTRAS)]
+    waiting = [("otel-labelstudio", extra) for extra in ("", *extras)]
     while waiting:
         name, extra = waiting.pop()
         if (name, extra) in seen:
@@ -47,16 +50,25 @@ def licences(found: Distribution) -> list[str]:
 
 def test_every_licence_is_permissive() -> None:
     """Or binds whoever changes the files of that package alone; one that says nothing was looked at."""
-    found = {name: licences(each) for name, each in brought().items()}
+    found = {name: licences(each) for name, each in brought(*EXTRAS).items()}
     assert {name for name, of_it in found.items() if not of_it} == set(LOOKED_AT)
     assert all(text in (distribution(name).read_text("LICENSE") or "") for name, text in LOOKED_AT.items())
-    unknown = {name: of_it for name, of_it in found.items() if not all(map(PERMISSIVE.search, of_it))}
-    assert unknown == {}
+    others = {name: of_it for name, of_it in found.items() if not all(map(PERMISSIVE.search, of_it))}
+    assert others == {name: [licence] for name, (_, licence) in BINDING.items()}
+
+
+@pytest.mark.parametrize("name", BINDING)
+def test_what_binds_is_brought_by_one_extra(name: str) -> None:
+    """Nobody gets it who did not ask for that extra."""
+    of_extra, _ = BINDING[name]
+    assert name in brought(of_extra)
+    assert name not in brought(*(extra for extra in EXTRAS if extra != of_extra))
 
 
 def test_the_packages_of_the_extras_are_among_them() -> None:
     """The test looks at what they bring, also indirectly."""
-    assert {"label-studio-sdk", "grpcio", "pandas", "opentelemetry-distro", "uvicorn", "h11"} <= brought().keys()
+    expected = {"label-studio-sdk", "grpcio", "pandas", "opentelemetry-distro", "uvicorn", "h11"}
+    assert expected <= brought(*EXTRAS).keys()
 
 
 def test_another_licence_would_be_found() -> None:

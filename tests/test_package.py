@@ -82,6 +82,18 @@ def test_the_sdist_holds_the_repository(built: Built, tmp_path: Path) -> None:
     assert [name for name in listed.splitlines() if not (directory / name).exists()] == []
 
 
+def test_the_image_has_what_the_wheel_is_built_of(tmp_path: Path) -> None:
+    """From the files alone that deploy/Containerfile copies, the wheel can be built."""
+    containerfile = (REPOSITORY / "deploy" / "Containerfile").read_text(encoding="utf-8")
+    for names in re.findall(r"^COPY (.+) /source/\S*$", containerfile, re.MULTILINE):
+        for name in names.split():
+            copy = shutil.copytree if (REPOSITORY / name).is_dir() else shutil.copy
+            copy(REPOSITORY / name, tmp_path / name)
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel"]
+    run = subprocess.run(build, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=240)
+    assert run.returncode == 0, run.stderr
+
+
 def test_the_wheel_works_without_the_source(built: Built, tmp_path: Path) -> None:
     """Tests of the sdist pass with its package deleted, against what is installed from the wheel."""
     directory, installed = built.unpacked(tmp_path), tmp_path / "installed"

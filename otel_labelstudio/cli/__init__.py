@@ -20,6 +20,12 @@ from otel_labelstudio.printable import printable
 
 COMMANDS = ("demo", "check", "serve", "convert", "send", "outbox", "dataset", "feedback", "report")
 
+# What an argument is called in the help, and what shells complete it with
+_COMPLETED = {
+    **dict.fromkeys(("FILE", "INPUT", "OUT", "XML|FILE"), shtab.FILE),
+    **dict.fromkeys(("FOLDER", "OUT_DIR"), shtab.DIRECTORY),
+}
+
 
 def parser() -> argparse.ArgumentParser:
     """The parser of all commands."""
@@ -51,6 +57,9 @@ def _add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser], 
         "-v", "--verbose", action="store_true", help="log what happens, such as each request to Label Studio"
     )
     module.add_arguments(command)
+    for action in command._actions:
+        if action.metavar in _COMPLETED:
+            action.complete = _COMPLETED[action.metavar]  # type: ignore[attr-defined]
     command.set_defaults(run=module.run, usage_error=command.error)
 
 

@@ -17,7 +17,7 @@ from otel_labelstudio.cli.checks.finding import Finding, Verdict, fail, note, ok
 from otel_labelstudio.cli.checks.outbox import outbox_findings
 from otel_labelstudio.cli.checks.project import project_findings
 from otel_labelstudio.cli.serve import DEFAULTS as RECEIVER_DEFAULTS
-from otel_labelstudio.cli.settings import PROJECT, SERVER, add_file_argument, add_setting_arguments, settings_from
+from otel_labelstudio.cli.settings import PROJECT, SERVER, add_setting_arguments, settings_from
 from otel_labelstudio.delivery.label_studio.server import LabelStudioServer
 from otel_labelstudio.errors import ConfigError, DeliveryError
 from otel_labelstudio.printable import printable
@@ -32,7 +32,7 @@ _SET_MODE = f'Nearly all traffic is chat: set mode="chat" or {_MODE.environment}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add_file_argument(parser, "--config", metavar="FILE", help="TOML file of a receiver, see otel-labelstudio serve")
+    parser.add_argument("--config", metavar="FILE", help="TOML file of a receiver, see otel-labelstudio serve")
     parser.add_argument("--json", action="store_true", help="print one JSON document: ok, and the findings")
     add_setting_arguments(parser, (*PROJECT, *SERVER, "call_filter", "outbox"))
 

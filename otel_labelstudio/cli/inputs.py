@@ -9,9 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TextIO
 
-from otel_labelstudio.cli.settings import add_file_argument
 from otel_labelstudio.errors import LabelStudioExportError
-from otel_labelstudio.filters import FILTER_FAILED, FILTERED
+from otel_labelstudio.filtering import FILTER_FAILED, FILTERED
 from otel_labelstudio.joining import Join, joined
 from otel_labelstudio.printable import printable
 from otel_labelstudio.recordings import RecordedCalls, decode_files, read_recording
@@ -26,8 +25,7 @@ _LEFT_OUT_WHERE_NONE = (
 
 
 def add_input_arguments(parser: argparse.ArgumentParser) -> None:
-    add_file_argument(
-        parser,
+    parser.add_argument(
         "inputs",
         nargs="+",
         metavar="INPUT",

@@ -16,7 +16,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from otel_labelstudio.cli.settings import add_file_argument
 from otel_labelstudio.destinations.destination import Destination
 from otel_labelstudio.errors import ConfigError
 from otel_labelstudio.outbox import Outbox
@@ -28,7 +27,7 @@ _UNBOUNDED = 2**62
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", choices=tuple(_ACTIONS))
-    add_file_argument(parser, "path", metavar="FILE", help="the outbox: what OTEL_EXPORTER_LABELSTUDIO_OUTBOX names")
+    parser.add_argument("path", metavar="FILE", help="the outbox: what OTEL_EXPORTER_LABELSTUDIO_OUTBOX names")
     parser.add_argument("--json", action="store_true", help="as one line of JSON")
 
 

@@ -13,7 +13,7 @@ import asyncio
 import sys
 from pathlib import Path
 
-from otel_labelstudio.cli.settings import add_file_argument, add_flags, add_setting_arguments, settings_from
+from otel_labelstudio.cli.settings import add_flags, add_setting_arguments, settings_from
 from otel_labelstudio.delivery.progress import ProgressLog
 from otel_labelstudio.errors import ConfigError
 from otel_labelstudio.printable import logger
@@ -32,7 +32,7 @@ _PROGRESS_EVERY_S = 60.0
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     from otel_labelstudio.receiver.settings import VARIABLES as RECEIVER_VARIABLES
 
-    add_file_argument(parser, "--config", metavar="FILE", help="TOML file: receiver, labelstudio, and routes")
+    parser.add_argument("--config", metavar="FILE", help="TOML file: receiver, labelstudio, and routes")
     add_flags(parser, "receiver", RECEIVER_VARIABLES)
     add_setting_arguments(parser, (variable.name for variable in VARIABLES), DEFAULTS)
 

@@ -7,8 +7,6 @@ from collections.abc import Iterable, Mapping
 from enum import Enum
 from typing import Any
 
-import shtab
-
 from otel_labelstudio.settings import VARIABLES, Settings, Variable
 from otel_labelstudio.tasks.binding import Mode
 from otel_labelstudio.tasks.layouts import Layout
@@ -68,18 +66,9 @@ def add_flags(
         _add(group, variable, (defaults or {}).get(variable.name, variable.default))
 
 
-def add_file_argument(parser: argparse._ActionsContainer, *names: str, **options: Any) -> None:
-    """An argument that shells complete with names of files."""
-    _complete_with_files(parser.add_argument(*names, **options))
-
-
 def flag_of(name: str) -> str:
     """The flag of a setting."""
     return f"--{name.replace('_', '-')}"
-
-
-def _complete_with_files(action: argparse.Action) -> None:
-    action.complete = shtab.FILE  # type: ignore[attr-defined]
 
 
 def _add(group: argparse._ArgumentGroup, variable: Variable, default: Any) -> None:
@@ -88,9 +77,7 @@ def _add(group: argparse._ArgumentGroup, variable: Variable, default: Any) -> No
         group.add_argument(flag_of(variable.name), action="store_true", default=None, help=help_text)
         return
     help_text = f"{variable.help} ({variable.environment}{_said(default)})".replace("%", "%%")
-    action = group.add_argument(flag_of(variable.name), metavar=_metavar(variable), help=help_text)
-    if variable.name in _FILES:
-        _complete_with_files(action)
+    group.add_argument(flag_of(variable.name), metavar=_metavar(variable), help=help_text)
 
 
 def _said(default: Any) -> str:

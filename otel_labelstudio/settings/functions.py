@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from otel_labelstudio.filters import RESOURCE_ATTRIBUTES
+from otel_labelstudio.filtering import RESOURCE_ATTRIBUTES
 
 
 def call_filter(value: Any) -> Any:

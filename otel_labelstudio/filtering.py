@@ -1,0 +1,78 @@
+"""How the user's call filter is asked. Those to choose from are in `filters`, which takes time to import."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from inspect import signature
+from typing import Any, TypeAlias
+
+from otel_labelstudio.bounds import MAX_COUNT, MAX_ID_LENGTH
+from otel_labelstudio.calls import LLMCall
+from otel_labelstudio.telemetry import Telemetry
+
+CallFilter: TypeAlias = "Callable[..., LLMCall | None]"
+
+# Why a call was dropped, as counters say it
+FILTERED, FILTER_FAILED = "filtered", "filter_failed"
+
+# A filter that has a parameter of this name is given the attributes of the call's resource
+RESOURCE_ATTRIBUTES = "resource_attributes"
+
+
+def filtered(
+    calls: Iterable[LLMCall],
+    call_filter: CallFilter | None,
+    telemetry: Telemetry,
+    warn: Callable[[str], None],
+    resource_attributes: Mapping[str, Any] | None = None,
+) -> list[LLMCall]:
+    """What the function lets through. A call that it fails on, or returns as something that cannot be stored, is
+    dropped: the filter may be there to keep a secret."""
+    if call_filter is None:
+        return list(calls)
+    named = {RESOURCE_ATTRIBUTES: resource_attributes or {}} if _takes_resource_attributes(call_filter) else {}
+    kept = []
+    for call in calls:
+        try:
+            passed = _asked(call_filter, call, named)
+        except Exception as error:
+            # Without the error's text, which may hold what the call holds
+            warn(f"call_filter failed with {type(error).__name__}: such calls are dropped.")
+            telemetry.count("calls.dropped", reason=FILTER_FAILED)
+            continue
+        if passed is None:
+            telemetry.count("calls.dropped", reason=FILTERED)
+        else:
+            kept.append(passed)
+    return kept
+
+
+def _takes_resource_attributes(call_filter: CallFilter) -> bool:
+    try:
+        return RESOURCE_ATTRIBUTES in signature(call_filter).parameters
+    except (TypeError, ValueError):  # a callable may not say what it takes
+        return False
+
+
+def _asked(call_filter: CallFilter, call: LLMCall, named: Mapping[str, Any]) -> LLMCall | None:
+    passed = call_filter(call, **named)
+    if passed is None or passed is call:
+        return passed
+    if not isinstance(passed, LLMCall):
+        raise TypeError(f"call_filter returned {type(passed).__name__}")
+    return _storable(passed)
+
+
+def _storable(passed: LLMCall) -> LLMCall:
+    """The call as the outbox will give it out: a filter may put anything into it, which no later stage shall meet.
+
+    Raises what cannot be written or read back so, and `ValueError` for what cannot be a key.
+    """
+    call = LLMCall.from_dict(json.loads(json.dumps(passed.to_dict(), default=str)))
+    for digits in (call.trace_id, call.span_id, call.parent_span_id):
+        if len(digits) > MAX_ID_LENGTH or not digits.isascii() or not digits.isprintable():
+            raise ValueError("an id that is none")
+    if not 0 <= call.prompt_index <= MAX_COUNT:
+        raise ValueError("a prompt_index out of range")
+    return call
