@@ -25,8 +25,8 @@ from otel_labelstudio.settings import Settings
 _EVERYTHING = "all"
 
 
-def add_collecting_arguments(parser: argparse.ArgumentParser) -> None:
-    """``--project-id``, ``--project-name``, ``--input``, ``--since``, and which server."""
+def add_collecting_arguments(parser: argparse.ArgumentParser, settings: tuple[str, ...] = SERVER) -> None:
+    """``--project-id``, ``--project-name``, ``--input``, ``--since``, and the settings, by default which server."""
     group = parser.add_argument_group("annotations", "of projects, or of a file; the API key is LABEL_STUDIO_API_KEY")
     group.add_argument(
         "--project-id", dest="project_ids", type=int, action="append", default=[], metavar="ID", help="may be repeated"
@@ -46,7 +46,7 @@ def add_collecting_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="TIME",
         help="what changed since then: a date or time (ISO 8601), or all; default: since the last run, if any",
     )
-    add_setting_arguments(parser, SERVER)
+    add_setting_arguments(parser, settings)
 
 
 @contextmanager
