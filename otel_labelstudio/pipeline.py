@@ -199,7 +199,7 @@ class Pipeline:
         return PipelineOverview.of(outbox, self._arrivals.sources(), self.telemetry.counts(), self._skips.hints(), most)
 
     def retry_dead_letters(self) -> int:
-        """Deliver them after all, once their cause is mended; how many there were. Raises `OutboxError`."""
+        """Deliver them after all, once their cause is corrected; how many there were. Raises `OutboxError`."""
         number = self._outbox.dead_letters.retry()
         self._wake()
         return number

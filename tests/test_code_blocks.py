@@ -24,14 +24,16 @@ from otel_labelstudio.demo.label_studio import EmbeddedLabelStudio
 from otel_labelstudio.receiver.config_file import ConfigFile
 from otel_labelstudio.receiver.settings import VARIABLES as RECEIVER_VARIABLES
 from otel_labelstudio.settings import VARIABLES, Settings
+from tests.delivery.labeling import Labeling
 from tests.documents import REPOSITORY, CodeBlock, code_blocks
 
 BLOCKS = list(code_blocks())
+TUTORIAL = "docs/tutorial.md"
 # Blocks of Python that cannot be run alone, by page and first line; all others are
 NOT_RUN_ALONE = {
     ("README.md", "# application.py"): "needs a server or another exporter: run in tests/first_steps",
     ("docs/datasets.md", "from datasets import load_dataset"): "run in tests/annotations/datasets, with the package",
-    ("docs/tutorial.md", "# support.py"): "needs a server: run below",
+    (TUTORIAL, "# support.py"): "needs a server: run below",
     ("docs/annotations.md", "from otel_labelstudio.annotations import LabelStudioSource"): "needs a server",
     **{
         ("docs/shutdown.md", f"# {name}"): "runs as part of a server or a worker: run in tests/last_seconds"
@@ -86,21 +88,32 @@ def test_the_table_of_blocks_that_are_not_run_names_blocks(page: str, first_line
     assert any(block.page == page and block.first_line.startswith(first_line) for block in of("python"))
 
 
-def test_the_tutorials_application_delivers(label_studio: EmbeddedLabelStudio, tmp_path: Path) -> None:
-    """It says what the page says that it does."""
-    (block,) = (block for block in of("python") if block.page == "docs/tutorial.md")
+def test_the_tutorial_leads_to_its_files(label_studio: EmbeddedLabelStudio, labeling: Labeling, tmp_path: Path) -> None:
+    """The application delivers three tasks, as the page says; once somebody has labeled them, the page's commands write
+    the fine-tuning file and the report."""
+    (block,) = (block for block in of("python") if block.page == TUTORIAL)
     (tmp_path / "support.py").write_text(block.text, encoding="utf-8")
-    run = subprocess.run(
-        [sys.executable, "support.py"],
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-        timeout=120,
-        check=False,
-        env={"LABEL_STUDIO_URL": label_studio.url, "LABEL_STUDIO_API_KEY": label_studio.api_key, "HOME": str(tmp_path)},
-    )
-    assert run.returncode == 0, run.stderr
-    assert "'calls.accepted': 3, 'spans.received': 3, 'tasks.delivered': 3" in run.stdout
+    own = {"LABEL_STUDIO_URL": label_studio.url, "LABEL_STUDIO_API_KEY": label_studio.api_key, "HOME": str(tmp_path)}
+
+    def said(*arguments: str) -> str:
+        command = [sys.executable, *arguments]
+        run = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=own, timeout=120, check=False)
+        assert run.returncode == 0, run.stderr
+        return run.stdout
+
+    assert "'calls.accepted': 3, 'spans.received': 3, 'tasks.delivered': 3" in said("support.py")
+    for task in labeling.tasks("support-bot tutorial"):
+        (prediction,) = task["predictions"]
+        accepted = {"result": prediction["result"], "parent_prediction": prediction["id"]}
+        labeling.request("POST", f"/api/tasks/{task['id']}/annotations/", accepted)
+    shell = "".join(block.text for block in of("sh") if block.page == TUTORIAL)
+    for arguments in commands("otel-labelstudio", shell):
+        if arguments[0] in ("dataset", "report"):
+            said("-m", "otel_labelstudio", *arguments)
+    files = (tmp_path / "out-openai" / "sft").glob("*.jsonl")
+    rows = [row for file in files for row in file.read_text(encoding="utf-8").splitlines()]
+    assert [json.loads(row)["messages"][0]["role"] for row in rows] == ["system"] * 3
+    assert "<html" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("block", of("sh"), ids=str)

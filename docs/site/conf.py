@@ -8,7 +8,7 @@ project = "otel_labelstudio"
 version = release = __version__
 language = "en"
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx_argparse_cli"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_argparse_cli"]
 suppress_warnings = ["myst.xref_ambiguous"]
 
 # The pages are Markdown as the repository shows it: links to headings work in both

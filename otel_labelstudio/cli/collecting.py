@@ -25,9 +25,14 @@ from otel_labelstudio.settings import Settings
 _EVERYTHING = "all"
 
 
-def add_collecting_arguments(parser: argparse.ArgumentParser, *, since: str = "since the last run, if any") -> None:
-    """``--project-id``, ``--project-name``, ``--input``, ``--since``, and which server; ``since`` says what is read
-    without that flag."""
+def add_collecting_arguments(
+    parser: argparse.ArgumentParser,
+    settings: tuple[str, ...] = SERVER,
+    *,
+    since: str = "since the last run, if any",
+) -> None:
+    """``--project-id``, ``--project-name``, ``--input``, ``--since``, and the settings, by default which server;
+    ``since`` says what is read without that flag."""
     group = parser.add_argument_group("annotations", "of projects, or of a file; the API key is LABEL_STUDIO_API_KEY")
     group.add_argument(
         "--project-id", dest="project_ids", type=int, action="append", default=[], metavar="ID", help="may be repeated"
@@ -48,7 +53,7 @@ def add_collecting_arguments(parser: argparse.ArgumentParser, *, since: str = "s
         metavar="TIME",
         help=f"what changed since then: a date or time (ISO 8601), or all; default: {since}",
     )
-    add_setting_arguments(parser, SERVER)
+    add_setting_arguments(parser, settings)
 
 
 @contextmanager

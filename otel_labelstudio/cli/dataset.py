@@ -21,13 +21,13 @@ from otel_labelstudio.annotations.collecting import Source, collect
 from otel_labelstudio.annotations.datasets import Contents, Dataset
 from otel_labelstudio.cli.collecting import add_collecting_arguments, opened_source, since_of
 from otel_labelstudio.cli.dataset_options import add_option_arguments, options_from
-from otel_labelstudio.cli.settings import settings_from
+from otel_labelstudio.cli.settings import SERVER, settings_from
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("out_dir", metavar="OUT_DIR", type=Path, help="absent, empty, or written by this command")
     add_option_arguments(parser)
-    add_collecting_arguments(parser)
+    add_collecting_arguments(parser, (*SERVER, "call_filter"))
     parser.add_argument(
         "--strict", action="store_true", help="exit status 1 where a row was left out that no option leaves out"
     )

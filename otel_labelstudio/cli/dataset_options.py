@@ -10,7 +10,7 @@ from typing import Any
 from otel_labelstudio.annotations.datasets import DatasetOptions, Kind, Several
 from otel_labelstudio.annotations.datasets.formats import FORMATS
 from otel_labelstudio.annotations.datasets.options import Choice
-from otel_labelstudio.cli.settings import add_setting_arguments, settings_from
+from otel_labelstudio.cli.settings import settings_from
 
 _DEFAULT = DatasetOptions()
 
@@ -21,7 +21,6 @@ def add_option_arguments(parser: argparse.ArgumentParser) -> None:
     _add_judging(parser.add_argument_group("whose word counts"))
     _add_opinions(parser.add_argument_group("what is good, and what is bad"))
     _add_writing(parser.add_argument_group("what is written"))
-    add_setting_arguments(parser, ("call_filter",))
 
 
 def options_from(options: argparse.Namespace) -> DatasetOptions:

@@ -50,7 +50,7 @@ class DeadLetters:
         return [DeadLetter(i, d, _call(key, body), reason or "", at) for i, d, key, body, reason, at in rows]
 
     def retry(self) -> int:
-        """Deliver them after all, once their cause is mended; how many there were."""
+        """Deliver them after all, once their cause is corrected; how many there were."""
         with self._database.transaction() as db:
             self._database.check_in_place()
             return db.execute(

@@ -37,7 +37,7 @@ def write_dataset(judged: Iterable[Judged], directory: str | Path, options: Data
 
 
 class Dataset:
-    """The dataset at ``directory``, with what earlier runs have read for it; one process at a time.
+    """The dataset at ``directory``, with what earlier runs have read for it; one process at a time::
 
         with Dataset(Path("out"), DatasetOptions(), of=server.url) as dataset:
             for batch in collect(source, since=dataset.watermarks()):

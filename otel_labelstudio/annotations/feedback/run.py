@@ -45,7 +45,7 @@ def send_feedback(
     retries_refused: bool = False,
 ) -> FeedbackSummary:
     """Write what people said, as far as it is not at the back end already; ``stop`` ends it after the request under
-    way.
+    way::
 
         batches = collect(source, since=state.watermarks(sink.target, url))
         with closing(open_sink(options)) as sink:
