@@ -11,7 +11,7 @@ from markdown_it import MarkdownIt
 REPOSITORY = Path(__file__).parents[1]
 PAGES = sorted(
     path
-    for pattern in ("*.md", "docs/*.md", "*/README.md")
+    for pattern in ("*.md", "docs/*.md", "[!.]*/README.md")
     for path in REPOSITORY.glob(pattern)
     if path.name != "CHANGELOG.md"
 )

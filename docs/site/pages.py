@@ -27,7 +27,7 @@ class BrokenLinkError(Exception):
 
 def pages() -> dict[Path, str]:
     """The files that are pages, each with its name in the site."""
-    readmes = {path: f"{path.parent.name}.md" for path in sorted(REPOSITORY.glob("*/README.md"))}
+    readmes = {path: f"{path.parent.name}.md" for path in sorted(REPOSITORY.glob("[!.]*/README.md"))}
     named = {REPOSITORY / "README.md": "start.md"}
     for name in ("CHANGELOG.md", "CONTRIBUTING.md"):
         named[REPOSITORY / name] = name.lower()
