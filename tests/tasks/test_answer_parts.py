@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from otel_labelstudio.calls import Message, Part, TextPart, ToolCallPart
@@ -92,6 +92,8 @@ def test_a_tool_call_that_cannot_be_read_is_refused(text: str) -> None:
     assert "rose" not in str(raised.value)
 
 
+# Drawing the first texts takes a busy machine a while
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(st.dictionaries(st.text(min_size=1), st.none() | st.integers() | st.text()), min_size=1, max_size=4),
     st.text(st.characters(exclude_characters="\n\r[")).filter(str.strip),
