@@ -9,11 +9,11 @@ from types import TracebackType
 
 from filelock import FileLock, Timeout
 
+from otel_labelstudio.annotations.annotators import AnnotatorForm, annotator_naming, kept_annotator_key
 from otel_labelstudio.annotations.collecting import Batch
 from otel_labelstudio.annotations.datasets.card import Contents
 from otel_labelstudio.annotations.datasets.options import DatasetOptions
 from otel_labelstudio.annotations.datasets.output import Output
-from otel_labelstudio.annotations.datasets.pseudonyms import naming
 from otel_labelstudio.annotations.datasets.rows import TaskRows, rows_of
 from otel_labelstudio.annotations.datasets.store import RowStore
 from otel_labelstudio.annotations.datasets.writing import OnRows, write_files
@@ -53,7 +53,8 @@ class Dataset:
         self._fingerprint = f"{options.fingerprint()} of {of}"
         self._output = Output(directory)
         self._lock = FileLock(self._output.state / "lock", mode=0o600)
-        self._name = naming(options.annotator, self._output.state)
+        key = kept_annotator_key(self._output.state / "annotators.key")
+        self._name_of = annotator_naming(AnnotatorForm(options.annotator), key)
         self._projects: set[str] = set()
 
     def __enter__(self) -> Dataset:
@@ -112,7 +113,7 @@ class Dataset:
 
     def _rows(self, judged: Iterable[Judged]) -> Iterator[tuple[str, int, TaskRows]]:
         for one in judged:
-            yield _place(one.task.project), one.task.id, rows_of(one, self._options, self._name)
+            yield _place(one.task.project), one.task.id, rows_of(one, self._options, self._name_of)
 
 
 def _place(project: AnnotatedProject) -> str:

@@ -6,15 +6,15 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any
 
+from otel_labelstudio.annotations.annotators import NameOf
 from otel_labelstudio.annotations.datasets.example import Example
 from otel_labelstudio.annotations.datasets.judgement_records import verdict_record
-from otel_labelstudio.annotations.datasets.pseudonyms import Naming
 from otel_labelstudio.annotations.records import AnnotatedTask, Judgement
 from otel_labelstudio.calls import Message
 from otel_labelstudio.tasks.render import answers, message_text
 
 
-def provenance(example: Example, task: AnnotatedTask, name: Naming) -> dict[str, Any]:
+def provenance(example: Example, task: AnnotatedTask, name_of: NameOf) -> dict[str, Any]:
     """All that is known of a row but for its place in the dataset."""
     call = example.call
     return {
@@ -29,18 +29,18 @@ def provenance(example: Example, task: AnnotatedTask, name: Naming) -> dict[str,
         "project": task.project.id,
         "task": task.id,
         "act": example.act,
-        "annotations": [_annotation(judgement, name) for judgement in example.judgements],
+        "annotations": [_annotation(judgement, task.project.url, name_of) for judgement in example.judgements],
         "base_sha256": _sha256("\n".join(answers(call))),
         "content_sha256": _sha256("\n".join(_texts(example.answers))),
     }
 
 
-def _annotation(judgement: Judgement, name: Naming) -> dict[str, Any]:
-    annotation = judgement.annotation
+def _annotation(judgement: Judgement, url: str, name_of: NameOf) -> dict[str, Any]:
+    annotation, annotator = judgement.annotation, judgement.annotator
     return {
         "id": annotation.id,
         "unique_id": annotation.unique_id,
-        "by": name(judgement.annotator),
+        "by": name_of(annotator, url) if annotator else None,
         "created_at": annotation.created_at.isoformat(),
         "updated_at": annotation.updated_at.isoformat(),
         "lead_time_s": annotation.lead_time_s,

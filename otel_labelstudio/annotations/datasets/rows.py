@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
 from typing import Any
 
+from otel_labelstudio.annotations.annotators import NameOf
 from otel_labelstudio.annotations.collecting.tasks import NOT_OURS
 from otel_labelstudio.annotations.datasets.canonical import (
     PromptDigests,
@@ -23,7 +24,6 @@ from otel_labelstudio.annotations.datasets.formats import FORMATS
 from otel_labelstudio.annotations.datasets.left_out import LeftOut, RowLeftOutError
 from otel_labelstudio.annotations.datasets.options import DatasetOptions, Kind
 from otel_labelstudio.annotations.datasets.provenance import provenance
-from otel_labelstudio.annotations.datasets.pseudonyms import Naming
 from otel_labelstudio.annotations.records import JudgedCall, NotJudged
 from otel_labelstudio.calls import LLMCall
 from otel_labelstudio.filtering import FILTER_FAILED, filtered
@@ -65,7 +65,7 @@ class TaskRows:
     with_answers: tuple[bytes, ...] = ()
 
 
-def rows_of(judged: JudgedCall | NotJudged, options: DatasetOptions, name: Naming) -> TaskRows:
+def rows_of(judged: JudgedCall | NotJudged, options: DatasetOptions, name_of: NameOf) -> TaskRows:
     """All rows of a task, of every kind that is asked for."""
     if isinstance(judged, NotJudged):
         why = LeftOut.NOT_OURS if judged.why == NOT_OURS else LeftOut.UNREADABLE
@@ -75,7 +75,7 @@ def rows_of(judged: JudgedCall | NotJudged, options: DatasetOptions, name: Namin
         return TaskRows(reasons=Counter({("", passed): 1}))
     reasons: Reasons = Counter(("", why) for why in annotations_left_out(passed, options))
     digests = PromptDigests(passed.call)
-    rows = tuple(_rows(passed, options, name, digests.prompt, reasons))
+    rows = tuple(_rows(passed, options, name_of, digests.prompt, reasons))
     return TaskRows(
         rows,
         reasons,
@@ -108,19 +108,21 @@ def _failures() -> int:
     return _telemetry().counts().get(f"calls.dropped[{FILTER_FAILED}]", 0)
 
 
-def _rows(judged: JudgedCall, options: DatasetOptions, name: Naming, prompt: bytes, reasons: Reasons) -> Iterator[Row]:
+def _rows(
+    judged: JudgedCall, options: DatasetOptions, name_of: NameOf, prompt: bytes, reasons: Reasons
+) -> Iterator[Row]:
     for kind in options.kinds:
         for found in examples_of(judged, kind, options):
             if isinstance(found, NoExample):
                 reasons[kind.value, found.reason] += 1
                 continue
             try:
-                yield _row(found, judged, options, name, prompt)
+                yield _row(found, judged, options, name_of, prompt)
             except RowLeftOutError as left_out:
                 reasons[kind.value, left_out.reason] += 1
 
 
-def _row(example: Example, judged: JudgedCall, options: DatasetOptions, name: Naming, prompt: bytes) -> Row:
+def _row(example: Example, judged: JudgedCall, options: DatasetOptions, name_of: NameOf, prompt: bytes) -> Row:
     if example.rejected is not None and message_digest(example.rejected) == message_digest(example.completion):
         raise RowLeftOutError(LeftOut.IDENTICAL)
     written = FORMATS[options.format].row(example, options)
@@ -133,7 +135,7 @@ def _row(example: Example, judged: JudgedCall, options: DatasetOptions, name: Na
         example.label,
         "tools" in written,
         json_text(written),
-        json_text(provenance(example, judged.task, name)),
+        json_text(provenance(example, judged.task, name_of)),
     )
 
 

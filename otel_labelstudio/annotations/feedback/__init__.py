@@ -9,7 +9,7 @@ from dataclasses import replace
 from importlib import import_module
 from typing import cast
 
-from otel_labelstudio.annotations.feedback.annotators import AnnotatorForm, annotator_naming
+from otel_labelstudio.annotations.annotators import AnnotatorForm, annotator_naming
 from otel_labelstudio.annotations.feedback.credentials import credentials_from
 from otel_labelstudio.annotations.feedback.evaluation import Evaluation
 from otel_labelstudio.annotations.feedback.events import EvaluationRules, evaluations_of

@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from otel_labelstudio.annotations.feedback.annotators import NameOf
+from otel_labelstudio.annotations.annotators import NameOf
 from otel_labelstudio.annotations.feedback.evaluation import Evaluation, digest
 from otel_labelstudio.annotations.records import About, Act, JudgedAnswer, JudgedCall, Judgement, Verdict
 from otel_labelstudio.tasks.mend import mend_text

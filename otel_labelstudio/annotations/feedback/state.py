@@ -9,7 +9,6 @@ tell who is who.
 from __future__ import annotations
 
 import os
-import secrets
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from otel_labelstudio.annotations.annotators import new_annotator_key
 from otel_labelstudio.errors import ConfigError
 
 _FORMAT = 1
@@ -40,7 +40,6 @@ _SCHEMA = (
         target TEXT NOT NULL, source TEXT NOT NULL, updated_at TEXT NOT NULL, PRIMARY KEY (target, source)
     ) WITHOUT ROWID""",
 )
-_KEY_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,9 +143,7 @@ class FeedbackState:
         self._connection.execute(f"PRAGMA user_version = {_FORMAT}")
 
     def _kept_key(self) -> bytes:
-        self._connection.execute(
-            "INSERT OR IGNORE INTO secrets VALUES ('annotators', ?)", (secrets.token_bytes(_KEY_BYTES),)
-        )
+        self._connection.execute("INSERT OR IGNORE INTO secrets VALUES ('annotators', ?)", (new_annotator_key(),))
         (key,) = self._connection.execute("SELECT value FROM secrets WHERE name = 'annotators'").fetchone()
         return bytes(key)
 

@@ -245,7 +245,7 @@ def test_accepted_answers_are_the_models_own_messages() -> None:
 
 def left_out(of: LLMCall, *texts_given: str, **options: Any) -> set[str]:
     """The reasons of a call whose answer a person edited."""
-    found = rows_of(edited(of, *texts_given), DatasetOptions(**options), lambda _: None)
+    found = rows_of(edited(of, *texts_given), DatasetOptions(**options), lambda _, __: None)
     return {reason.code for _, reason in found.reasons}
 
 
@@ -272,7 +272,7 @@ def test_a_pair_of_equal_answers_is_none() -> None:
 def test_a_call_that_failed_and_was_answered_by_a_person_is_learned() -> None:
     """It has no answer of the model's to compare with."""
     of = answering(output_messages=(), error_type="timeout")
-    found = rows_of(judged(task(of, annotation(box("Four.", origin="manual")))), DatasetOptions(), lambda _: None)
+    found = rows_of(judged(task(of, annotation(box("Four.", origin="manual")))), DatasetOptions(), lambda _, __: None)
     assert [row.kind for row in found.rows] == [Kind.SFT]
 
 
@@ -283,7 +283,7 @@ def test_a_call_filter_sees_the_call_before_rows_are_made() -> None:
         raise ValueError("Rosie")
 
     of = judge(task(ROSE, annotation(box("Rosie"))))
-    name = lambda _: None  # noqa: E731
+    name = lambda _, __: None  # noqa: E731
     redacted = rows_of(of, DatasetOptions(call_filter=lambda c: replace_answers(c, "[name]")), name)
     assert "Rosie" not in "".join(row.line for row in redacted.rows)
     assert rows_of(of, DatasetOptions(call_filter=lambda _: None), name).reasons == {("", LeftOut.FILTERED): 1}
@@ -297,10 +297,10 @@ def replace_answers(of: LLMCall, text: str) -> LLMCall:
 def test_no_call_is_kept_in_memory() -> None:
     """Nor anything that is made for one, with a call filter too."""
     of, options = judge(task(ROSE, annotation(box("Rosie")))), DatasetOptions(call_filter=lambda call: call)
-    rows_of(of, options, lambda _: None)
+    rows_of(of, options, lambda _, __: None)
     before = kept()
     for _ in range(20):
-        rows_of(of, options, lambda _: None)
+        rows_of(of, options, lambda _, __: None)
     assert kept() == before
 
 

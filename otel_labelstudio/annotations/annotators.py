@@ -1,23 +1,28 @@
-"""What a back end is told about who said something.
+"""How a person is named where datasets and feedback go.
 
 A person is a number in Label Studio, and a plain hash of a small number is reversed in a second. So the hash has a key,
-which is drawn once and kept with the state. It is a pseudonym, not anonymity: whoever has the key can compute it.
+which is drawn once and kept with the state, where it is not published. It is a pseudonym, not anonymity: whoever has
+the key, or knows what somebody labeled, can tell who it was.
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
+import os
+import secrets
 from collections.abc import Callable
 from enum import Enum
+from pathlib import Path
 from typing import TypeAlias
 
 from otel_labelstudio.annotations.records import User
 
-# A person and the address of their Label Studio server -> what a back end is told
+# A person and the address of their Label Studio server -> the name
 NameOf: TypeAlias = Callable[[User, str], str | None]
 
 _HASH_LENGTH = 16
+_KEY_BYTES = 32
 
 
 class AnnotatorForm(str, Enum):
@@ -26,6 +31,22 @@ class AnnotatorForm(str, Enum):
     HASH = "hash"
     EMAIL = "email"
     NONE = "none"
+
+
+def new_annotator_key() -> bytes:
+    """A key for the hash, to be kept where only its owner can read it."""
+    return secrets.token_bytes(_KEY_BYTES)
+
+
+def kept_annotator_key(file: Path) -> bytes:
+    """The key in a file, which is made, for its owner alone, if it is not there."""
+    try:
+        return file.read_bytes()
+    except FileNotFoundError:
+        key = new_annotator_key()
+        with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as opened:
+            opened.write(key)
+        return key
 
 
 def annotator_naming(form: AnnotatorForm, key: bytes) -> NameOf:

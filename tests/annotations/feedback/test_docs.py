@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from otel_labelstudio.cli import parser
-from tests.feedback.test_command import LINE
+from tests.annotations.feedback.test_command import LINE
 
-PAGE = (Path(__file__).parents[2] / "docs" / "feedback.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[3] / "docs" / "feedback.md").read_text(encoding="utf-8")
 
 
 def test_its_commands_are_taken() -> None:

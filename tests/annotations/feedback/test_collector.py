@@ -8,8 +8,8 @@ from pathlib import Path
 
 from otel_labelstudio.annotations.feedback import FeedbackState, SinkOptions
 from otel_labelstudio.annotations.feedback.otlp import open_sink
+from tests.annotations.feedback.judged import RULES, call, rated, send
 from tests.collector.collector import Collector
-from tests.feedback.judged import RULES, call, rated, send
 
 _TO_A_FILE = (
     "yaml:{receivers: {otlp: {protocols: {http: {endpoint: '${env:OTLP_HTTP_ENDPOINT}'}}}},"

@@ -12,8 +12,8 @@ from otel_labelstudio.annotations.feedback import FeedbackState, SinkOptions
 from otel_labelstudio.annotations.feedback.otlp import open_sink
 from otel_labelstudio.annotations.records import Act
 from otel_labelstudio.recordings import read_calls
-from tests.feedback.back_end import BackEndServer
-from tests.feedback.judged import RULES, answer, call, choices, comment, judged, judgement, rating, send
+from tests.annotations.feedback.back_end import BackEndServer
+from tests.annotations.feedback.judged import RULES, answer, call, choices, comment, judged, judgement, rating, send
 from tests.receiver.requests_made import ids, traces
 from tests.receiver.serving import Receiver, post
 

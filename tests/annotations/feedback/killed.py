@@ -6,7 +6,7 @@ import sys
 from contextlib import closing
 
 from otel_labelstudio.annotations.feedback import FeedbackState, SinkOptions, open_sink
-from tests.feedback.judged import RULES, call, rated, send
+from tests.annotations.feedback.judged import RULES, call, rated, send
 
 if __name__ == "__main__":
     path, url = sys.argv[1:]

@@ -20,8 +20,20 @@ from otel_labelstudio.annotations.feedback.otlp import OtlpSink, open_sink
 from otel_labelstudio.annotations.feedback.writing import FeedbackWriter
 from otel_labelstudio.annotations.records import Act, JudgedCall, Verdict
 from otel_labelstudio.errors import ConfigError, PausedDeliveryError, RetryableDeliveryError
-from tests.feedback.back_end import Asked, BackEndServer, Said
-from tests.feedback.judged import AT, RULES, SERVER, answer, call, comment, judged, judgement, rated, rating, send
+from tests.annotations.feedback.back_end import Asked, BackEndServer, Said
+from tests.annotations.feedback.judged import (
+    AT,
+    RULES,
+    SERVER,
+    answer,
+    call,
+    comment,
+    judged,
+    judgement,
+    rated,
+    rating,
+    send,
+)
 
 SOURCE = f"{SERVER} 5"
 

@@ -17,10 +17,10 @@ from otel_labelstudio.cli import main
 from otel_labelstudio.demo.label_studio import EmbeddedLabelStudio
 from otel_labelstudio.pipeline import Pipeline
 from otel_labelstudio.settings import Settings
+from tests.annotations.feedback.back_end import Asked, BackEndServer, Said
+from tests.annotations.feedback.test_langfuse import KEYS, Contract
 from tests.delivery.labeling import Labeling, fresh_title
 from tests.delivery.telemetry import chat
-from tests.feedback.back_end import Asked, BackEndServer, Said
-from tests.feedback.test_langfuse import KEYS, Contract
 
 LINE = (
     *("trace_id", "span_id", "response_id", "name", "score", "label", "explanation"),

@@ -9,7 +9,7 @@ import pytest
 
 from otel_labelstudio.annotations.feedback import AnnotatorForm, Evaluation, annotator_naming, evaluations_of
 from otel_labelstudio.annotations.records import About, Act, Judgement, Preference, Region, User, Verdict
-from tests.feedback.judged import AT, RULES, answer, call, choices, comment, judged, judgement, rating
+from tests.annotations.feedback.judged import AT, RULES, answer, call, choices, comment, judged, judgement, rating
 
 CALL = call()
 

@@ -13,8 +13,20 @@ from otel_labelstudio.annotations.feedback import FeedbackState, SinkOptions
 from otel_labelstudio.annotations.feedback.phoenix import PhoenixSink, open_sink
 from otel_labelstudio.annotations.records import Act
 from otel_labelstudio.errors import PausedDeliveryError
-from tests.feedback.judged import RULES, SERVER, answer, call, choices, comment, judged, judgement, rated, rating, send
-from tests.feedback.phoenix import Phoenix
+from tests.annotations.feedback.judged import (
+    RULES,
+    SERVER,
+    answer,
+    call,
+    choices,
+    comment,
+    judged,
+    judgement,
+    rated,
+    rating,
+    send,
+)
+from tests.annotations.feedback.phoenix import Phoenix
 
 pytestmark = pytest.mark.timeout(900)  # the first run installs Phoenix
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from otel_labelstudio.annotations.feedback import FeedbackState
-from tests.feedback.phoenix import Phoenix
+from tests.annotations.feedback.phoenix import Phoenix
 
 
 @pytest.fixture(scope="session")

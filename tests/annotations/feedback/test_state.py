@@ -17,9 +17,9 @@ from otel_labelstudio.annotations.feedback import FeedbackState, SinkOptions
 from otel_labelstudio.annotations.feedback.langfuse import open_sink
 from otel_labelstudio.annotations.feedback.state import Noted
 from otel_labelstudio.errors import ConfigError
-from tests.feedback.back_end import Asked, BackEndServer, Said
-from tests.feedback.judged import RULES, call, rated, send
-from tests.feedback.test_langfuse import KEYS, Contract
+from tests.annotations.feedback.back_end import Asked, BackEndServer, Said
+from tests.annotations.feedback.judged import RULES, call, rated, send
+from tests.annotations.feedback.test_langfuse import KEYS, Contract
 
 CHILD = Path(__file__).with_name("killed.py")
 

@@ -20,8 +20,19 @@ from otel_labelstudio.annotations.feedback import FeedbackState, SinkOptions
 from otel_labelstudio.annotations.feedback.langfuse import LangfuseSink, open_sink
 from otel_labelstudio.annotations.records import Act
 from otel_labelstudio.errors import ConfigError, PausedDeliveryError
-from tests.feedback.back_end import Asked, BackEndServer, Said
-from tests.feedback.judged import RULES, answer, call, choices, comment, judged, judgement, rated, rating, send
+from tests.annotations.feedback.back_end import Asked, BackEndServer, Said
+from tests.annotations.feedback.judged import (
+    RULES,
+    answer,
+    call,
+    choices,
+    comment,
+    judged,
+    judgement,
+    rated,
+    rating,
+    send,
+)
 
 KEYS = {"LANGFUSE_PUBLIC_KEY": "pk-lf-1", "LANGFUSE_SECRET_KEY": "sk-lf-2"}
 VALUES: dict[str, type[float] | type[str]] = {"NUMERIC": float, "CATEGORICAL": str, "CORRECTION": str, "TEXT": str}
