@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from otel_labelstudio.calls import JOINED, LLMCall, Message, TextPart, ToolCallPart, ToolCallResponsePart, Usage
@@ -172,6 +172,7 @@ def test_other_traces_are_other_runs() -> None:
 
 
 @given(st.lists(calls(), max_size=6), st.sampled_from(Join))
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 def test_no_call_is_lost_by_joining(found: list[LLMCall], join: Join) -> None:
     """Each is there, alone or named by the call that it was joined into, but for one that answers as another does; and
     what is joined can be stored."""
