@@ -83,7 +83,13 @@ def _comparison(calls: Sequence[LLMCall]) -> LLMCall | None:
         usage=Usage(),
         output_messages=tuple(message for message, _ in mixed),
         metadata={JOINED: [_origin(call) for _, call in mixed]},
+        incomplete=_incomplete(calls),
     )
+
+
+def _incomplete(calls: Sequence[LLMCall]) -> tuple[str, ...]:
+    """What is missing of one of them is missing of the whole."""
+    return tuple(dict.fromkeys(reason for call in calls for reason in call.incomplete))
 
 
 def _common(calls: Sequence[LLMCall], name: str) -> Any:
@@ -110,7 +116,7 @@ def _run(calls: Sequence[LLMCall]) -> LLMCall:
         messages += _news(call, messages, continues=_question(call) == _question(first))
         messages += () if call is last else call.output_messages[:1]
     others = sum(_question(call) != _question(first) for call in calls)
-    incomplete = (f"joined from {len(calls)} calls, {others} of them with an input of its own",) if others else ()
+    joined = (f"joined from {len(calls)} calls, {others} of them with an input of its own",) if others else ()
     return replace(
         last,
         start_time_unix_nano=first.start_time_unix_nano,
@@ -119,7 +125,7 @@ def _run(calls: Sequence[LLMCall]) -> LLMCall:
         tool_definitions=_different(tool for call in calls for tool in call.tool_definitions),
         usage=_sum(calls),
         metadata={**last.metadata, JOINED: [_origin(call) for call in in_order]},
-        incomplete=(*last.incomplete, *incomplete),
+        incomplete=(*_incomplete(calls), *joined),
     )
 
 
