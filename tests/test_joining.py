@@ -112,8 +112,8 @@ def test_a_joined_call_is_known_by_a_key_of_its_own() -> None:
 def test_what_is_missing_of_one_call_is_missing_of_the_joined_one(join: Join) -> None:
     """So that nobody trains with an answer that was cut."""
     cut = answered("0a", "The Rh", "a", incomplete=("the answer was cut",))
-    for calls in (folded(cut, answered("0b", "The Danube.", "b", at=2)), folded(answered("0c", "I", "c"), cut)):
-        (both,) = joined(calls, join)
+    for pair in (folded(cut, answered("0b", "The Danube.", "b", at=2)), folded(answered("0c", "I", "c"), cut)):
+        (both,) = joined(pair, join)
         assert both.call.incomplete == ("the answer was cut",)
 
 
