@@ -15,7 +15,7 @@ one than those that it was made of: each of them may be a task too.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from enum import Enum
 from hashlib import blake2b
@@ -52,9 +52,8 @@ def _joined(group: Sequence[FoldedCall], make_one: _MakeOne) -> Sequence[FoldedC
     if call is None:
         return group
     call = with_digest_index(call)
-    if len({folded.resource for folded in group}) == 1:
-        return [replace(group[0], call=call, keys=(call.key,))]
-    return [FoldedCall(call, (call.key,))]
+    resource = group[0].resource if len({folded.resource for folded in group}) == 1 else ""
+    return [FoldedCall(call, (call.key,), resource, _shared([folded.resource_attributes for folded in group]))]
 
 
 def _asked(call: LLMCall) -> Hashable:
@@ -82,7 +81,7 @@ def _comparison(calls: Sequence[LLMCall]) -> LLMCall | None:
         request_parameters={},
         usage=Usage(),
         output_messages=tuple(message for message, _ in mixed),
-        metadata={JOINED: [_origin(call) for _, call in mixed]},
+        metadata={**_shared([call.metadata for call in calls]), JOINED: [_origin(call) for _, call in mixed]},
         incomplete=_incomplete(calls),
     )
 
@@ -95,6 +94,12 @@ def _incomplete(calls: Sequence[LLMCall]) -> tuple[str, ...]:
 def _common(calls: Sequence[LLMCall], name: str) -> Any:
     values = {getattr(call, name) for call in calls}
     return values.pop() if len(values) == 1 else None
+
+
+def _shared(several: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What all of them say alike."""
+    first, *others = several
+    return {name: value for name, value in first.items() if all(other.get(name) == value for other in others)}
 
 
 def _digest(call: LLMCall, answer: str) -> bytes:

@@ -108,6 +108,20 @@ def test_a_joined_call_is_known_by_a_key_of_its_own() -> None:
     assert len({one.key, other.key, both.keys[0], three.keys[0]}) == 4
 
 
+def test_what_all_calls_say_alike_is_said_of_the_joined_one() -> None:
+    """A filter on the environment, or a report by prompt version, finds what it asks for."""
+    pair = [
+        FoldedCall(call, (call.key,), span_id, {"service.name": span_id, "deployment.environment": "production"})
+        for span_id, call in (
+            ("0a", answered("0a", "The Rhine.", "a", metadata={"prompt_version": 7, "run": 1})),
+            ("0b", answered("0b", "The Danube.", "b", metadata={"prompt_version": 7, "run": 2})),
+        )
+    ]
+    (both,) = joined(pair, Join.INPUT)
+    assert both.resource_attributes == {"deployment.environment": "production"}
+    assert {name: value for name, value in both.call.metadata.items() if name != JOINED} == {"prompt_version": 7}
+
+
 @pytest.mark.parametrize("join", Join)
 def test_what_is_missing_of_one_call_is_missing_of_the_joined_one(join: Join) -> None:
     """So that nobody trains with an answer that was cut."""
