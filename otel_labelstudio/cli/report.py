@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     periods.add_argument(
         "--compare", metavar="FROM..TO,FROM..TO", help="what changed between two periods in which the calls began"
     )
-    periods.add_argument("--before", metavar="DATE", help="the same: before that date, and from then on")
+    periods.add_argument("--before", metavar="DATE", help="the same: before that date (UTC), and from then on")
     parser.add_argument("--title", metavar="TEXT", help="of the page")
     add_collecting_arguments(parser, since="all")
 
