@@ -14,6 +14,8 @@ from typing import Any
 
 from otel_labelstudio.calls import LLMCall
 
+# Why nothing can be said of a task that may well hold something
+UNREADABLE_TASK, JUDGING_FAILED = "unreadable_task", "fault"
 # An annotation's times of creation and of its first update are taken some milliseconds apart
 _CREATION = timedelta(seconds=1)
 
@@ -124,8 +126,9 @@ class AnswerOrigin:
 class AnnotatedTask:
     """A task with all that people did on it; the repr shows no content.
 
-    ``call`` is None where the task is not ours or its call cannot be read, and ``why_no_call`` then ``not_ours`` or
-    ``unreadable_call``. ``origin`` is None where the task does not tell it: it is not ours, or of an early version.
+    ``call`` is None where the task is not ours or cannot be read, or its call cannot; ``why_no_call`` is then
+    ``not_ours``, ``unreadable_task`` or ``unreadable_call``. ``origin`` is None where the task does not tell it: it is
+    not ours, or of an early version.
     """
 
     id: int
@@ -261,7 +264,12 @@ class JudgedCall:
 
 @dataclass(frozen=True, slots=True)
 class NotJudged:
-    """A task of which nothing can be said, and why: that of its ``why_no_call``."""
+    """A task of which nothing can be said, and why: that of its ``why_no_call``, or ``fault`` where judging failed."""
 
     task: AnnotatedTask = field(repr=False)
     why: str
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether what people said of it could not be learned this time: what was learned earlier still counts."""
+        return self.why in (UNREADABLE_TASK, JUDGING_FAILED)

@@ -3,7 +3,7 @@
 A command's ``add_arguments`` calls `add_collecting_arguments`; its ``run`` goes::
 
     with opened_source(options) as source:
-        for batch in collect(source, since=since_of(options, state.watermarks)):
+        for batch in collect(source, since=since_of(options, watermarks), watermarks=watermarks):
             ...
 
 where the watermarks are those of the last batch of each project that the last run took in, by the project's id.
@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from otel_labelstudio.annotations.collecting import ExportFile, LabelStudioSource, Since, Source
+from otel_labelstudio.annotations.times import utc
 from otel_labelstudio.cli.settings import SERVER, add_setting_arguments, settings_from
 from otel_labelstudio.errors import ConfigError
 from otel_labelstudio.servers import server_of
@@ -51,7 +52,7 @@ def add_collecting_arguments(
         "--since",
         type=_since,
         metavar="TIME",
-        help=f"what changed since then: a date or time (ISO 8601), or all; default: {since}",
+        help=f"what changed since then: a date or time (ISO 8601, UTC unless it has a zone), or all; default: {since}",
     )
     add_setting_arguments(parser, settings)
 
@@ -91,5 +92,7 @@ def _projects(options: argparse.Namespace, settings: Settings) -> tuple[list[int
 def _since(value: str) -> datetime | str:
     if value == _EVERYTHING:
         return value
-    at = datetime.fromisoformat(value.replace("Z", "+00:00"))
-    return at.astimezone()  # of a time without a zone: this machine's
+    try:
+        return utc(value)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{value!r} is no date or time (ISO 8601)") from None

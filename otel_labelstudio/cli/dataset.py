@@ -49,7 +49,8 @@ def _written(dataset: Dataset, source: Source, options: argparse.Namespace) -> C
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress:
         reading = progress.add_task("Reading tasks", total=None)
-        for batch in collect(source, since=since_of(options, dataset.watermarks())):
+        watermarks = dataset.watermarks()
+        for batch in collect(source, since=since_of(options, watermarks), watermarks=watermarks):
             dataset.take_in(batch)
             progress.advance(reading, len(batch.tasks))
         progress.update(reading, total=progress.tasks[0].completed)

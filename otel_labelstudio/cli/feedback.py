@@ -85,7 +85,7 @@ def _opened(options: argparse.Namespace, stop: threading.Event) -> Iterator[Call
         def run_once() -> FeedbackSummary:
             watermarks = {} if retries else state.watermarks(sink.target, _server_url(options))
             with opened_source(options) as source:
-                batches = collect(source, since=since_of(options, watermarks))
+                batches = collect(source, since=since_of(options, watermarks), watermarks=watermarks)
                 return send_feedback(batches, sink, state, rules, stop=stop, retries_refused=retries)
 
         yield run_once

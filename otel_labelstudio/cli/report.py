@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
-from otel_labelstudio.annotations import JudgedCall, NotJudged, collect, judge
+from otel_labelstudio.annotations import JudgedCall, NotJudged, collect
 from otel_labelstudio.annotations.collecting import Source
+from otel_labelstudio.annotations.judging import judged_or_left_out
 from otel_labelstudio.cli.collecting import add_collecting_arguments, opened_source, since_of
 from otel_labelstudio.errors import ConfigError
 
@@ -45,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     periods.add_argument(
         "--compare", metavar="FROM..TO,FROM..TO", help="what changed between two periods in which the calls began"
     )
-    periods.add_argument("--before", metavar="DATE", help="the same: before that date, and from then on")
+    periods.add_argument("--before", metavar="DATE", help="the same: before that date (UTC), and from then on")
     parser.add_argument("--title", metavar="TEXT", help="of the page")
     add_collecting_arguments(parser, since="all")
 
@@ -82,7 +83,7 @@ def _judged(source: Source, options: argparse.Namespace) -> Iterator[JudgedCall 
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         bar = progress.add_task("annotated tasks", total=None)
         for batch in collect(source, since=since_of(options)):
-            yield from map(judge, batch.tasks)
+            yield from map(judged_or_left_out, batch.tasks)
             progress.advance(bar, len(batch.tasks))
 
 

@@ -202,6 +202,15 @@ class TestFaults:
         poisoned, other = (found[people.sent.task_ids[name]] for name in NAMES[:2])
         assert (poisoned.why_no_call, other.why_no_call, len(waits)) == ("unreadable_task", None, 3)
 
+    def test_a_task_is_not_set_aside_for_a_server_that_answers_later(
+        self, people: People, faulty: FaultyServer, behind: LabelStudioServer
+    ) -> None:
+        """Though it is the only one that is asked for: the next run reads it."""
+        faulty.plan(answers(503), "projects/export", times=4)
+        annotated = AnnotatedTasks(behind, lambda _: None)
+        with pytest.raises(RetryableDeliveryError):
+            annotated.exported(people.sent.project_id, [people.sent.task_ids[NAMES[0]]])
+
     def test_users_that_may_not_be_listed_have_no_address(
         self, people: People, faulty: FaultyServer, behind: LabelStudioServer
     ) -> None:

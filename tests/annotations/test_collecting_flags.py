@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import time
+from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -52,8 +54,20 @@ def test_projects_by_id_and_by_title(
         assert [project.title for project in source.projects()] == [titles[0]]
 
 
-def test_since() -> None:
-    """A time beats the last run's watermarks, and so does ``all``; one without a zone is this machine's."""
+@pytest.fixture
+def far_from_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A machine in Tokyo."""
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "Asia/Tokyo")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("far_from_utc")
+def test_since(capsys: pytest.CaptureFixture[str]) -> None:
+    """A time beats the last run's watermarks, and so does ``all``; one without a zone is in UTC, wherever the machine
+    stands."""
     watermarks = {1: datetime(2026, 11, 1, tzinfo=timezone.utc)}
     assert since_of(parsed(), watermarks) == watermarks
     assert since_of(parsed()) is None
@@ -61,6 +75,7 @@ def test_since() -> None:
     assert since_of(parsed("--since", "2026-11-26T10:00:00Z"), watermarks) == datetime(
         2026, 11, 26, 10, tzinfo=timezone.utc
     )
-    assert since_of(parsed("--since", "2026-11-26")) == datetime(2026, 11, 26).astimezone()
+    assert since_of(parsed("--since", "2026-11-26")) == datetime(2026, 11, 26, tzinfo=timezone.utc)
     with pytest.raises(SystemExit):
         parsed("--since", "yesterday")
+    assert "'yesterday' is no date or time (ISO 8601)" in capsys.readouterr().err

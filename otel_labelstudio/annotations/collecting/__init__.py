@@ -12,7 +12,9 @@ one without a call, which says why; it does not keep others from being read.
         save(batch.project.id, batch.watermark)
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime
 
 from otel_labelstudio.annotations.collecting.batches import Batch, Since, Source, TaskIds
 from otel_labelstudio.annotations.collecting.from_file import ExportFile
@@ -21,11 +23,17 @@ from otel_labelstudio.annotations.collecting.from_server import LabelStudioSourc
 __all__ = ["Batch", "ExportFile", "LabelStudioSource", "Since", "Source", "TaskIds", "collect"]
 
 
-def collect(source: Source, *, since: Since = None) -> Iterator[Batch]:
+def collect(
+    source: Source, *, since: Since = None, watermarks: Mapping[int, datetime] | None = None
+) -> Iterator[Batch]:
     """What people did, batch by batch.
 
-    ``since`` is the watermark of an earlier run, or one for each project, by its id; None for everything. What changed
-    in the ten minutes before it comes once more. Raises `DeliveryError`, `ConfigError` where there is no such project,
-    and `ExportFileError`.
+    ``since`` is a time for all projects, or the watermarks of an earlier run, by the project's id; None for everything.
+    What changed in the ten minutes before it comes once more. A single time may skip what no run has read: then batches
+    have no watermark, unless ``watermarks`` say that the project was read at least until that time. Raises
+    `DeliveryError`, `ConfigError` where there is no such project, and `ExportFileError`.
     """
-    return source.batches(since)
+    for batch in source.batches(since):
+        read_until = (watermarks or {}).get(batch.project.id)
+        is_gap = isinstance(since, datetime) and (read_until is None or read_until < since)
+        yield replace(batch, watermark=None) if is_gap else batch

@@ -16,7 +16,7 @@ from itertools import islice
 from otel_labelstudio.annotations.collecting.batches import Batch, Since, TaskIds, beginning
 from otel_labelstudio.annotations.collecting.controls import controls_of
 from otel_labelstudio.annotations.collecting.tasks import prediction_ids, predictions_of, task_of
-from otel_labelstudio.annotations.records import AnnotatedProject, AnnotatedTask
+from otel_labelstudio.annotations.records import UNREADABLE_TASK, AnnotatedProject, AnnotatedTask
 from otel_labelstudio.delivery.label_studio.annotated import AnnotatedTasks
 from otel_labelstudio.delivery.label_studio.server import LabelStudioServer
 from otel_labelstudio.errors import ConfigError
@@ -24,7 +24,6 @@ from otel_labelstudio.servers import server_of
 from otel_labelstudio.settings import Settings
 from otel_labelstudio.titles import title_pattern
 
-UNREADABLE_TASK = "unreadable_task"
 # An address of some four kilobytes
 _TASKS_AT_ONCE = 200
 

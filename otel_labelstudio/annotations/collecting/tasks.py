@@ -16,6 +16,7 @@ from otel_labelstudio.annotations.records import (
     Prediction,
     User,
 )
+from otel_labelstudio.annotations.times import utc
 from otel_labelstudio.calls import LLMCall
 from otel_labelstudio.tasks.build import ANSWERS_SHA256, CALL, CALL_ID, META_KEY
 
@@ -96,11 +97,10 @@ def whole_number(value: Any) -> int | None:
 
 
 def time_of(value: Any) -> datetime | None:
-    """In UTC."""
+    """In UTC; None for what is no time."""
     try:
-        at = datetime.fromisoformat(value.replace("Z", "+00:00"))
-        return (at if at.tzinfo else at.replace(tzinfo=timezone.utc)).astimezone(timezone.utc)
-    except (AttributeError, TypeError, ValueError, OverflowError):
+        return utc(value) if isinstance(value, str) else None
+    except ValueError:
         return None
 
 

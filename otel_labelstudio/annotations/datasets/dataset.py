@@ -17,7 +17,7 @@ from otel_labelstudio.annotations.datasets.output import Output
 from otel_labelstudio.annotations.datasets.rows import TaskRows, rows_of
 from otel_labelstudio.annotations.datasets.store import RowStore
 from otel_labelstudio.annotations.datasets.writing import OnRows, write_files
-from otel_labelstudio.annotations.judging import judge
+from otel_labelstudio.annotations.judging import judged_or_left_out
 from otel_labelstudio.annotations.records import AnnotatedProject, JudgedCall, NotJudged
 from otel_labelstudio.errors import ConfigError
 
@@ -79,7 +79,8 @@ class Dataset:
         """Take in what `collect` gives, all batches in their order; tasks that are gone are forgotten."""
         project = _place(batch.project)
         self._projects.add(project)
-        self.read(judge(task, keep_bulk=self._options.bulk) for task in batch.tasks)
+        judged = (judged_or_left_out(task, keep_bulk=self._options.bulk) for task in batch.tasks)
+        self.read(one for one in judged if not self._keeps_earlier_rows(one))
         self._store.remove(project, batch.without_annotations)
         if batch.all_ids is not None:
             self._store.remove_absent(project, batch.all_ids)
@@ -110,6 +111,11 @@ class Dataset:
         contents = write_files(self._store, new, self._options, on_rows)
         self._output.publish()
         return contents
+
+    def _keeps_earlier_rows(self, judged: Judged) -> bool:
+        """Of a task that cannot be read this time: a fault takes no rows back."""
+        is_unknown = isinstance(judged, NotJudged) and judged.is_unknown
+        return is_unknown and self._store.has(_place(judged.task.project), judged.task.id)
 
     def _rows(self, judged: Iterable[Judged]) -> Iterator[tuple[str, int, TaskRows]]:
         for one in judged:

@@ -116,6 +116,11 @@ class RowStore:
         while batch := list(islice(waiting, _BATCH)):
             self._in_transaction(batch)
 
+    def has(self, project: str, task: int) -> bool:
+        """Whether a task of a project was ever taken in."""
+        found = self.connection.execute("SELECT 1 FROM tasks WHERE project = ? AND task = ?", (project, task))
+        return found.fetchone() is not None
+
     def remove(self, project: str, tasks: Iterable[int]) -> None:
         """Remove tasks of a project."""
         self.connection.execute("BEGIN IMMEDIATE")
@@ -124,10 +129,15 @@ class RowStore:
         self.connection.execute("COMMIT")
 
     def remove_other_projects(self, projects: Collection[str]) -> None:
-        """Remove the tasks of all other projects."""
+        """Remove the tasks of all other projects, and how far these were read: once named again, they are read anew."""
         known = [project for (project,) in self.connection.execute("SELECT DISTINCT project FROM tasks")]
-        others = ((project,) for project in known if project not in projects)
+        others = [(project,) for project in known if project not in projects]
+        ids = {int(project.rpartition(" ")[2]) for project in projects}
+        unread = [(f"watermark {id_}",) for id_, _ in self.watermarks() if id_ not in ids]
+        self.connection.execute("BEGIN IMMEDIATE")
         self.connection.executemany("DELETE FROM tasks WHERE project = ?", others)
+        self.connection.executemany("DELETE FROM meta WHERE name = ?", unread)
+        self.connection.execute("COMMIT")
 
     def remove_unless_read(self) -> None:
         """Remove the tasks that this run has not read, and which thus are no longer there."""

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 from otel_labelstudio.annotations.feedback.evaluation import Evaluation
-from otel_labelstudio.annotations.feedback.http import BackEnd
+from otel_labelstudio.annotations.feedback.http import Answer, BackEnd
 from otel_labelstudio.annotations.feedback.sink import Result, Sent, SinkOptions, in_smaller_parts
 from otel_labelstudio.errors import PausedDeliveryError
 
@@ -26,7 +26,9 @@ _ANNOTATIONS = "/v1/span_annotations"
 _PROJECTS = "/v1/projects"
 _RESERVED_NAME = "note"
 _UNKNOWN_SPAN = "Phoenix does not have the span"
-_MAX_PROJECT_PAGES = 100
+_MAX_PROJECT_PAGES = 1_000
+# What an answer that is no page of Phoenix's does to the code that reads it
+_NO_PAGE = (TypeError, LookupError, AttributeError)
 _CORRECTION = "labelstudio.correction"
 
 
@@ -64,17 +66,15 @@ class PhoenixSink:
         if answer.is_success:
             return [Result(item.key) for item in items]
         if answer.status in (404, 405):
-            return self._without_unknown_spans(items, answer.body.decode(errors="replace"))
+            return self._of_unknown_spans(items, answer.body.decode(errors="replace"))
         return f"HTTP status {answer.status}"
 
-    def _without_unknown_spans(self, items: Sequence[Evaluation], said: str) -> Sequence[Result]:
-        """Those whose spans Phoenix names as missing are refused, and the others come again in the next request."""
+    def _of_unknown_spans(self, items: Sequence[Evaluation], said: str) -> Sequence[Result]:
+        """Those whose spans Phoenix names as missing are refused; the others have no result yet."""
         unknown = [Result(item.key, refused=_UNKNOWN_SPAN) for item in items if item.span_id in said]
         if not unknown:
             raise PausedDeliveryError(f"there is no Phoenix at {self._back_end.url}; check --endpoint")
-        refused = {result.key for result in unknown}
-        known = [item for item in items if item.key not in refused]
-        return [*unknown, *(result for part in in_smaller_parts(known, self._post) for result in part)]
+        return unknown
 
     def _deleted_in(self, project: str, one: Sent) -> str | None:
         """None where it is gone, or was never there."""
@@ -85,17 +85,16 @@ class PhoenixSink:
         return None if answer.is_success else f"HTTP status {answer.status} (Phoenix deletes since 15.4)"
 
     def _project_ids(self) -> list[str]:
+        """All of them: what is not looked for in each would be said to be deleted, and still be there."""
         ids: list[str] = []
         cursor: dict[str, str] = {}
         for _ in range(_MAX_PROJECT_PAGES):
-            page = self._back_end.request("GET", _PROJECTS, params=cursor).json()
-            if not isinstance(page, dict):
-                raise PausedDeliveryError(f"{self._back_end.url} does not answer as Phoenix does")
-            ids += [str(project["id"]) for project in page.get("data", ())]
-            if not page.get("next_cursor"):
-                break
-            cursor = {"cursor": str(page["next_cursor"])}
-        return ids
+            found, after = _project_page(self._back_end.request("GET", _PROJECTS, params=cursor))
+            ids += found
+            if after is None:
+                return ids
+            cursor = {"cursor": after}
+        raise PausedDeliveryError(f"{self._back_end.url} lists projects without an end")
 
 
 def open_sink(options: SinkOptions) -> PhoenixSink:
@@ -103,6 +102,15 @@ def open_sink(options: SinkOptions) -> PhoenixSink:
     headers = {"authorization": f"Bearer {key}"} if key else {}
     url = options.address(*_ADDRESSES, default=_DEFAULT_ENDPOINT)
     return PhoenixSink(BackEnd(url, headers, options.timeout_s, _API_KEY))
+
+
+def _project_page(answer: Answer) -> tuple[list[str], str | None]:
+    """The ids on a page of projects, and where the next one begins."""
+    page: Any = answer.json() if answer.is_success else None
+    try:
+        return [str(project["id"]) for project in page["data"]], page.get("next_cursor") or None
+    except _NO_PAGE:
+        raise PausedDeliveryError("the list of projects is not as Phoenix gives it; check --endpoint") from None
 
 
 def _annotation(item: Evaluation) -> dict[str, Any]:

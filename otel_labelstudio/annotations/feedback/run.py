@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from otel_labelstudio.annotations.collecting import Batch
+from otel_labelstudio.annotations.feedback.evaluation import Evaluation
 from otel_labelstudio.annotations.feedback.events import EvaluationRules, evaluations_of
 from otel_labelstudio.annotations.feedback.sink import FeedbackSink
 from otel_labelstudio.annotations.feedback.state import FeedbackState
 from otel_labelstudio.annotations.feedback.writing import UNCHANGED, FeedbackWriter
-from otel_labelstudio.annotations.judging import judge
-from otel_labelstudio.annotations.records import AnnotatedProject, AnnotatedTask, JudgedCall
+from otel_labelstudio.annotations.judging import judged_or_left_out
+from otel_labelstudio.annotations.records import JUDGING_FAILED, AnnotatedProject, AnnotatedTask, NotJudged
 from otel_labelstudio.printable import logger
 
 _logger = logger(__name__)
@@ -78,15 +79,23 @@ def source_of(project: AnnotatedProject) -> str:
 
 
 def _write(writer: FeedbackWriter, source: str, task: AnnotatedTask, rules: EvaluationRules) -> None:
-    """A task on which judging fails costs itself alone, and leaves what was said of it before."""
+    """A task that cannot be read, or on which judging fails, costs itself alone; what was said of it before stays."""
     writer.counts[TASKS_READ] += 1
-    try:
-        judged = judge(task)
-        evaluations = evaluations_of(judged, rules) if isinstance(judged, JudgedCall) else ()
-    except Exception as error:
-        _logger.warning("Cannot judge task %d (%s).", task.id, type(error).__name__)
-        writer.counts["tasks left out: fault"] += 1
-        return
-    if not isinstance(judged, JudgedCall):
+    judged = _evaluated(task, rules)
+    if isinstance(judged, NotJudged):
         writer.counts[f"tasks left out: {judged.why}"] += 1
-    writer.write(source, task.id, evaluations)
+        if not judged.is_unknown:
+            writer.write(source, task.id, ())
+    else:
+        writer.write(source, task.id, judged)
+
+
+def _evaluated(task: AnnotatedTask, rules: EvaluationRules) -> Sequence[Evaluation] | NotJudged:
+    judged = judged_or_left_out(task)
+    if isinstance(judged, NotJudged):
+        return judged
+    try:
+        return evaluations_of(judged, rules)
+    except Exception as error:
+        _logger.warning("Cannot tell what people said of task %d (%s).", task.id, type(error).__name__)
+        return NotJudged(task, JUDGING_FAILED)

@@ -100,7 +100,8 @@ class SinkModule(Protocol):
 
 
 Post = Callable[[Sequence[Evaluation]], "Sequence[Result] | str"]
-"""Sends a batch in one request: the results, or why the back end refuses the whole."""
+"""Sends a batch in one request: results, or why the back end refuses the whole. Those without a result are sent again;
+there are fewer of them each time."""
 
 
 def in_smaller_parts(items: Sequence[Evaluation], post: Post) -> Iterator[Sequence[Result]]:
@@ -111,6 +112,9 @@ def in_smaller_parts(items: Sequence[Evaluation], post: Post) -> Iterator[Sequen
         answer = post(part)
         if not isinstance(answer, str):
             yield answer
+            answered = {result.key for result in answer}
+            rest = [item for item in part if item.key not in answered]
+            waiting += [rest] if answered and rest else []
         elif len(part) == 1:
             yield [Result(part[0].key, refused=answer)]
         else:

@@ -90,8 +90,9 @@ class FeedbackWriter:
         return noted.refused is None or not self._retries_refused
 
     def _take_back(self, noted: Iterable[Noted]) -> None:
+        """What was refused is deleted too: the back end may have an earlier word under the same key."""
         for one in noted:
-            if one.refused is None and self._sink.can_delete:
+            if self._sink.can_delete:
                 self._gone[one.key] = one
             else:
                 self.counts["cannot be deleted"] += one.refused is None

@@ -6,6 +6,7 @@ Studio keeps beside an annotation: that is a prediction of the project's model v
 person started from.
 """
 
+from otel_labelstudio.annotations.judging.guarded import judged_or_left_out
 from otel_labelstudio.annotations.judging.judgements import judge
 
-__all__ = ["judge"]
+__all__ = ["judge", "judged_or_left_out"]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timezone
+from datetime import datetime
 
 from otel_labelstudio.annotations.report.intervals import mean_difference, newcombe
 from otel_labelstudio.annotations.report.records import Difference, Period
 from otel_labelstudio.annotations.report.summary import distribution
 from otel_labelstudio.annotations.report.tally import EDITED, REMOVED, UNCHANGED, Tally, Weighed
+from otel_labelstudio.annotations.times import utc
 from otel_labelstudio.errors import ConfigError
 
 _HOW = "Write --compare FROM..TO,FROM..TO with dates such as 2026-11-01; an end may be left open."
@@ -26,10 +27,9 @@ def periods(text: str) -> tuple[Period, Period]:
 def moment(text: str) -> datetime:
     """A date or a time in ISO 8601, in UTC unless it says otherwise; raises `ConfigError`."""
     try:
-        found = datetime.fromisoformat(text.strip().replace("Z", "+00:00"))
+        return utc(text)
     except ValueError:
         raise ConfigError(f"{text!r} is no date. {_HOW}") from None
-    return found.replace(tzinfo=timezone.utc) if found.tzinfo is None else found.astimezone(timezone.utc)
 
 
 def differences(before: Tally, after: Tally) -> Iterator[Difference]:

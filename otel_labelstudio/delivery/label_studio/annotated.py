@@ -45,6 +45,10 @@ class _TooMuchAtOnceError(RetryableDeliveryError):
     """Fewer tasks may be answered: this answer is too large, or one of them is what the server fails at."""
 
 
+class _FailsAtTaskError(RetryableDeliveryError):
+    """The server has an error of its own at a single task: a passing one, or one that this task causes each time."""
+
+
 class AnnotatedTasks:
     """Of one server. What fails for now is tried again a few times; every failure is a `DeliveryError`. ``wait`` waits
     so many seconds."""
@@ -115,9 +119,7 @@ class AnnotatedTasks:
         except _TooMuchAtOnceError:
             if len(task_ids) == 1:
                 return Exported((), tuple(task_ids))
-        except RetryableDeliveryError as error:
-            if len(task_ids) > 1 or error.is_whole_server:
-                raise
+        except _FailsAtTaskError:
             return Exported((), tuple(task_ids))  # the server was asked for this one several times
         half = len(task_ids) // 2
         first, second = (self._exported(project_id, ids) for ids in (task_ids[:half], task_ids[half:]))
@@ -133,9 +135,7 @@ class AnnotatedTasks:
             except TooMuchReceivedError:
                 raise _TooMuchAtOnceError(f"{what} is too large") from None
             except RefusedError as error:
-                if error.answer.is_too_large or (error.answer.status == 500 and len(task_ids) > 1):
-                    raise _TooMuchAtOnceError(f"{what} failed with HTTP status {error.answer.status}") from None
-                raise
+                raise _export_error(error, what, len(task_ids)) from None
             if not isinstance(tasks, list):
                 raise TypeError("no list of tasks")
             return tasks
@@ -150,3 +150,11 @@ class AnnotatedTasks:
                 raise
             self._wait(min(max(error.retry_after_s or 0.0, 2.0 ** (_TRIES - tries)), _LONGEST_WAIT_S))
         return self._patiently(operation, read, tries - 1)
+
+
+def _export_error(error: RefusedError, what: str, tasks: int) -> Exception:
+    """Only these two are about the tasks; any other refusal is that of a server that may answer later."""
+    why = f"{what} failed with HTTP status {error.answer.status}"
+    if error.answer.is_too_large or (error.answer.status == 500 and tasks > 1):
+        return _TooMuchAtOnceError(why)
+    return _FailsAtTaskError(why) if error.answer.status == 500 else error

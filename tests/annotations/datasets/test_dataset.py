@@ -261,6 +261,50 @@ def submitted(number: int, answer: str | None = None) -> AnnotatedTask:
     return replace(task, project=PROJECT)
 
 
+def test_a_task_that_cannot_be_read_keeps_its_rows(tmp_path: Path) -> None:
+    """A fault of the server takes back nothing that was read before; it is counted where nothing was."""
+    unreadable = [AnnotatedTask(id=n, project=PROJECT, why_no_call="unreadable_task") for n in (1, 2)]
+    take_in(tmp_path / "shop", batch(submitted(1), present=(1, 2)))
+    contents = take_in(tmp_path / "shop", batch(*unreadable, present=(1, 2)))
+    assert completions(tmp_path / "shop") == ["Answer 1."]
+    assert contents.reasons[("", LeftOut.UNREADABLE)] == 1
+
+
+def test_a_task_on_which_judging_fails_takes_no_other_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is one that cannot be read."""
+
+    def judge_one(task: AnnotatedTask, *, keep_bulk: bool) -> JudgedCall | NotJudged:
+        if task.id == 1:
+            raise ValueError("odd")
+        return judge(task, keep_bulk=keep_bulk)
+
+    monkeypatch.setattr("otel_labelstudio.annotations.judging.guarded.judge", judge_one)
+    contents = take_in(tmp_path / "shop", batch(submitted(1), submitted(2), present=(1, 2)))
+    assert completions(tmp_path / "shop") == ["Answer 2."]
+    assert contents.reasons[("", LeftOut.UNREADABLE)] == 1
+
+
+def test_a_project_that_is_named_again_is_read_anew(tmp_path: Path) -> None:
+    """Left out of one run, its rows are gone, and so is how far it was read: with it they come back."""
+    second = replace(PROJECT, id=2)
+    tasks = {1: submitted(1), 2: replace(submitted(2), project=second)}
+
+    def run(*projects: AnnotatedProject) -> dict[int, datetime]:
+        with Dataset(tmp_path / "shop", DatasetOptions()) as dataset:
+            known = dataset.watermarks()
+            for project in projects:
+                changed = () if project.id in known else (tasks[project.id],)
+                dataset.take_in(Batch(project=project, tasks=changed, all_ids=TaskIds([project.id]), watermark=NOON))
+            dataset.write()
+            return dataset.watermarks()
+
+    assert run(PROJECT, second) == {1: NOON, 2: NOON}
+    assert run(PROJECT) == {1: NOON}
+    assert completions(tmp_path / "shop") == ["Answer 1."]
+    run(PROJECT, second)
+    assert sorted(completions(tmp_path / "shop")) == ["Answer 1.", "Answer 2."]
+
+
 def test_what_changed_replaces_what_was_there(tmp_path: Path) -> None:
     """A changed annotation its row, a deleted one and a deleted task nothing; the rest stays as it was read before."""
     take_in(tmp_path / "shop", batch(*map(submitted, range(1, 6)), present=range(1, 6)))

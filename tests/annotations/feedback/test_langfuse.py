@@ -121,6 +121,17 @@ def test_a_score_that_is_refused_takes_no_other_with_it(state: FeedbackState) ->
     assert (len(contract.scores), summary.refusals) == (2, {"HTTP status 400": 1})
 
 
+def test_a_score_whose_change_was_refused_is_deleted_with_its_annotation(state: FeedbackState) -> None:
+    """The back end still has the earlier one: a refusal changes nothing there."""
+    one, contract = call(), Contract()
+    with BackEndServer(contract, Said(400), otherwise=contract) as server, opened(server.url) as sink:
+        send([judged(judgement(rating(4)), of=one)], sink, state, RULES)
+        assert send([judged(judgement(rating(1)), of=one)], sink, state, RULES).refusals == {"HTTP status 400": 1}
+        assert contract.told() == {"rating": ("NUMERIC", 4.0)}
+        send([judged(of=one)], sink, state, RULES)
+    assert contract.scores == {}
+
+
 def test_credentials_that_are_missing_or_wrong(state: FeedbackState) -> None:
     """Both say which variables are meant; no key stands in any message."""
     with pytest.raises(ConfigError, match="LANGFUSE_SECRET_KEY"):
