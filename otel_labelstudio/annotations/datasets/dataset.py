@@ -62,6 +62,7 @@ class Dataset:
             self._lock.acquire(timeout=0)
         except Timeout as error:
             raise ConfigError(f"another run writes to {self._output.directory}") from error
+        self._output.recover()
         self._store = RowStore(self._output.state, self._fingerprint)
         return self
 

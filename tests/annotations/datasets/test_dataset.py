@@ -322,6 +322,40 @@ def test_a_directory_with_other_files_is_not_touched(mine: str, tmp_path: Path) 
     assert written(tmp_path / "other") == before
 
 
+@pytest.mark.parametrize("name", ["photos", "sft/extra", "kto"])
+@pytest.mark.parametrize("is_link", [False, True], ids=["directory", "link"])
+def test_links_and_empty_directories_are_somebodys_too(name: str, is_link: bool, tmp_path: Path) -> None:
+    """They are not deleted, nor is what a link stands for; an empty directory of a kind's name could be ours."""
+    write_dataset(many([1]), tmp_path / "shop")
+    (tmp_path / "elsewhere").mkdir()
+    mine = tmp_path / "shop" / name
+    mine.symlink_to(tmp_path / "elsewhere") if is_link else mine.mkdir()
+    if name == "kto" and not is_link:
+        write_dataset(many([2]), tmp_path / "shop")
+        return
+    with pytest.raises(ConfigError, match=name):
+        write_dataset(many([2]), tmp_path / "shop")
+    assert mine.is_symlink() == is_link
+    assert mine.is_dir()
+
+
+def test_a_directory_of_empty_directories_is_somebodys(tmp_path: Path) -> None:
+    """No run of ours has left them."""
+    (tmp_path / "shop" / "sft").mkdir(parents=True)
+    with pytest.raises(ConfigError, match="sft"):
+        write_dataset(many([1]), tmp_path / "shop")
+
+
+def test_a_second_run_does_not_undo_the_first_ones_exchange(tmp_path: Path) -> None:
+    """Between two renames the earlier dataset is not in its place: only who has the lock puts it back."""
+    write_dataset(many([1]), tmp_path / "shop")
+    with Dataset(tmp_path / "shop", DatasetOptions()):
+        (tmp_path / "shop").rename(tmp_path / "shop.state" / "old")
+        with pytest.raises(ConfigError, match="another run"):
+            write_dataset(many([2]), tmp_path / "shop")
+        assert not (tmp_path / "shop").exists()
+
+
 def test_files_that_only_have_our_names_are_somebodys(tmp_path: Path) -> None:
     """A README of another hand does not make a directory ours."""
     (tmp_path / "shop").mkdir()
@@ -378,7 +412,7 @@ def test_where_directories_cannot_be_exchanged_the_next_run_puts_the_earlier_one
     with pytest.raises(KilledError):
         write_dataset(many([2]), tmp_path / "shop")
     monkeypatch.setattr(Path, "rename", rename)
-    output.Output(tmp_path / "shop")
-    assert completions(tmp_path / "shop") == ["Answer 1."]
+    with Dataset(tmp_path / "shop", DatasetOptions()):
+        assert completions(tmp_path / "shop") == ["Answer 1."]
     write_dataset(many([2]), tmp_path / "shop")
     assert completions(tmp_path / "shop") == ["Answer 2."]
