@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
-from typing import Any
 
 from otel_labelstudio.annotations.annotators import NameOf
 from otel_labelstudio.annotations.collecting.tasks import NOT_OURS
@@ -21,6 +19,7 @@ from otel_labelstudio.annotations.datasets.canonical import (
 from otel_labelstudio.annotations.datasets.example import Example, NoExample
 from otel_labelstudio.annotations.datasets.examples import annotations_left_out, examples_of
 from otel_labelstudio.annotations.datasets.formats import FORMATS
+from otel_labelstudio.annotations.datasets.json_text import json_text
 from otel_labelstudio.annotations.datasets.left_out import LeftOut, RowLeftOutError
 from otel_labelstudio.annotations.datasets.options import DatasetOptions, Kind
 from otel_labelstudio.annotations.datasets.provenance import provenance
@@ -137,12 +136,6 @@ def _row(example: Example, judged: JudgedCall, options: DatasetOptions, name_of:
         json_text(written),
         json_text(provenance(example, judged.task, name_of)),
     )
-
-
-def json_text(value: Any) -> str:
-    """JSON on one line, that any reader of UTF-8 takes: half a character becomes its replacement."""
-    text = json.dumps(value, ensure_ascii=False, default=str)
-    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _group(call: LLMCall, split_by: str, prompt: bytes) -> bytes:

@@ -15,6 +15,7 @@ from otel_labelstudio.annotations.datasets.example import Example
 from otel_labelstudio.annotations.datasets.examples import examples_of
 from otel_labelstudio.annotations.datasets.formats import FORMATS
 from otel_labelstudio.annotations.datasets.left_out import LeftOut, RowLeftOutError
+from otel_labelstudio.annotations.datasets.rows import rows_of
 from otel_labelstudio.annotations.datasets.tools import function_tools
 from otel_labelstudio.annotations.records import JudgedCall
 from otel_labelstudio.calls import (
@@ -196,6 +197,27 @@ def test_reasoning_is_written_on_demand() -> None:
     assert row(accepted(of), reasoning=True)["completion"] == [
         {"role": "assistant", "content": ANSWER, "reasoning_content": "Four."}
     ]
+
+
+def test_both_answers_of_a_pair_have_reasoning_or_none() -> None:
+    """An edited answer has none, and a pair in which only the rejected one thinks would teach not to think."""
+    thought = (assistant(ReasoningPart("Four."), TextPart("A")), assistant(ReasoningPart("5?"), TextPart("B")))
+    corrected = row(edited(answering(output_messages=thought[:1]), "Z"), kind=Kind.DPO, reasoning=True)
+    assert [corrected[name] for name in ("chosen", "rejected")] == [
+        [{"role": "assistant", "content": "Z"}],
+        [{"role": "assistant", "content": "A"}],
+    ]
+    preferred = row(edited(answering(output_messages=thought), "B"), kind=Kind.DPO, reasoning=True)
+    assert [preferred[name][0]["reasoning_content"] for name in ("chosen", "rejected")] == ["5?", "Four."]
+
+
+@pytest.mark.parametrize("number", [float("inf"), float("nan")])
+@pytest.mark.parametrize(("name", "options"), [("trl", {}), ("trl", {"tools_as_text": True}), ("openai", {})])
+def test_a_row_with_a_number_that_json_has_not_is_left_out(name: str, options: dict[str, Any], number: float) -> None:
+    """Python would write it, and no other parser reads the file then."""
+    of = accepted(call(output_messages=(assistant(ToolCallPart("stock", {"article": number}, "call_1")),)))
+    found = rows_of(of, DatasetOptions(format=name, kinds=(Kind.SFT,), **options), lambda _, __: None)
+    assert (found.rows, found.reasons) == ((), {("sft", LeftOut.TOOL_ARGUMENTS): 1})
 
 
 def test_media_are_left_out_or_written_as_parts() -> None:
