@@ -19,7 +19,7 @@ from otel_labelstudio.annotations.datasets.rows import Row, TaskRows
 from otel_labelstudio.errors import LabelStudioExportError
 
 # Of this file's tables and of what is in the rows: another version's rows are made anew
-_VERSION = "1"
+_VERSION = "2"
 _BATCH = 500
 
 _SCHEMA = """
@@ -183,7 +183,7 @@ class RowStore:
         cursor.execute("DELETE FROM tasks WHERE project = ? AND task = ?", (project, task))
         cursor.execute(
             "INSERT INTO tasks (project, task, run, start, span, own_group, prompt) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (project, task, self._run, rows.start_time_unix_nano, rows.span_id, rows.group, rows.prompt),
+            (project, task, self._run, rows.start_time_unix_nano, rows.span_id, rows.group, rows.messages),
         )
         of = cursor.lastrowid
         reasons = [(of, kind, reason.code, count) for (kind, reason), count in rows.reasons.items()]

@@ -18,13 +18,14 @@ import yaml
 from otel_labelstudio.annotations import DatasetOptions, Kind, Several, judge, write_dataset
 from otel_labelstudio.annotations.collecting import Batch, TaskIds
 from otel_labelstudio.annotations.datasets import Contents, Dataset, LeftOut, output
-from otel_labelstudio.annotations.datasets.splitting import SPLITS
+from otel_labelstudio.annotations.datasets.splitting import SPLITS, Split
 from otel_labelstudio.annotations.datasets.store import StateError
 from otel_labelstudio.annotations.records import AnnotatedProject, AnnotatedTask, JudgedCall, NotJudged
 from otel_labelstudio.calls import LLMCall
 from otel_labelstudio.errors import ConfigError
 from tests.annotations.annotated import BEN, NOON, annotation, box, said
 from tests.annotations.datasets.garden import (
+    STOCK,
     accepted,
     answering,
     assistant,
@@ -194,6 +195,40 @@ def test_a_conversation_is_on_one_side(tmp_path: Path) -> None:
     for numbers in (range(1, 40), range(100, 140), range(200, 240)):
         assert len({found[f"{number:032x}"] for number in numbers}) == 1
     assert sum(trace == "f" * 32 for trace in found) == 1
+
+
+def test_a_question_under_other_tools_is_on_the_same_side(tmp_path: Path) -> None:
+    """Tools change with every release of an application, and its users ask the same; a continued call too."""
+    question = plain(1).input_messages
+    asked = [
+        replace(plain(n), input_messages=question, tool_definitions=({**STOCK, "name": f"v{n}"},)) for n in range(40)
+    ]
+    history = (*question, *asked[0].output_messages, text("user", "And?"))
+    asked += [replace(one, trace_id=f"{n + 50:032x}", input_messages=history) for n, one in enumerate(asked)]
+    tasks = [accepted(of, number) for number, of in enumerate(asked, 1)]
+    write_dataset(tasks, tmp_path / "shop", DatasetOptions(train_share=0.5))
+    assert len(splits(tmp_path / "shop")) == 80
+    assert len(set(splits(tmp_path / "shop").values())) == 1
+
+
+def test_conversations_that_begin_alike_are_joined_once_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not each with each: thousands begin with the same greeting."""
+    joins = 0
+    join = Split._join
+
+    def counted(self: Split, one: int, other: int) -> None:
+        nonlocal joins
+        joins += 1
+        join(self, one, other)
+
+    monkeypatch.setattr(Split, "_join", counted)
+    greeting = (text("user", "Hello"),)
+    begun = [replace(plain(n), input_messages=greeting, output_messages=(text("assistant", "Hi"),)) for n in range(50)]
+    history = (*greeting, text("assistant", "Hi"))
+    continued = [replace(plain(n), input_messages=(*history, text("user", f"{n}?"))) for n in range(50, 100)]
+    write_dataset([accepted(of, n) for n, of in enumerate((*begun, *continued))], tmp_path / "shop")
+    assert joins <= 100
+    assert len(set(splits(tmp_path / "shop").values())) == 1
 
 
 def test_the_same_row_is_written_once(tmp_path: Path) -> None:
