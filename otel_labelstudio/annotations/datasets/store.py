@@ -92,14 +92,20 @@ class RowStore:
             self.connection.execute("PRAGMA synchronous=NORMAL")
             self.connection.execute("PRAGMA foreign_keys=ON")
             self.connection.executescript(_SCHEMA)
-        except sqlite3.DatabaseError as error:
-            raise StateError(
-                f"{self._file} cannot be read ({error}); remove it, and the next run reads all annotations again"
-            ) from error
-        self._prepare(f"{_VERSION} {fingerprint}")
+            self._prepare(f"{_VERSION} {fingerprint}")
+        except sqlite3.Error as error:
+            raise self.error_of(error) from error
 
     def close(self) -> None:
         self.connection.close()
+
+    def error_of(self, error: sqlite3.Error) -> StateError:
+        """What to do about an error of SQLite's: a damaged file is removed, for the rest SQLite's own words must do."""
+        if isinstance(error, sqlite3.OperationalError):
+            return StateError(f"{self._file} cannot be used: {error}")
+        return StateError(
+            f"{self._file} cannot be read ({error}); remove it, and the next run reads all annotations again"
+        )
 
     def watermarks(self) -> list[tuple[int, str]]:
         """How far each project was read, by its id."""
@@ -175,7 +181,8 @@ class RowStore:
                 for project, task, rows in batch:
                     self._put(cursor, project, task, rows)
             except BaseException:
-                cursor.execute("ROLLBACK")
+                if self.connection.in_transaction:  # where the disk is full, SQLite has rolled it back
+                    cursor.execute("ROLLBACK")
                 raise
             cursor.execute("COMMIT")
 
