@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from otel_labelstudio.annotations.records import User
+from otel_labelstudio.errors import ConfigError
 
 # A person and the address of their Label Studio server -> the name
 NameOf: TypeAlias = Callable[[User, str], str | None]
@@ -39,14 +40,23 @@ def new_annotator_key() -> bytes:
 
 
 def kept_annotator_key(file: Path) -> bytes:
-    """The key in a file, which is made, for its owner alone, if it is not there."""
-    try:
-        return file.read_bytes()
-    except FileNotFoundError:
-        key = new_annotator_key()
-        with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as opened:
-            opened.write(key)
-        return key
+    """The key in a file, which is made, for its owner alone, if it is not there; for one process at a time.
+
+    It is written aside and renamed, so that a process that is killed leaves no empty key, whose hashes anybody could
+    reverse. Raises `ConfigError` where the file holds anything else than a key.
+    """
+    if not file.exists():
+        aside = file.with_name(f"{file.name}.new")
+        aside.unlink(missing_ok=True)
+        with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as opened:
+            opened.write(new_annotator_key())
+            opened.flush()
+            os.fsync(opened.fileno())
+        aside.replace(file)
+    key = file.read_bytes()
+    if len(key) != _KEY_BYTES:
+        raise ConfigError(f"{file} is damaged; remove it, and annotators get other names from now on")
+    return key
 
 
 def annotator_naming(form: AnnotatorForm, key: bytes) -> NameOf:

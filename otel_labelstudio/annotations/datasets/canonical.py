@@ -29,16 +29,18 @@ def message_digest(message: Message) -> bytes:
 
 
 class PromptDigests:
-    """Of a call's prompt, and of each beginning of it that could be an earlier call with its answer."""
+    """Of a call's ``prompt``, by which rows are found to be the same; of its ``messages`` and of each beginning of them
+    that could be an earlier call with its answer, by which calls are found to belong together, whatever their tools."""
 
     def __init__(self, call: LLMCall) -> None:
-        running = digest(_parts(call.system_instructions), [dict(tool) for tool in call.tool_definitions])
+        running = digest(_parts(call.system_instructions))
         self.beginnings: list[bytes] = []
         for message in call.input_messages:
             running = _after(running, message)
             if message.role == "assistant":
                 self.beginnings.append(running)
-        self.prompt = running
+        self.messages = running
+        self.prompt = digest(running.hex(), [dict(tool) for tool in call.tool_definitions])
         # The beginnings that a later call may have: with each of the answers
         self.with_answers = [_after(running, answer) for answer in call.output_messages]
 

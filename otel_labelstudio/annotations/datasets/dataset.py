@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 
 from filelock import FileLock, Timeout
 
-from otel_labelstudio.annotations.annotators import AnnotatorForm, annotator_naming, kept_annotator_key
+from otel_labelstudio.annotations.annotators import AnnotatorForm, NameOf, annotator_naming, kept_annotator_key
 from otel_labelstudio.annotations.collecting import Batch
 from otel_labelstudio.annotations.datasets.card import Contents
 from otel_labelstudio.annotations.datasets.options import DatasetOptions
@@ -51,25 +53,43 @@ class Dataset:
     def __init__(self, directory: Path, options: DatasetOptions, *, of: str = "") -> None:
         self._options = options
         self._fingerprint = f"{options.fingerprint()} of {of}"
-        self._output = Output(directory)
+        with _explained(directory):
+            self._output = Output(directory)
         self._lock = FileLock(self._output.state / "lock", mode=0o600)
-        key = kept_annotator_key(self._output.state / "annotators.key")
-        self._name_of = annotator_naming(AnnotatorForm(options.annotator), key)
         self._projects: set[str] = set()
 
     def __enter__(self) -> Dataset:
+        with _explained(self._output.state):
+            try:
+                self._lock.acquire(timeout=0)
+            except Timeout as error:
+                raise ConfigError(f"another run writes to {self._output.directory}") from error
         try:
-            self._lock.acquire(timeout=0)
-        except Timeout as error:
-            raise ConfigError(f"another run writes to {self._output.directory}") from error
-        self._store = RowStore(self._output.state, self._fingerprint)
+            self._open()
+        except BaseException:
+            self._lock.release()
+            raise
         return self
+
+    def _open(self) -> None:
+        """What only the run that has the lock may touch."""
+        with _explained(self._output.state):
+            self._output.recover()
+            self._name_of = self._naming()
+            self._store = RowStore(self._output.state, self._fingerprint)
+
+    def _naming(self) -> NameOf:
+        form = AnnotatorForm(self._options.annotator)
+        key = kept_annotator_key(self._output.state / "annotators.key") if form is AnnotatorForm.HASH else b""
+        return annotator_naming(form, key)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._store.close()
         self._lock.release()
+        if isinstance(error, sqlite3.Error):
+            raise self._store.error_of(error) from error
 
     def watermarks(self) -> dict[int, datetime]:
         """How far each project was read, by its id."""
@@ -107,9 +127,10 @@ class Dataset:
         """Put the dataset of all that was read in the place of the earlier one."""
         if self._projects:
             self._store.remove_other_projects(self._projects)
-        new = self._output.prepare()
-        contents = write_files(self._store, new, self._options, on_rows)
-        self._output.publish()
+        with _explained(self._output.directory):
+            new = self._output.prepare()
+            contents = write_files(self._store, new, self._options, on_rows)
+            self._output.publish()
         return contents
 
     def _keeps_earlier_rows(self, judged: Judged) -> bool:
@@ -124,3 +145,12 @@ class Dataset:
 
 def _place(project: AnnotatedProject) -> str:
     return f"{project.url} {project.id}"
+
+
+@contextmanager
+def _explained(place: Path) -> Iterator[None]:
+    """What the system refuses is said in a line that names the place: no permission, no space, a file in the way."""
+    try:
+        yield
+    except OSError as error:
+        raise ConfigError(f"cannot write to {place}: {error.strerror or error}") from error

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from otel_labelstudio.annotations.datasets.left_out import LeftOut, RowLeftOutError
 from otel_labelstudio.annotations.datasets.options import Kind
 from otel_labelstudio.annotations.records import JudgedAnswer, Judgement
-from otel_labelstudio.calls import GenericPart, LLMCall, Message, TextPart
+from otel_labelstudio.calls import GenericPart, LLMCall, Message, ReasoningPart, TextPart
 from otel_labelstudio.tasks.answer_parts import ToolCallTextError, answer_parts
 
 
@@ -34,6 +34,14 @@ class Example:
     def answers(self) -> tuple[Message, ...]:
         """All answers in it."""
         return tuple(m for m in (self.completion, self.rejected, self.reference) if m is not None)
+
+    @property
+    def comparable_answers(self) -> tuple[Message, ...]:
+        """All answers, those of a pair with reasoning only where both are the model's own: if only one had it, a
+        trainer would learn to think or not to, and not what the person meant."""
+        if self.rejected is None or all(answer in self.call.output_messages for answer in self.answers):
+            return self.answers
+        return tuple(map(_without_reasoning, self.answers))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +79,10 @@ def written_answer(call: LLMCall, text: str, original: Message | None = None) ->
     except ToolCallTextError as error:
         raise RowLeftOutError(LeftOut.TOOL_CALL_TEXT) from error
     return Message("assistant", parts or (TextPart(""),))
+
+
+def _without_reasoning(message: Message) -> Message:
+    return replace(message, parts=tuple(part for part in message.parts if not isinstance(part, ReasoningPart)))
 
 
 def _is_unreadable(text: str, part: object) -> bool:

@@ -38,7 +38,7 @@ _MEDIA = (BlobPart, UriPart, FilePart)
 
 @dataclass(frozen=True, slots=True)
 class Dialogue:
-    """A prompt and answers to it, as wire messages; tool call ids are unique in it."""
+    """A prompt and answers to it, as wire messages; tool call ids are unique in the prompt with each answer."""
 
     prompt: list[WireMessage]
     answers: list[WireMessage]
@@ -54,9 +54,8 @@ def dialogue_of(call: LLMCall, answers: Sequence[Message], *, reasoning: bool, m
         raise RowLeftOutError(LeftOut.NO_PROMPT)
     if prompt[-1]["role"] not in ("user", "tool"):
         raise RowLeftOutError(LeftOut.PROMPT_END)
-    written = [writer.answer(answer) for answer in answers]
     writer.ids.complete()
-    return Dialogue(prompt, written, are_all_answered)
+    return Dialogue(prompt, [writer.answer(answer) for answer in answers], are_all_answered)
 
 
 class _Writer:
@@ -77,7 +76,9 @@ class _Writer:
         return messages
 
     def answer(self, message: Message) -> WireMessage:
-        written = self._assistant(message)
+        ids = self.ids.branch()
+        written = self._assistant(message, ids)
+        ids.complete()
         if not written["content"].strip() and not written.get("tool_calls"):
             raise RowLeftOutError(LeftOut.EMPTY_ANSWER)
         return written
@@ -85,7 +86,7 @@ class _Writer:
     def _messages(self, message: Message) -> list[WireMessage]:
         role = _role(message)
         if role == "assistant":
-            return [self._assistant(message)]
+            return [self._assistant(message, self.ids)]
         if any(isinstance(part, ToolCallPart) for part in message.parts):
             raise RowLeftOutError(LeftOut.UNKNOWN_PART)
         others = [part for part in message.parts if not isinstance(part, ToolCallResponsePart)]
@@ -100,14 +101,14 @@ class _Writer:
         content = [_content(part) for part in parts] if has_media else _only_text(role, parts)
         return {"role": role, "content": content, **_name(message)}
 
-    def _assistant(self, message: Message) -> WireMessage:
+    def _assistant(self, message: Message, ids: ToolIds) -> WireMessage:
         written: WireMessage = {"role": "assistant", "content": _assistant_text(message.parts), **_name(message)}
         thoughts = [part.content for part in message.parts if isinstance(part, ReasoningPart)]
         if self._reasoning and any(thoughts):
             written["reasoning_content"] = "\n".join(thoughts)
         calls = [_tool_call(part) for part in message.parts if isinstance(part, ToolCallPart)]
         for entry in calls:
-            self.ids.call(entry)
+            ids.call(entry)
         return {**written, "tool_calls": calls} if calls else written
 
     def _results(self, messages: Iterable[Message]) -> list[WireMessage]:

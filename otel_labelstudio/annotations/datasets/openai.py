@@ -12,12 +12,12 @@ from typing import Any
 
 from otel_labelstudio.annotations.datasets.example import Example
 from otel_labelstudio.annotations.datasets.features import JSON, JSON_LIST, Feature
+from otel_labelstudio.annotations.datasets.json_text import json_text
 from otel_labelstudio.annotations.datasets.judgement_records import judgement_records
 from otel_labelstudio.annotations.datasets.left_out import LeftOut, RowLeftOutError
 from otel_labelstudio.annotations.datasets.messages import WireMessage, dialogue_of
 from otel_labelstudio.annotations.datasets.options import DatasetOptions, Kind
 from otel_labelstudio.annotations.datasets.tools import function_tools
-from otel_labelstudio.tasks.render import value_text
 
 NAME = "openai"
 
@@ -79,5 +79,6 @@ def _message(message: WireMessage) -> WireMessage:
 
 
 def _tool_call(call: dict[str, Any]) -> dict[str, Any]:
-    function = call["function"]
-    return {**call, "function": {"name": function["name"], "arguments": value_text(function["arguments"])}}
+    name, arguments = call["function"]["name"], call["function"]["arguments"]
+    text = arguments if isinstance(arguments, str) else json_text(arguments)
+    return {**call, "function": {"name": name, "arguments": text}}

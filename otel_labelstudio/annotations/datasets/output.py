@@ -23,6 +23,7 @@ CARD, PROVENANCE = "README.md", "provenance.jsonl"
 # In the card of each dataset: by this a directory is known to be ours
 MARK = "<!-- Written by otel-labelstudio dataset: the next run replaces all files here. -->"
 _OURS = frozenset({CARD, PROVENANCE, *(f"{kind.value}/{split}.jsonl" for kind in Kind for split in SPLITS)})
+_OUR_DIRECTORIES = frozenset(kind.value for kind in Kind)
 # As many foreign files as an error names
 _NAMED = 5
 # linux/fs.h and linux/fcntl.h
@@ -39,10 +40,15 @@ class Output:
         self.directory = directory = directory.resolve()  # the name of ".", and the target of a symbolic link
         self.state = directory.with_name(directory.name + ".state")
         self._new, self._old = self.state / "new", self.state / "old"
-        self._recover()
         self._check()
         self.state.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.state.chmod(0o700)
+
+    def recover(self) -> None:
+        """Put the earlier dataset back where a run was killed between two renames; only under the lock, since another
+        run may be between them now."""
+        if self._old.exists() and not self.directory.exists():
+            self._old.rename(self.directory)
 
     def prepare(self) -> Path:
         """An empty directory to write the new dataset to."""
@@ -64,10 +70,6 @@ class Output:
         for left_over in (self._new, self._old):
             shutil.rmtree(left_over, ignore_errors=True)
 
-    def _recover(self) -> None:
-        if self._old.exists() and not self.directory.exists():
-            self._old.rename(self.directory)
-
     def _check(self) -> None:
         if not self.directory.exists():
             return
@@ -83,8 +85,16 @@ class Output:
 
 
 def _foreign(directory: Path) -> Iterator[str]:
-    files = [path.relative_to(directory).as_posix() for path in directory.rglob("*") if not path.is_dir()]
-    yield from (file for file in files if not (file in _OURS and _is_marked(directory)))
+    """All that the exchange would delete and that no run of ours has written: links and directories too."""
+    is_marked = _is_marked(directory)
+    for path in directory.rglob("*"):
+        name = path.relative_to(directory).as_posix()
+        if not (is_marked and _is_ours(path, name)):
+            yield name
+
+
+def _is_ours(path: Path, name: str) -> bool:
+    return not path.is_symlink() and name in (_OUR_DIRECTORIES if path.is_dir() else _OURS)
 
 
 def _is_marked(directory: Path) -> bool:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
-from typing import Any
 
 from otel_labelstudio.annotations.annotators import NameOf
 from otel_labelstudio.annotations.collecting.tasks import NOT_OURS
@@ -21,6 +19,7 @@ from otel_labelstudio.annotations.datasets.canonical import (
 from otel_labelstudio.annotations.datasets.example import Example, NoExample
 from otel_labelstudio.annotations.datasets.examples import annotations_left_out, examples_of
 from otel_labelstudio.annotations.datasets.formats import FORMATS
+from otel_labelstudio.annotations.datasets.json_text import json_text
 from otel_labelstudio.annotations.datasets.left_out import LeftOut, RowLeftOutError
 from otel_labelstudio.annotations.datasets.options import DatasetOptions, Kind
 from otel_labelstudio.annotations.datasets.provenance import provenance
@@ -53,14 +52,15 @@ class Row:
 @dataclass(frozen=True, slots=True)
 class TaskRows:
     """What a task gives. ``group`` is that of the split before groups with something in common are joined;
-    ``beginnings`` are digests of the prompt's beginnings, ``with_answers`` those that later prompts may begin with."""
+    ``messages`` is the digest of the prompt without its tools, ``beginnings`` are those of its beginnings,
+    ``with_answers`` those that later prompts may begin with."""
 
     rows: tuple[Row, ...] = ()
     reasons: Reasons = field(default_factory=Counter)
     start_time_unix_nano: int = 0
     span_id: str = ""
     group: bytes = b""
-    prompt: bytes = b""
+    messages: bytes = b""
     beginnings: tuple[bytes, ...] = ()
     with_answers: tuple[bytes, ...] = ()
 
@@ -81,8 +81,8 @@ def rows_of(judged: JudgedCall | NotJudged, options: DatasetOptions, name_of: Na
         reasons,
         passed.call.start_time_unix_nano,
         passed.call.span_id,
-        _group(passed.call, options.split_by, digests.prompt),
-        digests.prompt,
+        _group(passed.call, options.split_by, digests.messages),
+        digests.messages,
         tuple(digests.beginnings),
         tuple(digests.with_answers),
     )
@@ -139,15 +139,9 @@ def _row(example: Example, judged: JudgedCall, options: DatasetOptions, name_of:
     )
 
 
-def json_text(value: Any) -> str:
-    """JSON on one line, that any reader of UTF-8 takes: half a character becomes its replacement."""
-    text = json.dumps(value, ensure_ascii=False, default=str)
-    return text.encode("utf-8", "replace").decode("utf-8")
-
-
-def _group(call: LLMCall, split_by: str, prompt: bytes) -> bytes:
+def _group(call: LLMCall, split_by: str, messages: bytes) -> bytes:
     if split_by == "conversation" and call.conversation_id:
         return digest("conversation", call.conversation_id)
     if split_by in ("conversation", "trace") and call.trace_id:
         return digest("trace", call.trace_id)
-    return digest("prompt", prompt.hex())
+    return digest("prompt", messages.hex())

@@ -2,8 +2,9 @@
 other.
 
 A group is a conversation, else a trace, else a prompt; groups that share a prompt, or of which one continues the other,
-are joined first. The digest of a group's first call decides, so that a later run moves no group, unless new calls join
-two of them. Memory: nine bytes a task.
+are joined first. Tools do not count, since the same question under other tools is the same question; system messages
+do, since some applications put all of the input there. The digest of a group's first call decides, so that a later run
+moves no group, unless new calls join two of them. Memory: nine bytes a task.
 """
 
 from __future__ import annotations
@@ -20,7 +21,12 @@ _SHARED = (
     "SELECT own_group, id FROM tasks WHERE own_group <> x'' ORDER BY own_group",
     "SELECT prompt, id FROM tasks WHERE prompt <> x'' ORDER BY prompt",
 )
-_CONTINUED = "SELECT beginnings.of, endings.of FROM endings JOIN beginnings ON beginnings.digest = endings.digest"
+# One of the tasks that end so is enough: all of them have the same prompt and are joined by it. With each of them the
+# time would be the square of how many conversations begin alike
+_CONTINUED = """
+SELECT beginnings.of, ending.of FROM (SELECT digest, MIN(of) AS of FROM endings GROUP BY digest) AS ending
+JOIN beginnings ON beginnings.digest = ending.digest
+"""
 _IN_ORDER = "SELECT id, own_group FROM tasks ORDER BY start, span, project, task"
 
 

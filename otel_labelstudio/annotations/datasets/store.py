@@ -19,7 +19,7 @@ from otel_labelstudio.annotations.datasets.rows import Row, TaskRows
 from otel_labelstudio.errors import LabelStudioExportError
 
 # Of this file's tables and of what is in the rows: another version's rows are made anew
-_VERSION = "1"
+_VERSION = "2"
 _BATCH = 500
 
 _SCHEMA = """
@@ -92,14 +92,20 @@ class RowStore:
             self.connection.execute("PRAGMA synchronous=NORMAL")
             self.connection.execute("PRAGMA foreign_keys=ON")
             self.connection.executescript(_SCHEMA)
-        except sqlite3.DatabaseError as error:
-            raise StateError(
-                f"{self._file} cannot be read ({error}); remove it, and the next run reads all annotations again"
-            ) from error
-        self._prepare(f"{_VERSION} {fingerprint}")
+            self._prepare(f"{_VERSION} {fingerprint}")
+        except sqlite3.Error as error:
+            raise self.error_of(error) from error
 
     def close(self) -> None:
         self.connection.close()
+
+    def error_of(self, error: sqlite3.Error) -> StateError:
+        """What to do about an error of SQLite's: a damaged file is removed, for the rest SQLite's own words must do."""
+        if isinstance(error, sqlite3.OperationalError):
+            return StateError(f"{self._file} cannot be used: {error}")
+        return StateError(
+            f"{self._file} cannot be read ({error}); remove it, and the next run reads all annotations again"
+        )
 
     def watermarks(self) -> list[tuple[int, str]]:
         """How far each project was read, by its id."""
@@ -185,7 +191,8 @@ class RowStore:
                 for project, task, rows in batch:
                     self._put(cursor, project, task, rows)
             except BaseException:
-                cursor.execute("ROLLBACK")
+                if self.connection.in_transaction:  # where the disk is full, SQLite has rolled it back
+                    cursor.execute("ROLLBACK")
                 raise
             cursor.execute("COMMIT")
 
@@ -193,7 +200,7 @@ class RowStore:
         cursor.execute("DELETE FROM tasks WHERE project = ? AND task = ?", (project, task))
         cursor.execute(
             "INSERT INTO tasks (project, task, run, start, span, own_group, prompt) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (project, task, self._run, rows.start_time_unix_nano, rows.span_id, rows.group, rows.prompt),
+            (project, task, self._run, rows.start_time_unix_nano, rows.span_id, rows.group, rows.messages),
         )
         of = cursor.lastrowid
         reasons = [(of, kind, reason.code, count) for (kind, reason), count in rows.reasons.items()]

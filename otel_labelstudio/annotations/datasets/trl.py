@@ -7,12 +7,12 @@ https://huggingface.co/docs/trl/dataset_formats
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from otel_labelstudio.annotations.datasets.example import Example
 from otel_labelstudio.annotations.datasets.features import JSON_LIST, TEXT, TEXT_MESSAGES, Feature
+from otel_labelstudio.annotations.datasets.json_text import json_text
 from otel_labelstudio.annotations.datasets.judgement_records import judgement_records
 from otel_labelstudio.annotations.datasets.left_out import LeftOut, RowLeftOutError
 from otel_labelstudio.annotations.datasets.messages import WireMessage, dialogue_of
@@ -24,14 +24,14 @@ NAME = "trl"
 
 def row(example: Example, options: DatasetOptions) -> dict[str, Any]:
     """One row; without ``tools`` where the call has none."""
-    dialogue = dialogue_of(example.call, example.answers, reasoning=options.reasoning, media=options.media)
+    dialogue = dialogue_of(example.call, example.comparable_answers, reasoning=options.reasoning, media=options.media)
     written = [_message(message, options) for message in (*dialogue.prompt, *dialogue.answers)]
     count = len(dialogue.prompt)
     tools = function_tools(example.call.tool_definitions)
     return {
         "prompt": written[:count],
         **_answers(example, written[count:]),
-        **({"tools": json.dumps(tools, ensure_ascii=False) if options.tools_as_text else tools} if tools else {}),
+        **({"tools": json_text(tools) if options.tools_as_text else tools} if tools else {}),
     }
 
 
@@ -75,5 +75,4 @@ def _tool_call(call: dict[str, Any], options: DatasetOptions) -> dict[str, Any]:
         raise RowLeftOutError(LeftOut.TOOL_ARGUMENTS)
     if not options.tools_as_text:
         return call
-    text = json.dumps(arguments, ensure_ascii=False)
-    return {**call, "function": {**call["function"], "arguments": text}}
+    return {**call, "function": {**call["function"], "arguments": json_text(arguments)}}

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import IO
 
 from otel_labelstudio.annotations.datasets.card import Contents, card
+from otel_labelstudio.annotations.datasets.json_text import json_text
 from otel_labelstudio.annotations.datasets.options import DatasetOptions, Kind
 from otel_labelstudio.annotations.datasets.output import CARD, PROVENANCE
 from otel_labelstudio.annotations.datasets.resolving import resolve
-from otel_labelstudio.annotations.datasets.rows import json_text
 from otel_labelstudio.annotations.datasets.splitting import SPLITS, Split
 from otel_labelstudio.annotations.datasets.store import RowStore
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from otel_labelstudio.annotations.datasets import DatasetOptions, write_dataset
-from otel_labelstudio.annotations.datasets.output import Output
 from tests.annotations.datasets.garden import accepted, answering
 
 _STEPS = ("open", "os.rename", "os.mkdir", "os.remove", "os.rmdir", "os.chmod", "ctypes.dlsym")
@@ -60,8 +59,6 @@ def main() -> None:
         directory = Path(sys.argv[1]) / str(step) / "shop"
         dataset(directory, "earlier answer")
         died = dies_at(step, lambda at=directory: dataset(at, "new answer"))  # type: ignore[misc]
-        if "--without-exchange" in sys.argv:
-            Output(directory)  # the next run
         print(step, found(directory))
         dataset(directory, "new answer")
         if found(directory) != "new":

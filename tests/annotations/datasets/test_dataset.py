@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import stat
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -17,14 +19,15 @@ import yaml
 
 from otel_labelstudio.annotations import DatasetOptions, Kind, Several, judge, write_dataset
 from otel_labelstudio.annotations.collecting import Batch, TaskIds
-from otel_labelstudio.annotations.datasets import Contents, Dataset, LeftOut, output
-from otel_labelstudio.annotations.datasets.splitting import SPLITS
+from otel_labelstudio.annotations.datasets import Contents, Dataset, LeftOut, output, writing
+from otel_labelstudio.annotations.datasets.splitting import SPLITS, Split
 from otel_labelstudio.annotations.datasets.store import StateError
 from otel_labelstudio.annotations.records import AnnotatedProject, AnnotatedTask, JudgedCall, NotJudged
 from otel_labelstudio.calls import LLMCall
 from otel_labelstudio.errors import ConfigError
 from tests.annotations.annotated import BEN, NOON, annotation, box, said
 from tests.annotations.datasets.garden import (
+    STOCK,
     accepted,
     answering,
     assistant,
@@ -194,6 +197,40 @@ def test_a_conversation_is_on_one_side(tmp_path: Path) -> None:
     for numbers in (range(1, 40), range(100, 140), range(200, 240)):
         assert len({found[f"{number:032x}"] for number in numbers}) == 1
     assert sum(trace == "f" * 32 for trace in found) == 1
+
+
+def test_a_question_under_other_tools_is_on_the_same_side(tmp_path: Path) -> None:
+    """Tools change with every release of an application, and its users ask the same; a continued call too."""
+    question = plain(1).input_messages
+    asked = [
+        replace(plain(n), input_messages=question, tool_definitions=({**STOCK, "name": f"v{n}"},)) for n in range(40)
+    ]
+    history = (*question, *asked[0].output_messages, text("user", "And?"))
+    asked += [replace(one, trace_id=f"{n + 50:032x}", input_messages=history) for n, one in enumerate(asked)]
+    tasks = [accepted(of, number) for number, of in enumerate(asked, 1)]
+    write_dataset(tasks, tmp_path / "shop", DatasetOptions(train_share=0.5))
+    assert len(splits(tmp_path / "shop")) == 80
+    assert len(set(splits(tmp_path / "shop").values())) == 1
+
+
+def test_conversations_that_begin_alike_are_joined_once_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not each with each: thousands begin with the same greeting."""
+    joins = 0
+    join = Split._join
+
+    def counted(self: Split, one: int, other: int) -> None:
+        nonlocal joins
+        joins += 1
+        join(self, one, other)
+
+    monkeypatch.setattr(Split, "_join", counted)
+    greeting = (text("user", "Hello"),)
+    begun = [replace(plain(n), input_messages=greeting, output_messages=(text("assistant", "Hi"),)) for n in range(50)]
+    history = (*greeting, text("assistant", "Hi"))
+    continued = [replace(plain(n), input_messages=(*history, text("user", f"{n}?"))) for n in range(50, 100)]
+    write_dataset([accepted(of, n) for n, of in enumerate((*begun, *continued))], tmp_path / "shop")
+    assert joins <= 100
+    assert len(set(splits(tmp_path / "shop").values())) == 1
 
 
 def test_the_same_row_is_written_once(tmp_path: Path) -> None:
@@ -366,6 +403,40 @@ def test_a_directory_with_other_files_is_not_touched(mine: str, tmp_path: Path) 
     assert written(tmp_path / "other") == before
 
 
+@pytest.mark.parametrize("name", ["photos", "sft/extra", "kto"])
+@pytest.mark.parametrize("is_link", [False, True], ids=["directory", "link"])
+def test_links_and_empty_directories_are_somebodys_too(name: str, is_link: bool, tmp_path: Path) -> None:
+    """They are not deleted, nor is what a link stands for; an empty directory of a kind's name could be ours."""
+    write_dataset(many([1]), tmp_path / "shop")
+    (tmp_path / "elsewhere").mkdir()
+    mine = tmp_path / "shop" / name
+    mine.symlink_to(tmp_path / "elsewhere") if is_link else mine.mkdir()
+    if name == "kto" and not is_link:
+        write_dataset(many([2]), tmp_path / "shop")
+        return
+    with pytest.raises(ConfigError, match=name):
+        write_dataset(many([2]), tmp_path / "shop")
+    assert mine.is_symlink() == is_link
+    assert mine.is_dir()
+
+
+def test_a_directory_of_empty_directories_is_somebodys(tmp_path: Path) -> None:
+    """No run of ours has left them."""
+    (tmp_path / "shop" / "sft").mkdir(parents=True)
+    with pytest.raises(ConfigError, match="sft"):
+        write_dataset(many([1]), tmp_path / "shop")
+
+
+def test_a_second_run_does_not_undo_the_first_ones_exchange(tmp_path: Path) -> None:
+    """Between two renames the earlier dataset is not in its place: only who has the lock puts it back."""
+    write_dataset(many([1]), tmp_path / "shop")
+    with Dataset(tmp_path / "shop", DatasetOptions()):
+        (tmp_path / "shop").rename(tmp_path / "shop.state" / "old")
+        with pytest.raises(ConfigError, match="another run"):
+            write_dataset(many([2]), tmp_path / "shop")
+        assert not (tmp_path / "shop").exists()
+
+
 def test_files_that_only_have_our_names_are_somebodys(tmp_path: Path) -> None:
     """A README of another hand does not make a directory ours."""
     (tmp_path / "shop").mkdir()
@@ -389,6 +460,74 @@ def test_a_damaged_state_says_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "shop.state" / "rows.sqlite").write_bytes(b"damaged" * 1000)
     with pytest.raises(StateError, match="remove it"):
         write_dataset(many([1]), tmp_path / "shop")
+
+
+def in_the_way_of_the_state(directory: Path) -> Path:
+    (directory / "shop.state").write_text("mine")
+    return directory / "shop"
+
+
+def below_a_file(directory: Path) -> Path:
+    (directory / "file").write_text("mine")
+    return directory / "file" / "shop"
+
+
+def not_lockable(directory: Path) -> Path:
+    (directory / "shop.state" / "lock").mkdir(parents=True)
+    return directory / "shop"
+
+
+@pytest.mark.parametrize("place", [in_the_way_of_the_state, below_a_file, not_lockable])
+def test_a_place_that_cannot_be_written_to_is_named(place: Callable[[Path], Path], tmp_path: Path) -> None:
+    """In one line of the command, not in a traceback."""
+    directory = place(tmp_path)
+    with pytest.raises(ConfigError, match=f"cannot write to .*{directory.name}"):
+        write_dataset(many([1]), directory)
+
+
+def test_a_full_disk_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the state's database, here by a limit on its size, and in the files; the earlier dataset stays."""
+    write_dataset(many([1]), tmp_path / "shop")
+
+    def read_too_much() -> None:
+        with Dataset(tmp_path / "shop", DatasetOptions()) as dataset:
+            dataset._store.connection.execute("PRAGMA max_page_count = 1")
+            dataset.read(many(range(2, 2000)))
+
+    with pytest.raises(StateError, match=r"rows\.sqlite cannot be used: .*full"):
+        read_too_much()
+
+    def full(*_: Any) -> Any:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(writing, "_created", full)
+    with pytest.raises(ConfigError, match=r"cannot write to .*: No space left"):
+        write_dataset(many([2]), tmp_path / "shop")
+    assert completions(tmp_path / "shop") == ["Answer 1."]
+
+
+def key_of(directory: Path) -> Path:
+    return directory.with_name(f"{directory.name}.state") / "annotators.key"
+
+
+def test_an_empty_key_is_refused(tmp_path: Path) -> None:
+    """Hashes with it could be reversed by anybody; a run that was killed while it wrote the key leaves none."""
+    write_dataset(many([1]), tmp_path / "shop")
+    key_of(tmp_path / "shop").write_bytes(b"")
+    with pytest.raises(ConfigError, match=r"annotators\.key is damaged; remove it"):
+        write_dataset(many([1]), tmp_path / "shop")
+    key_of(tmp_path / "shop").unlink()
+    key_of(tmp_path / "shop").with_suffix(".key.new").write_bytes(b"half a key")
+    write_dataset(many([1]), tmp_path / "shop")
+    assert len(key_of(tmp_path / "shop").read_bytes()) == 32
+
+
+def test_a_key_is_made_for_hashes_alone_and_by_who_has_the_lock(tmp_path: Path) -> None:
+    """So that two first runs do not write two keys."""
+    with Dataset(tmp_path / "shop", DatasetOptions(annotator="none")):
+        with pytest.raises(ConfigError, match="another run"):
+            write_dataset(many([1]), tmp_path / "shop")
+        assert not key_of(tmp_path / "shop").exists()
 
 
 def test_a_run_that_is_killed_leaves_the_earlier_dataset_or_the_new_one(tmp_path: Path) -> None:
@@ -422,7 +561,7 @@ def test_where_directories_cannot_be_exchanged_the_next_run_puts_the_earlier_one
     with pytest.raises(KilledError):
         write_dataset(many([2]), tmp_path / "shop")
     monkeypatch.setattr(Path, "rename", rename)
-    output.Output(tmp_path / "shop")
-    assert completions(tmp_path / "shop") == ["Answer 1."]
+    with Dataset(tmp_path / "shop", DatasetOptions()):
+        assert completions(tmp_path / "shop") == ["Answer 1."]
     write_dataset(many([2]), tmp_path / "shop")
     assert completions(tmp_path / "shop") == ["Answer 2."]

@@ -15,6 +15,7 @@ from otel_labelstudio.annotations.datasets.example import Example
 from otel_labelstudio.annotations.datasets.examples import examples_of
 from otel_labelstudio.annotations.datasets.formats import FORMATS
 from otel_labelstudio.annotations.datasets.left_out import LeftOut, RowLeftOutError
+from otel_labelstudio.annotations.datasets.rows import rows_of
 from otel_labelstudio.annotations.datasets.tools import function_tools
 from otel_labelstudio.annotations.records import JudgedCall
 from otel_labelstudio.calls import (
@@ -116,6 +117,55 @@ def test_results_with_ids_of_their_own_belong_to_the_calls_that_wait() -> None:
         prompt(answering(input_messages=(*asked, results[0])))
 
 
+def two_calls(*response_ids: str | None) -> LLMCall:
+    """An assistant asks for roses (``a``) and tulips (``b``), and results with these ids follow."""
+    asked = assistant(replace(ASK_STOCK, id="a"), ToolCallPart("stock", {"article": "tulip"}, "b"))
+    results = tuple(ToolCallResponsePart(f"result {at}", of) for at, of in enumerate(response_ids))
+    return answering(input_messages=(text("user", "?"), asked, *(Message("tool", (part,)) for part in results)))
+
+
+@pytest.mark.parametrize("response_ids", [("b", "unknown"), ("unknown", "a"), ("a", "a")])
+def test_results_are_never_given_to_another_call_than_their_own(response_ids: tuple[str, ...]) -> None:
+    """Where one id fits and another does not, nobody knows whose the other is: the row is left out."""
+    with pytest.raises(RowLeftOutError) as raised:
+        prompt(two_calls(*response_ids))
+    assert raised.value.reason is LeftOut.TOOL_RESULT
+
+
+def test_a_result_without_an_id_takes_no_call_that_another_result_names() -> None:
+    """It is that of the call which is left over."""
+    written = prompt(two_calls(None, "a"))[3:]
+    assert [(message["tool_call_id"], message["content"]) for message in written] == [
+        ("b", "result 0"),
+        ("a", "result 1"),
+    ]
+
+
+def test_results_numbered_apart_belong_to_their_own_turn() -> None:
+    """A call that was never answered does not get the result of a later one."""
+    first, second = assistant(replace(ASK_STOCK, id="fc_1")), assistant(replace(ASK_STOCK, id="fc_2"))
+    result = Message("tool", (ToolCallResponsePart("4", "call_9"),))
+    of = answering(input_messages=(text("user", "?"), first, text("user", "And?"), second, result))
+    assert prompt(of)[-1]["tool_call_id"] == "fc_2"
+
+
+def test_ids_of_tool_calls_are_unique() -> None:
+    """Some telemetry has a tool's name for an id; each result stays with its call, and both answers of a pair, which do
+    not stand behind each other, have the same id."""
+    ask = assistant(replace(ASK_STOCK, id="stock"))
+    results = [Message("tool", (ToolCallResponsePart(count, "stock"),)) for count in ("4", "7")]
+    of = answering(
+        input_messages=(text("user", "?"), ask, results[0], text("user", "Now?"), ask, results[1]),
+        output_messages=(ask,),
+    )
+    written = row(edited(of, '[tool call] stock({"article": "lily"})'), kind=Kind.DPO)
+    calls = [one["id"] for message in written["prompt"] for one in message.get("tool_calls", ())]
+    told = {message["tool_call_id"]: message["content"] for message in written["prompt"] if message["role"] == "tool"}
+    assert told == {calls[0]: "4", calls[1]: "7"}
+    [[chosen], [rejected]] = [written[name][0]["tool_calls"] for name in ("chosen", "rejected")]
+    assert chosen["id"] == rejected["id"] not in calls
+
+
 def test_tool_calls_that_came_as_items_of_their_own_are_one_answer() -> None:
     """As OpenAI's Responses API has them: their results follow together."""
     tulip = ToolCallPart("stock", {"article": "tulip"}, "call_2")
@@ -147,6 +197,27 @@ def test_reasoning_is_written_on_demand() -> None:
     assert row(accepted(of), reasoning=True)["completion"] == [
         {"role": "assistant", "content": ANSWER, "reasoning_content": "Four."}
     ]
+
+
+def test_both_answers_of_a_pair_have_reasoning_or_none() -> None:
+    """An edited answer has none, and a pair in which only the rejected one thinks would teach not to think."""
+    thought = (assistant(ReasoningPart("Four."), TextPart("A")), assistant(ReasoningPart("5?"), TextPart("B")))
+    corrected = row(edited(answering(output_messages=thought[:1]), "Z"), kind=Kind.DPO, reasoning=True)
+    assert [corrected[name] for name in ("chosen", "rejected")] == [
+        [{"role": "assistant", "content": "Z"}],
+        [{"role": "assistant", "content": "A"}],
+    ]
+    preferred = row(edited(answering(output_messages=thought), "B"), kind=Kind.DPO, reasoning=True)
+    assert [preferred[name][0]["reasoning_content"] for name in ("chosen", "rejected")] == ["5?", "Four."]
+
+
+@pytest.mark.parametrize("number", [float("inf"), float("nan")])
+@pytest.mark.parametrize(("name", "options"), [("trl", {}), ("trl", {"tools_as_text": True}), ("openai", {})])
+def test_a_row_with_a_number_that_json_has_not_is_left_out(name: str, options: dict[str, Any], number: float) -> None:
+    """Python would write it, and no other parser reads the file then."""
+    of = accepted(call(output_messages=(assistant(ToolCallPart("stock", {"article": number}, "call_1")),)))
+    found = rows_of(of, DatasetOptions(format=name, kinds=(Kind.SFT,), **options), lambda _, __: None)
+    assert (found.rows, found.reasons) == ((), {("sft", LeftOut.TOOL_ARGUMENTS): 1})
 
 
 def test_media_are_left_out_or_written_as_parts() -> None:
