@@ -14,12 +14,12 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+from rich.progress import MofNCompleteColumn, SpinnerColumn, TextColumn
 
 from otel_labelstudio.annotations import JudgedCall, NotJudged, collect, judge
 from otel_labelstudio.annotations.collecting import Source
 from otel_labelstudio.cli.collecting import add_collecting_arguments, opened_source, since_of
+from otel_labelstudio.cli.progress import shown_progress
 from otel_labelstudio.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -78,8 +78,7 @@ def _report(options: argparse.Namespace) -> Report:
 
 def _judged(source: Source, options: argparse.Namespace) -> Iterator[JudgedCall | NotJudged]:
     columns = (SpinnerColumn(), TextColumn("{task.description}"), MofNCompleteColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+    with shown_progress(*columns) as progress:
         bar = progress.add_task("annotated tasks", total=None)
         for batch in collect(source, since=since_of(options)):
             yield from map(judge, batch.tasks)
