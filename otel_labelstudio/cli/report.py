@@ -52,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     if options.format == "html" and options.output is None:
-        raise ConfigError("Name the file of the page, such as report.html, or choose --format text.")
+        options.usage_error("name the file of the page, such as report.html, or choose --format text")
     _ensure_extra()
     from otel_labelstudio.annotations.report import TITLE, Format, shown, write_report
 
@@ -69,11 +69,21 @@ def run(options: argparse.Namespace) -> int:
 def _report(options: argparse.Namespace) -> Report:
     from otel_labelstudio.annotations.report import report_of
 
+    by, compare = _asked_for(options)
     with opened_source(options) as source:
-        judged = _judged(source, options)
-        if options.by is None:
-            return report_of(judged, compare=_periods(options))
-        return report_of(judged, by=options.by, compare=_periods(options))
+        return report_of(_judged(source, options), by=by, compare=compare)
+
+
+def _asked_for(options: argparse.Namespace) -> tuple[Sequence[str], tuple[Period, Period] | None]:
+    """Fields and periods. Which there are, the report knows; what is wrong is a wrong command line all the same."""
+    from otel_labelstudio.annotations.report.fields import DEFAULT, checked
+
+    try:
+        by = DEFAULT if options.by is None else tuple(map(checked, options.by))
+        return by, _periods(options)
+    except ConfigError as error:
+        options.usage_error(str(error))
+        raise  # for type checkers: the line above ends the command
 
 
 def _judged(source: Source, options: argparse.Namespace) -> Iterator[JudgedCall | NotJudged]:
