@@ -29,9 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("out_dir", metavar="OUT_DIR", type=Path, help="absent, empty, or written by this command")
     add_option_arguments(parser)
     add_collecting_arguments(parser, (*SERVER, "call_filter"))
-    parser.add_argument(
-        "--strict", action="store_true", help="exit status 1 where a row was left out that no option leaves out"
-    )
+    parser.add_argument("--strict", action="store_true", help="exit with status 1 if a row could not be written")
     parser.add_argument("--json", action="store_true", help="the summary as one line of JSON")
 
 
