@@ -14,13 +14,14 @@ import sys
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from otel_labelstudio.annotations.collecting import Source, collect
 from otel_labelstudio.annotations.datasets import Contents, Dataset
 from otel_labelstudio.cli.collecting import add_collecting_arguments, opened_source, since_of
 from otel_labelstudio.cli.dataset_options import add_option_arguments, options_from
+from otel_labelstudio.cli.progress import shown_progress
 from otel_labelstudio.cli.settings import SERVER, settings_from
 
 
@@ -28,9 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("out_dir", metavar="OUT_DIR", type=Path, help="absent, empty, or written by this command")
     add_option_arguments(parser)
     add_collecting_arguments(parser, (*SERVER, "call_filter"))
-    parser.add_argument(
-        "--strict", action="store_true", help="exit status 1 where a row was left out that no option leaves out"
-    )
+    parser.add_argument("--strict", action="store_true", help="exit with status 1 if a row could not be written")
     parser.add_argument("--json", action="store_true", help="the summary as one line of JSON")
 
 
@@ -47,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _written(dataset: Dataset, source: Source, options: argparse.Namespace) -> Contents:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True)) as progress:
+    with shown_progress(*columns) as progress:
         reading = progress.add_task("Reading tasks", total=None)
         watermarks = dataset.watermarks()
         for batch in collect(source, since=since_of(options, watermarks), watermarks=watermarks):

@@ -57,9 +57,9 @@ def _add_judging(group: argparse._ArgumentGroup) -> None:
         help="where several people judged one call; default ground-truth, and where there is none, latest",
     )
     people = {"type": _names, "metavar": "EMAIL|ID,..."}
-    _add(group, "--annotators", **people, help="leave out what others did")
-    _add(group, "--exclude-annotators", **people, help="leave out what these people did")
-    _add(group, "--min-lead-time-s", type=float, metavar="SECONDS", help="leave out what took a person less time")
+    _add(group, "--annotators", **people, help="use only these people's annotations")
+    _add(group, "--exclude-annotators", **people, help="skip these people's annotations")
+    _add(group, "--min-lead-time-s", type=float, metavar="SECONDS", help="skip annotations made in less time")
     _add(
         group,
         "--bulk",
@@ -70,8 +70,8 @@ def _add_judging(group: argparse._ArgumentGroup) -> None:
 
 
 def _add_opinions(group: argparse._ArgumentGroup) -> None:
-    _add(group, "--min-rating", type=float, metavar="NUMBER", help="from which an answer is good; default 4")
-    _add(group, "--max-bad-rating", type=float, metavar="NUMBER", help="up to which an answer is bad; default 2")
+    _add(group, "--min-rating", type=float, metavar="NUMBER", help="lowest rating of a good answer; default 4")
+    _add(group, "--max-bad-rating", type=float, metavar="NUMBER", help="highest rating of a bad answer; default 2")
     for name in ("good", "bad"):
         default = ",".join(sorted("=".join(choice) for choice in getattr(_DEFAULT, name)))
         said = f"choices that call an answer {name}; default {default}"

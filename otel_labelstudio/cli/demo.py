@@ -53,6 +53,8 @@ def run(arguments: argparse.Namespace) -> int:
     _ensure_extra()
     try:
         _demonstrate(arguments)
+    except BrokenPipeError:  # of the output, by which `main` ends without a word
+        raise
     except OSError as error:  # no space, no permission, a file where a directory is needed
         raise DemoError(str(error)) from error
     return 0

@@ -49,8 +49,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--timestamp", choices=_TIMES, help="otlp: time of an event; now where old ones are refused")
     group = parser.add_argument_group("feedback")
     group.add_argument("--state", metavar="FILE", help="what was confirmed, with the key of the annotators' hash")
-    group.add_argument("--every", type=_seconds, metavar="S", help="again every S seconds, until SIGTERM")
-    group.add_argument("--names", type=_names, default={}, metavar="A=B,...", help="other names: rating=quality,...")
+    group.add_argument("--every", type=_seconds, metavar="S", help="repeat every S seconds, until SIGTERM")
+    group.add_argument(
+        "--names", type=_names, default={}, metavar="A=B,...", help="rename controls, such as rating=quality"
+    )
     group.add_argument("--corrections", action="store_true", help="send corrected texts too")
     group.add_argument(
         "--annotator", choices=[form.value for form in AnnotatorForm], default="hash", help="default: hash"

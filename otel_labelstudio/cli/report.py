@@ -14,13 +14,13 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+from rich.progress import MofNCompleteColumn, SpinnerColumn, TextColumn
 
 from otel_labelstudio.annotations import JudgedCall, NotJudged, collect
 from otel_labelstudio.annotations.collecting import Source
 from otel_labelstudio.annotations.judging import judged_or_left_out
 from otel_labelstudio.cli.collecting import add_collecting_arguments, opened_source, since_of
+from otel_labelstudio.cli.progress import shown_progress
 from otel_labelstudio.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     if options.format == "html" and options.output is None:
-        raise ConfigError("Name the file of the page, such as report.html, or choose --format text.")
+        options.usage_error("name the file of the page, such as report.html, or choose --format text")
     _ensure_extra()
     from otel_labelstudio.annotations.report import TITLE, Format, shown, write_report
 
@@ -70,17 +70,26 @@ def run(options: argparse.Namespace) -> int:
 def _report(options: argparse.Namespace) -> Report:
     from otel_labelstudio.annotations.report import report_of
 
+    by, compare = _asked_for(options)
     with opened_source(options) as source:
-        judged = _judged(source, options)
-        if options.by is None:
-            return report_of(judged, compare=_periods(options))
-        return report_of(judged, by=options.by, compare=_periods(options))
+        return report_of(_judged(source, options), by=by, compare=compare)
+
+
+def _asked_for(options: argparse.Namespace) -> tuple[Sequence[str], tuple[Period, Period] | None]:
+    """Fields and periods. Which there are, the report knows; what is wrong is a wrong command line all the same."""
+    from otel_labelstudio.annotations.report.fields import DEFAULT, checked
+
+    try:
+        by = DEFAULT if options.by is None else tuple(map(checked, options.by))
+        return by, _periods(options)
+    except ConfigError as error:
+        options.usage_error(str(error))
+        raise  # for type checkers: the line above ends the command
 
 
 def _judged(source: Source, options: argparse.Namespace) -> Iterator[JudgedCall | NotJudged]:
     columns = (SpinnerColumn(), TextColumn("{task.description}"), MofNCompleteColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+    with shown_progress(*columns) as progress:
         bar = progress.add_task("annotated tasks", total=None)
         for batch in collect(source, since=since_of(options)):
             yield from map(judged_or_left_out, batch.tasks)

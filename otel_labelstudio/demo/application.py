@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -58,14 +59,21 @@ def llm_api() -> Iterator[None]:
 
 
 class CallLog(SpanExporter):
-    """A line on standard output for each call of a model."""
+    """A line on standard output for each call of a model, as long as somebody reads them."""
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         for span in spans:
             if span.name.endswith((".chat", ".completion")):
                 duration_ms = ((span.end_time or 0) - (span.start_time or 0)) / 1e6
-                print(f"{span.name}, {duration_ms:.0f} ms", flush=True)
+                _print_if_read(f"{span.name}, {duration_ms:.0f} ms")
         return SpanExportResult.SUCCESS
+
+
+def _print_if_read(line: str) -> None:
+    try:
+        print(line, flush=True)
+    except BrokenPipeError:  # the demo was ended; what is still printed, and flushed at the exit, goes nowhere
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

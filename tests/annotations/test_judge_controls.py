@@ -55,7 +55,7 @@ def test_each_control_is_a_verdict(region: Region, verdict: Verdict) -> None:
     assert judgement(region, controls=controls).verdicts == (verdict,)
 
 
-@pytest.mark.parametrize("value", [True, None, "4", float("nan"), float("inf"), (), {"a": 1}])
+@pytest.mark.parametrize("value", [True, None, "4", float("nan"), float("inf"), 1e308, 10**400, (), {"a": 1}])
 def test_what_is_no_number_is_no_rating(value: Any) -> None:
     """Whatever a script wrote."""
     assert judgement(box("Dawn"), said("rating", "rating", value)).verdicts == ()

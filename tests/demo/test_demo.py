@@ -133,6 +133,47 @@ def predicted_texts(task: dict[str, Any]) -> list[str]:
     return list(result["value"]["text"])
 
 
+def test_the_application_goes_on_when_nobody_reads_its_lines() -> None:
+    """As after a demo that was killed: its log of calls is no error of the tracing, and its exit is clean."""
+    script = (
+        "from opentelemetry.sdk.trace import TracerProvider\n"
+        "from opentelemetry.sdk.trace.export import SimpleSpanProcessor\n"
+        "from otel_labelstudio.demo.application import CallLog\n"
+        "provider = TracerProvider()\n"
+        "provider.add_span_processor(SimpleSpanProcessor(CallLog()))\n"
+        "for _ in range(3): provider.get_tracer('demo').start_span('ChatOpenAI.chat').end()\n"
+    )
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        run = subprocess.run(
+            [sys.executable, "-c", script],
+            stdout=writer,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    finally:
+        os.close(writer)
+    assert (run.returncode, run.stderr) == (0, "")
+
+
+def test_ends_without_a_word_when_nobody_reads_its_output() -> None:
+    """As below `head`: status 1, no error, no traceback; the application has ended with it."""
+    pipe = subprocess.PIPE
+    with subprocess.Popen([*COMMAND, "--once", "--only", "chat"], stdout=pipe, stderr=pipe, text=True) as demo:
+        assert demo.stdout is not None
+        assert any(" ms" in line for line in demo.stdout)
+        demo.stdout.close()
+        assert demo.stderr is not None
+        said = demo.stderr.read()
+    assert demo.returncode == 1
+    assert "Broken pipe" not in said
+    assert "BrokenPipe" not in said
+    assert "Traceback" not in said
+
+
 def test_stays_until_it_is_stopped_and_leaves_nothing() -> None:
     """One mode on the asked port; Ctrl-C ends it with status 0, and the server and its data are gone."""
     port = free_port()

@@ -21,13 +21,12 @@ _OF_JUDGEMENT: dict[Kind, Callable[[JudgedCall, Judgement, DatasetOptions], Iter
     Kind.DPO: preferences,
     Kind.KTO: unpaired,
 }
-# What an annotation that counts for nobody is called is what its reason is called
-DISREGARDED = {reason: REASONS[reason] for reason in ("skipped", "draft", "bulk", "superseded", "empty")}
 
 
 def annotations_left_out(judged: JudgedCall, options: DatasetOptions) -> Iterator[LeftOut]:
     """Why annotations do not count, whatever the kind."""
-    yield from (DISREGARDED[why.value] for why in judged.disregarded.values())
+    # A reason is called what an annotation that counts for nobody is called
+    yield from (REASONS[why.value] for why in judged.disregarded.values())
     yield from (why for one in judged.judgements if (why := asked_for(one, options)))
 
 

@@ -117,7 +117,8 @@ def _exchange(one: Path, other: Path) -> bool:
     number = ctypes.get_errno()
     if number in (errno.EINVAL, errno.ENOSYS, errno.EPERM):
         return False
-    raise ConfigError(f"cannot replace {other}: {os.strerror(number)}; it must not be a mount point")
+    mounted = "; it must not be a mount point" if number in (errno.EBUSY, errno.EXDEV) else ""
+    raise ConfigError(f"cannot replace {other}: {os.strerror(number)}{mounted}")
 
 
 def _sync(directory: Path) -> None:

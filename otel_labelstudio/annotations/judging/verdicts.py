@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,8 @@ from otel_labelstudio.tasks.variables import shows_answer
 _INDEX_FLAG = re.compile(r"\{\{[^}]*\}\}")
 # The controls of our layouts below a Repeater, for where the labeling configuration is not at hand
 _OF_LAYOUTS = (("verdict_{{idx}}", About.ANSWER), ("step_verdict_{{idx}}", About.STEP))
+# Above it the square of a number, and sums of squares, may be larger than any float
+_LARGEST = 1e100
 _TURNS = (*DIALOGUE_NAMES, "turns")
 
 
@@ -69,8 +70,8 @@ def _verdict(region: Region, place: Place) -> Iterator[Verdict]:
 
 
 def _is_number(value: Any) -> bool:
-    """A finite one; an integer may be larger than any float."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and -math.inf < value < math.inf
+    """A finite one, of which means and squares are finite too; an integer may be larger than any float."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _LARGEST
 
 
 def _about(repeats: str) -> About:

@@ -2,6 +2,10 @@
 
 Choices are nominal (several chosen ones are one value), ratings ordinal, numbers interval. A unit is what a control is
 about: a call, or one of its answers, steps or turns. What became of an answer's text is a control too.
+
+The work grows with the units times the square of the different values. So numbers of many different values are rounded
+to `_MOST_NUMBERS` equal steps, alpha is not computed above `_MOST_CELLS` cells, and the bootstrap makes fewer draws, or
+none, where `_DRAWS` would take more than some ten seconds.
 """
 
 from __future__ import annotations
@@ -21,7 +25,10 @@ from otel_labelstudio.annotations.report.seen import reviewed_answers
 from otel_labelstudio.annotations.report.tally import BECAME, first_places
 
 TEXT, FIRST_PLACE = "answer text", "first place"
-_DRAWS, _SEED = 300, 11
+_DRAWS, _FEWEST_DRAWS, _SEED = 300, 100, 11
+_MOST_NUMBERS = 20
+# Units times the square of the values: of one table, and of all draws together
+_MOST_CELLS, _MOST_DRAWN_CELLS = 20_000_000, 250_000_000
 
 Level: TypeAlias = Literal["nominal", "ordinal", "interval"]
 _LEVELS: dict[str, Level] = {"rating": "ordinal", "number": "interval"}
@@ -74,18 +81,36 @@ def _said(judgement: Judgement) -> Iterator[tuple[Control, Unit, Value]]:
 
 
 def _alpha(units: Counter[tuple[Value, ...]], level: Level) -> tuple[float | None, Interval | None]:
+    if level == "interval":
+        units = _in_steps(units)
     domain = sorted({value for values in units for value in values}, key=_order)
-    if sum(units.values()) < TOO_FEW or len(domain) < 2:
+    cells = units.total() * len(domain) ** 2
+    if units.total() < TOO_FEW or len(domain) < 2 or cells > _MOST_CELLS:
         return None, None
     rows = np.array([[values.count(value) for value in domain] for values in units], dtype=np.float64)
     table = np.repeat(rows, list(units.values()), axis=0)
-    return _of_table(table, domain, level), _interval(table, domain, level)
+    draws = min(_DRAWS, _MOST_DRAWN_CELLS // cells)
+    interval = _interval(table, domain, level, draws) if draws >= _FEWEST_DRAWS else None
+    return _of_table(table, domain, level), interval
 
 
-def _interval(table: Floats, domain: list[Value], level: Level) -> Interval | None:
+def _in_steps(units: Counter[tuple[Value, ...]]) -> Counter[tuple[Value, ...]]:
+    """Numbers, each rounded to the nearest of equal steps from the lowest to the highest, where too many differ."""
+    numbers = sorted({float(value) for values in units for value in values})
+    if len(numbers) <= _MOST_NUMBERS:
+        return units
+    steps = np.linspace(numbers[0], numbers[-1], _MOST_NUMBERS)
+    nearest = {number: float(steps[np.abs(steps - number).argmin()]) for number in numbers}
+    found: Counter[tuple[Value, ...]] = Counter()
+    for values, times in units.items():
+        found[tuple(nearest[float(value)] for value in values)] += times
+    return found
+
+
+def _interval(table: Floats, domain: list[Value], level: Level, draws: int) -> Interval | None:
     """From samples of the units, drawn with replacement; those in which all say the same have no alpha."""
     rng = np.random.default_rng(_SEED)
-    samples = (table[rng.integers(len(table), size=len(table))] for _ in range(_DRAWS))
+    samples = (table[rng.integers(len(table), size=len(table))] for _ in range(draws))
     alphas = [_of_table(sample, domain, level) for sample in samples if (sample.sum(axis=0) > 0).sum() > 1]
     return percentiles(np.array(alphas)) if alphas else None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from math import isfinite
 from statistics import fmean
 
 from otel_labelstudio.annotations.records import Act, JudgedAnswer, Judgement
@@ -75,8 +76,9 @@ class Tally:
         for judgement in judgements:
             self.written += bool(judgement.written)
             self.comments += bool(judgement.comments)
-            if judgement.annotation.lead_time_s is not None:
-                self.lead_times_s[float(round(judgement.annotation.lead_time_s))] += 1
+            lead_time_s = judgement.annotation.lead_time_s
+            if lead_time_s is not None and isfinite(lead_time_s):
+                self.lead_times_s[float(round(lead_time_s))] += 1
 
     def _add_answers(self, answers: Sequence[JudgedAnswer]) -> None:
         if not answers:

@@ -113,7 +113,7 @@ def task(number: int, of: Any = None, *texts: str) -> dict[str, Any]:
 def test_an_export_file_needs_no_server(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A table on standard error tells what was written and what was left out."""
+    """A table on standard error tells what was written and what was left out, and nothing else is there."""
     monkeypatch.delenv("LABEL_STUDIO_URL", raising=False)
     file = exported(tmp_path, task(1, answering(1), ANSWER), task(2))
     assert dataset(tmp_path / "out", "--input", file, "--split", "1/0") == 0
@@ -121,6 +121,7 @@ def test_an_export_file_needs_no_server(
     assert told.out == ""
     assert "sft/train.jsonl" in told.err
     assert "the task has no call of this exporter" in told.err
+    assert "Reading tasks" not in told.err  # a bar is for a terminal, not for a log
     assert rows(tmp_path / "out")[0]["completion"] == [{"role": "assistant", "content": ANSWER}]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import json
 import os
@@ -12,6 +13,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,9 +22,10 @@ import yaml
 from otel_labelstudio.annotations import DatasetOptions, Kind, Several, judge, write_dataset
 from otel_labelstudio.annotations.collecting import Batch, TaskIds
 from otel_labelstudio.annotations.datasets import Contents, Dataset, LeftOut, output, writing
+from otel_labelstudio.annotations.datasets.left_out import REASONS
 from otel_labelstudio.annotations.datasets.splitting import SPLITS, Split
 from otel_labelstudio.annotations.datasets.store import StateError
-from otel_labelstudio.annotations.records import AnnotatedProject, AnnotatedTask, JudgedCall, NotJudged
+from otel_labelstudio.annotations.records import AnnotatedProject, AnnotatedTask, Disregarded, JudgedCall, NotJudged
 from otel_labelstudio.calls import LLMCall
 from otel_labelstudio.errors import ConfigError
 from tests.annotations.annotated import BEN, NOON, annotation, box, said
@@ -538,6 +541,26 @@ def test_a_run_that_is_killed_leaves_the_earlier_dataset_or_the_new_one(tmp_path
     found = [line.split(" ", 1)[1] for line in run.stdout.splitlines()]
     assert len(found) > 10
     assert set(found) == {"earlier", "new"}
+
+
+@pytest.mark.parametrize(
+    ("number", "is_mount_point"), [(errno.EBUSY, True), (errno.EXDEV, True), (errno.ENOSPC, False)]
+)
+def test_a_mount_point_is_named_only_where_it_can_be_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, is_mount_point: bool
+) -> None:
+    """Directories are not exchanged for other reasons too, such as a full disk; the system's own words say which."""
+    monkeypatch.setattr(ctypes, "CDLL", lambda *_, **__: SimpleNamespace(renameat2=lambda *_: -1))
+    monkeypatch.setattr(ctypes, "get_errno", lambda: number)
+    monkeypatch.setattr(sys, "platform", "linux")
+    with pytest.raises(ConfigError, match=os.strerror(number)) as refused:
+        output._exchange(tmp_path / "new", tmp_path / "old")
+    assert ("mount point" in str(refused.value)) == is_mount_point
+
+
+def test_every_reason_to_disregard_an_annotation_is_one_to_leave_a_row_out() -> None:
+    """A new one without a reason of the same name would end the run that meets it."""
+    assert {why.value for why in Disregarded} <= REASONS.keys()
 
 
 def test_where_directories_cannot_be_exchanged_the_next_run_puts_the_earlier_one_back(

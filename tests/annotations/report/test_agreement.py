@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from statistics import fmean, variance
+
 import pytest
 
-from otel_labelstudio.annotations.records import About, Act
+from otel_labelstudio.annotations.records import About, Act, Verdict
 from otel_labelstudio.annotations.report.agreement import AgreementTally
 from otel_labelstudio.annotations.report.records import Agreement
 from tests.annotations.report.judged import answer, best, chosen, judged, judgement, rating
@@ -16,6 +18,11 @@ OBSERVERS = (
     [".", "3", "3", "3", "2", "3", "4", "2", "2", "5", "1", "."],
     ["1", "2", "3", "3", "2", "4", "4", "1", "2", "5", "1", "."],
 )
+
+
+def score(value: float) -> Verdict:
+    """What a Number control says."""
+    return Verdict("score", "number", value)
 
 
 def found(tally: AgreementTally) -> dict[str, Agreement]:
@@ -78,3 +85,30 @@ def test_one_annotator_has_no_agreement_and_sameness_no_alpha() -> None:
     assert found(alone) == {}
     assert found(same)["rating"].alpha is None
     assert (found(few)["rating"].alpha, found(few)["rating"].units) == (None, 9)
+
+
+def test_numbers_that_all_differ_take_no_time() -> None:
+    """A thousand units of two people whose numbers never repeat: a table of units by values cubed would need gigabytes
+    and hours. Alpha is near to that of the numbers themselves, which Krippendorff's formula for interval data gives."""
+    tally = AgreementTally()
+    pairs = [(number * 0.1, number * 0.1 + (number % 7)) for number in range(1_000)]
+    for pair in pairs:
+        tally.add(judged(*(judgement(by=by, says=[score(value)]) for by, value in enumerate(pair))))
+    (agreement,) = tally.agreement()
+    values = [value for pair in pairs for value in pair]
+    observed = fmean((one - other) ** 2 for one, other in pairs)
+    assert agreement.alpha is not None
+    assert agreement.alpha == pytest.approx(1 - observed / (2 * variance(values)), abs=0.02)
+    assert agreement.units == 1_000
+    assert agreement.interval is not None
+    assert agreement.alpha in agreement.interval
+
+
+def test_choices_that_all_differ_have_no_alpha() -> None:
+    """Nothing can be rounded there, and the table would not fit into memory; units and pairs are counted."""
+    tally = AgreementTally()
+    for number in range(1_000):
+        tally.add(judged(*(judgement(by=by, says=[chosen(f"{number}, {by}")]) for by in range(2))))
+    (agreement,) = tally.agreement()
+    assert (agreement.alpha, agreement.interval) == (None, None)
+    assert (agreement.units, agreement.pairs) == (1_000, 1_000)

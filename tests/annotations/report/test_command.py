@@ -94,10 +94,7 @@ def test_text_compares_periods(export: Path, capsys: pytest.CaptureFixture[str],
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [
-        (["--input", "EXPORT"], "Name the file of the page"),
         (["r.html"], "name the projects"),
-        (["r.html", "--input", "EXPORT", "--by", "modle"], "No field to group by is called 'modle'"),
-        (["r.html", "--input", "EXPORT", "--compare", "yesterday"], "does not name two periods"),
         (["nowhere/r.html", "--input", "EXPORT"], "Cannot write the report to nowhere/r.html: No such file"),
     ],
 )
@@ -115,6 +112,28 @@ def test_what_is_wrong_is_one_line(
     said = capsys.readouterr().err
     assert error in said
     assert [path.name for path in export.parent.iterdir()] == ["export.json"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        (["--input", "EXPORT"], "name the file of the page"),
+        (["r.html", "--input", "EXPORT", "--by", "modle"], "No field to group by is called 'modle'"),
+        (["r.html", "--input", "EXPORT", "--compare", "yesterday"], "does not name two periods"),
+        (["r.html", "--input", "EXPORT", "--before", "yesterday"], "'yesterday' is no date"),
+    ],
+)
+def test_a_wrong_command_line_is_said(
+    export: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], error: str
+) -> None:
+    """Status 2 and how the command is used, before anything is read."""
+    export.write_text("is not read", encoding="utf-8")
+    with pytest.raises(SystemExit) as ended:
+        main(["report", *(str(export) if word == "EXPORT" else word for word in arguments)])
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert error in said
+    assert said.startswith("usage: otel-labelstudio report")
 
 
 def test_a_missing_extra_is_named(export: Path) -> None:

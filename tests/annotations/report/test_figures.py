@@ -195,6 +195,14 @@ def test_no_calls_make_an_empty_report() -> None:
     assert [*report.edits, *report.remarkable, *report.agreement] == []
 
 
+@pytest.mark.parametrize("lead_time_s", [float("inf"), float("nan")])
+def test_a_time_that_is_no_number_counts_nowhere(lead_time_s: float) -> None:
+    """An import may have any; the judgement counts, and the median is that of the other times."""
+    times = (lead_time_s, 8.0, 9.0, 10.0)
+    report = report_of([judged(judgement(answer(), lead_time_s=time)) for time in times])
+    assert (report.total.calls, report.total.median_lead_time_s) == (4, 9.0)
+
+
 def test_two_periods_are_compared() -> None:
     """8 of 20 before and 15 of 20 after: 35 points with Newcombe's interval; the mean rating, too; calls at the
     boundary belong to the later one."""
