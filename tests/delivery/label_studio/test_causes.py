@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import shutil
 import ssl
 import subprocess
 from collections.abc import Callable, Iterator
@@ -23,6 +24,7 @@ from otel_labelstudio.settings import Settings
 from tests.delivery.faults import FaultyServer, answers
 from tests.delivery.label_studio.forward_proxy import ForwardProxy
 from tests.delivery.label_studio.wire import Exchange, Wire
+from tests.missing import missing
 from tests.ports import steady_port
 
 VARIABLES = (
@@ -225,6 +227,8 @@ def test_a_directory_of_authorities_is_honoured(
 
 
 def _hashed_name(authority: trustme.CA, tmp_path: Path) -> str:
+    if shutil.which("openssl") is None:
+        missing("openssl")
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     command = ["openssl", "x509", "-hash", "-noout", "-in", str(tmp_path / "ca.pem")]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip() + ".0"
