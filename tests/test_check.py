@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -84,6 +86,29 @@ def test_what_cannot_be_an_outbox(capsys: pytest.CaptureFixture[str], tmp_path: 
     ):
         lines = found(capsys, "--outbox", str(path))
         assert any(line.startswith(f"FAIL  outbox {path}: {said}") for line in lines), lines
+
+
+def test_a_directory_that_the_system_does_not_look_at(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Is a finding as well, as one that may not be entered is: here its name is too long."""
+    folder = tmp_path / ("a" * 300)
+    file = tmp_path / "receiver.toml"
+    file.write_text(f'[labelstudio]\noutbox = "{folder / "calls.db"}"')
+    lines = found(capsys, "--outbox", str(folder / "calls.db"))
+    assert any(f"there is no directory {folder}" in line for line in lines), lines
+    assert any("calls.db will be made" in line for line in found(capsys, "--config", str(file)))
+
+
+def test_serve_cannot_make_the_directory_of_its_outbox(tmp_path: Path) -> None:
+    """It says so in one line."""
+    (tmp_path / "file").touch()
+    command = [sys.executable, "-m", "otel_labelstudio", "serve", "--outbox", str(tmp_path / "file" / "new" / "o.db")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == (
+        f"otel-labelstudio: outbox: there is no directory {tmp_path / 'file' / 'new'} (Not a directory); make it, or "
+        "name another file."
+    )
+    assert "Traceback" not in done.stderr
 
 
 def test_an_outbox_that_this_user_may_not_write(

@@ -2,8 +2,9 @@
 
 OTLP over gRPC and HTTP (protobuf and JSON), traces and logs. A request is answered with success when it is on the
 disk: what is answered is delivered, once, whatever happens to this process. Flags beat the environment, the environment
-beats the file that --config names; that file alone has routes. SIGTERM ends it with exit status 0. Needs
-otel-labelstudio[receiver].
+beats the file that --config names; that file alone has routes. Needs otel-labelstudio[receiver].
+
+SIGTERM ends it with exit status 0.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ def run(options: argparse.Namespace) -> int:
     write_log(receiver.log_format, is_verbose=options.verbose)
     export_metrics()
     if settings.outbox is not None:
-        Path(settings.outbox).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _make_folder(Path(settings.outbox).parent)
     pipeline = Pipeline(settings, routes=routes, is_all_or_nothing=True)
     pipeline.joins_log_records = True
     _logger.info("Calls go to %s by way of %s.", settings.url, settings.outbox)
@@ -81,6 +82,14 @@ def run(options: argparse.Namespace) -> int:
         pipeline.close(receiver.stop_timeout_s)
         progress.log_what_moved()
     return 0
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        why = error.strerror or "cannot be made"
+        raise ConfigError(f"outbox: there is no directory {folder} ({why}); make it, or name another file.") from None
 
 
 async def _log_progress(progress: ProgressLog) -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -62,7 +65,7 @@ def test_one_is_taken_once_a_second(disk: Disk) -> None:
 
 def test_a_disk_that_does_not_answer(disk: Disk) -> None:
     """Those who look are told so in time, nothing piles up behind it, and once it answers they see it."""
-    snapshots = Snapshots(disk.take, timeout_s=0.05)
+    snapshots = Snapshots(disk.take, timeout_s=0.05, clock=lambda: 100.0)
 
     async def look() -> None:
         disk.answers.clear()
@@ -73,14 +76,61 @@ def test_a_disk_that_does_not_answer(disk: Disk) -> None:
         with pytest.raises(RefusedError, match="does not answer"):
             await snapshots.change(lambda: pytest.fail("it must not wait in the queue"))
         disk.answers.set()
-        end = time.monotonic() + DEADLINE_S
-        while not disk.taken:
-            assert time.monotonic() < end
-            await asyncio.sleep(0.01)
-        assert cast(int, await snapshots.latest()) == 1
+        assert cast(int, await once_it_answers(snapshots)) == 1
 
     asyncio.run(look())
     snapshots.close()
+
+
+async def once_it_answers(snapshots: Snapshots) -> Snapshot:
+    end = time.monotonic() + DEADLINE_S
+    while True:
+        with suppress(RefusedError):
+            return await snapshots.latest()
+        assert time.monotonic() < end
+
+
+def test_one_change_at_a_time(disk: Disk) -> None:
+    """Behind one that the disk holds up no other waits, and none is done that somebody was told is refused."""
+    snapshots = Snapshots(disk.take, timeout_s=0.05, clock=lambda: 100.0)
+
+    async def change() -> None:
+        disk.answers.clear()
+        with pytest.raises(RefusedError, match="does not answer"):
+            await snapshots.change(disk.take)
+        refused = []
+        for _ in range(3):
+            with pytest.raises(RefusedError, match="does not answer"):
+                await snapshots.change(lambda: refused.append("was done"))
+        disk.answers.set()
+        assert cast(int, await once_it_answers(snapshots)) == 2
+        assert not refused
+
+    asyncio.run(change())
+    snapshots.close()
+
+
+def test_a_disk_that_hangs_keeps_no_process_from_ending() -> None:
+    """Python waits at its end for the threads of executors; not for this one."""
+    done = subprocess.run([sys.executable, "-c", _HANGS], timeout=DEADLINE_S, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "the disk does not answer\n"), done.stderr
+
+
+_HANGS = """
+import asyncio, threading
+from otel_labelstudio.receiver.page.snapshot import Snapshots
+from otel_labelstudio.receiver.status import RefusedError
+
+async def look():
+    snapshots = Snapshots(threading.Event().wait, timeout_s=0.05)
+    try:
+        await snapshots.latest()
+    except RefusedError as refused:
+        print(refused)
+    snapshots.close()
+
+asyncio.run(look())
+"""
 
 
 def test_an_error_is_not_kept(disk: Disk) -> None:

@@ -20,7 +20,7 @@ def outbox_findings(path: str | None, *, is_made_with_its_folder: bool) -> Itera
         return
     folder = Path(path).parent
     if is_made_with_its_folder:
-        folder = next(parent for parent in Path(path).parents if parent.exists())
+        folder = next(parent for parent in Path(path).parents if os.path.exists(parent))
     why_not = _why_no_folder(folder) or _why_no_file(Path(path))
     if why_not is not None:
         yield fail(f"outbox {path}: {why_not}")
@@ -31,8 +31,9 @@ def outbox_findings(path: str | None, *, is_made_with_its_folder: bool) -> Itera
 
 
 def _why_no_folder(folder: Path) -> str | None:
-    """SQLite makes further files beside the outbox."""
-    if not folder.is_dir():
+    """SQLite makes further files beside the outbox. Asked of `os.path`: `Path` raises, before Python 3.14, where
+    a directory above may not be entered."""
+    if not os.path.isdir(folder):
         return f"there is no directory {folder}; make it, or name another file"
     if not os.access(folder, os.W_OK | os.X_OK):
         return f"this user may not write to the directory {folder}; change its owner, or name another file"
@@ -40,9 +41,9 @@ def _why_no_folder(folder: Path) -> str | None:
 
 
 def _why_no_file(path: Path) -> str | None:
-    if path.is_dir():
+    if os.path.isdir(path):
         return "it is a directory; name a file in it"
-    if path.exists() and not os.access(path, os.R_OK | os.W_OK):
+    if os.path.exists(path) and not os.access(path, os.R_OK | os.W_OK):
         return "this user may not read and write it; change its owner, or name another file"
     return None
 

@@ -17,3 +17,8 @@ class Access:
     def takes_authorization(self) -> bool:
         """Whether the header in which Label Studio's key travels is taken by another login."""
         return any(name.lower() == "authorization" for name, _ in self.headers)
+
+    @property
+    def authorities_variable(self) -> str:
+        """The variable that names, or may name, whom to trust."""
+        return self.authorities[0] if self.authorities else "SSL_CERT_FILE"

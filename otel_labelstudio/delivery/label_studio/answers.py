@@ -38,7 +38,7 @@ _CURE = (
     "have it pass requests to /api/ that carry Label Studio's key, set url to the server behind it, or give its login "
     "in headers (OTEL_EXPORTER_LABELSTUDIO_HEADERS)"
 )
-_PROXY_CURE = "write it into HTTP_PROXY or HTTPS_PROXY, as http://user:password@host:port"
+_PROXY_CURE = "write it into HTTP_PROXY, HTTPS_PROXY or ALL_PROXY, as http://user:password@host:port"
 _IS_IT_OURS = "is this Label Studio? Check url (LABEL_STUDIO_URL)"
 # Requests of ours that are too large for what stands before the server (RFC 9110, RFC 6585)
 _TOO_LARGE = (413, 414, 431)

@@ -68,7 +68,8 @@ FAILURES = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, UnicodeError)
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Why a request failed; ``{said}`` in it is what the exception says.
+    """Why a request failed; ``{said}`` in it is what the exception says, ``{proxy}`` and ``{authorities}`` in the cure
+    are the variables that name them.
 
     ``is_lasting`` if only a person can mend it. ``is_peers`` if it is of whatever the connection goes to first, which
     is the proxy where there is one.
@@ -120,7 +121,7 @@ CAUSES: tuple[tuple[type[Exception], Callable[[Any], bool], Cause], ...] = (
         _verification(18, 19, 20, 21),
         Cause(
             "its certificate was issued by a CA that is not trusted here ({said})",
-            "set SSL_CERT_FILE to a PEM file with that CA's certificate",
+            "set {authorities} to a PEM file with that CA's certificate",
             is_lasting=True,
         ),
     ),
@@ -179,12 +180,13 @@ CAUSES: tuple[tuple[type[Exception], Callable[[Any], bool], Cause], ...] = (
 )
 
 
-def request_error(error: Exception, proxy: Proxy | None) -> RequestError:
-    """The error of a request that raised one of `FAILURES`, sent by way of ``proxy``."""
+def request_error(error: Exception, proxy: Proxy | None, authorities: str = "SSL_CERT_FILE") -> RequestError:
+    """The error of a request that raised one of `FAILURES`, sent by way of ``proxy``. ``authorities`` is the variable
+    that names, or may name, whom to trust."""
     kind = next(KINDS[cls] for cls in type(error).__mro__ if cls in KINDS)
     # What lies below an error of a request that may have been sent says nothing of whether it was
     found = next(_causes(list(_chain(error)) if kind is Kind.NOT_SENT else [error]), None)
-    why = type(error).__name__ if found is None else _text(*found, proxy)
+    why = type(error).__name__ if found is None else _text(*found, proxy, authorities)
     if kind is Kind.NOT_SENT:
         return NotReachedError(why, is_lasting=found is not None and found[0].is_lasting)
     return NoAnswerError(why, is_late=kind is Kind.LATE)
@@ -205,13 +207,14 @@ def _chain(error: BaseException | None) -> Iterator[Exception]:
         error = error.__cause__ or error.__context__
 
 
-def _text(cause: Cause, error: Exception, proxy: Proxy | None) -> str:
+def _text(cause: Cause, error: Exception, proxy: Proxy | None, authorities: str) -> str:
     what = cause.what.format(said=_said(error))
+    cure = cause.cure.format(proxy=proxy.variable if proxy else "", authorities=authorities)
     if proxy is None:
-        return f"{what}; {cause.cure}"
+        return f"{what}; {cure}"
     if cause.is_peers:
         return f"{proxy}: {what}; check {proxy.variable}, or name the server in NO_PROXY"
-    return f"by way of {proxy}: {what}; {cause.cure.format(proxy=proxy.variable)}"
+    return f"by way of {proxy}: {what}; {cure}"
 
 
 def _said(error: Exception) -> str:

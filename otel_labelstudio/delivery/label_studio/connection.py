@@ -28,7 +28,7 @@ from otel_labelstudio.delivery.label_studio.answers import (
     UnusableKeyError,
 )
 from otel_labelstudio.delivery.label_studio.causes import FAILURES, request_error
-from otel_labelstudio.delivery.label_studio.proxies import proxy_for
+from otel_labelstudio.delivery.label_studio.proxies import Proxy, not_an_address, proxy_for
 from otel_labelstudio.delivery.label_studio.trust import verification
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class Connection:
         self._proxy = proxy_for(url)
         self._client = httpx.Client(
             verify=verification(url, access),
-            proxy=self._proxy.address if self._proxy else None,
+            proxy=_as_httpx(self._proxy, access) if self._proxy else None,
             trust_env=False,  # what it would read is read in `proxies` and given in `access`
             # However long an answer may take, a connection is there soon or not at all
             timeout=httpx.Timeout(None, connect=timeout_s, pool=timeout_s),
@@ -100,7 +100,7 @@ class Connection:
                 content=None if body is None else json.dumps(body).encode(),
             )
         except FAILURES as error:
-            raise request_error(error, self._proxy) from None
+            raise request_error(error, self._proxy, self._access.authorities_variable) from None
         except ApiError as error:
             raise _unusable_key(error) from None
         if response.status_code == httpx.codes.NO_CONTENT:
@@ -117,6 +117,15 @@ class Connection:
         if self._access.takes_authorization:
             headers["X-API-Key"] = headers.pop("Authorization").partition(" ")[2]
         return headers
+
+
+def _as_httpx(proxy: Proxy, access: Access) -> httpx.Proxy:
+    """Of a proxy that is reached by TLS the certificate is verified as the server's is."""
+    context = verification(proxy.address, access)
+    try:
+        return httpx.Proxy(proxy.address, ssl_context=None if context is True else context)
+    except (httpx.InvalidURL, ValueError):
+        raise not_an_address(proxy) from None
 
 
 class _LimitedStream(httpcore.NetworkStream):

@@ -46,14 +46,34 @@ def proxy_for(url: str) -> Proxy | None:
 
 
 def _check(proxy: Proxy) -> None:
+    _check_address(proxy)
     scheme = urlsplit(proxy.address).scheme
     if scheme not in _SCHEMES:
         why = f"{proxy} has the unknown scheme {scheme}://; use {', '.join(f'{s}://' for s in _SCHEMES)}"
         raise NotReachedError(why, is_lasting=True)
-    if not urlsplit(proxy.address).hostname:
-        raise NotReachedError(f"{proxy} is not an address; write it as http://host:port", is_lasting=True)
     if scheme.startswith("socks") and find_spec("socksio") is None:
         raise NotReachedError(f"{proxy} needs a package: pip install 'httpx[socks]'", is_lasting=True)
+
+
+def _check_address(proxy: Proxy) -> None:
+    try:
+        parts = urlsplit(proxy.address)
+        is_address = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_address = False
+    # A password with a / or a # in it ends what is taken for host and port
+    if not is_address or "@" in f"{parts.path}{parts.query}{parts.fragment}":
+        raise not_an_address(proxy)
+
+
+def not_an_address(proxy: Proxy) -> NotReachedError:
+    """The error of a proxy's address that cannot be read. It does not show the address: which part of it is the login
+    cannot be told."""
+    why = (
+        f"the proxy in {proxy.variable} is not an address; write it as http://host:port or "
+        "http://user:password@host:port, with the special characters of a password URL-encoded"
+    )
+    return NotReachedError(why, is_lasting=True)
 
 
 def _is_direct(parts: SplitResult, no_proxy: str) -> bool:
@@ -74,4 +94,5 @@ def _is_in_networks(host: str, no_proxy: str) -> bool:
 def _networks(no_proxy: str) -> Iterator[IPv4Network | IPv6Network]:
     for entry in no_proxy.split(","):
         with suppress(ValueError):
-            yield ip_network(entry.strip(), strict=False)
+            # An IPv6 address may have the brackets that it has in a URL
+            yield ip_network(entry.strip().removeprefix("[").removesuffix("]"), strict=False)

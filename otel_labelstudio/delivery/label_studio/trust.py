@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import ssl
+from typing import Literal
 
 from otel_labelstudio.delivery.label_studio.access import Access
 from otel_labelstudio.delivery.label_studio.answers import NotReachedError
 
 
-def verification(url: str, access: Access) -> ssl.SSLContext | bool:
-    """What httpx calls ``verify``. Raises `NotReachedError` where the authorities are needed and cannot be read."""
-    if access.authorities is None or url.startswith("http://"):
+def verification(url: str, access: Access) -> ssl.SSLContext | Literal[True]:
+    """What httpx calls ``verify``, of a server or a proxy. Raises `NotReachedError` where the authorities are needed
+    and cannot be read."""
+    if access.authorities is None or not url.startswith("https://"):
         return True
     variable, path = access.authorities
     try:

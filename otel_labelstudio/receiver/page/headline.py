@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from otel_labelstudio.outbox.overview import OutboxOverview
 from otel_labelstudio.receiver.page.snapshot import Snapshot
 
 OK, WARN, BAD = "ok", "warn", "bad"
 # As long as that, a call may wait for what belongs to it
 _USUAL_AGE_S = 60.0
+# As an alert of deploy/prometheus has it
+_LONG_AGE_S = 3600.0
 _STALLED_S = 60.0
 _NEARLY_FULL = 0.8
 
@@ -27,8 +30,13 @@ def headlines(snapshot: Snapshot, not_ready: str) -> list[Headline]:
     wrong = [*_bad(snapshot, not_ready), *_warnings(snapshot)]
     if wrong:
         return wrong
-    waiting = snapshot.pipeline.outbox.waiting
-    return [Headline(OK, "All is well: calls are being delivered." if waiting else "All is well: nothing waits.")]
+    return [Headline(OK, f"All is well: {_flow(snapshot.pipeline.outbox)}.")]
+
+
+def _flow(outbox: OutboxOverview) -> str:
+    if not outbox.waiting:
+        return "nothing waits"
+    return "calls are being delivered" if outbox.delivered_last_minute else "calls are waiting"
 
 
 def _bad(snapshot: Snapshot, not_ready: str) -> Iterator[Headline]:
@@ -47,6 +55,9 @@ def _bad(snapshot: Snapshot, not_ready: str) -> Iterator[Headline]:
 
 def _warnings(snapshot: Snapshot) -> Iterator[Headline]:
     outbox, inbox = snapshot.pipeline.outbox, snapshot.inbox
+    if outbox.pending and (outbox.oldest_age_s or 0.0) > _LONG_AGE_S:
+        others = " Others are being delivered." if outbox.delivered_last_minute else ""
+        yield Headline(WARN, f"A call has waited for more than an hour.{others} The log says why.")
     if outbox.waiting >= _NEARLY_FULL * snapshot.capacity:
         yield Headline(WARN, "The outbox is nearly full. When it is full, requests wait in the inbox.")
     if inbox.size >= _NEARLY_FULL * inbox.max_bytes:

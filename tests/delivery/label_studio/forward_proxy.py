@@ -6,6 +6,7 @@ import base64
 import http.client
 import select
 import socket
+import ssl
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -13,9 +14,10 @@ from urllib.parse import urlsplit
 
 
 class ForwardProxy:
-    """A context manager; ``login`` is the ``user:password`` that it asks for. ``asked`` is what it was asked for."""
+    """A context manager; ``login`` is the ``user:password`` that it asks for, ``tls`` how it is reached by TLS.
+    ``asked`` is what it was asked for."""
 
-    def __init__(self, login: str | None = None) -> None:
+    def __init__(self, login: str | None = None, tls: ssl.SSLContext | None = None) -> None:
         self.asked: list[str] = []
         self._login = f"Basic {base64.b64encode(login.encode()).decode()}" if login else None
         outer = self
@@ -35,6 +37,8 @@ class ForwardProxy:
                 outer._connect(self)
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
 
     @property

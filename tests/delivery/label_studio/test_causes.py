@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import shutil
 import ssl
 import subprocess
 from collections.abc import Callable, Iterator
@@ -23,6 +24,7 @@ from otel_labelstudio.settings import Settings
 from tests.delivery.faults import FaultyServer, answers
 from tests.delivery.label_studio.forward_proxy import ForwardProxy
 from tests.delivery.label_studio.wire import Exchange, Wire
+from tests.missing import missing
 from tests.ports import steady_port
 
 VARIABLES = (
@@ -30,6 +32,15 @@ VARIABLES = (
     *("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"),
 )
 NOBODY = "http://upstream.invalid"
+NO_ADDRESSES = (
+    *("http://", "http://[bad:3128", "http://127.0.0.1:abc", "http://127.0.0.1:99999", "http://127.0.0.1:0"),
+    *("http://user:CAN/ARY@127.0.0.1:3128", "http://user:4#CANARY@127.0.0.1:3128", "user:4?CANARY@127.0.0.1"),
+    "http://\N{SUPERSCRIPT LATIN SMALL LETTER N}\N{ZERO WIDTH JOINER}x:3128",
+)
+NO_ADDRESS = (
+    "the proxy in ALL_PROXY is not an address; write it as http://host:port or http://user:password@host:port, with "
+    "the special characters of a password URL-encoded"
+)
 
 
 @pytest.fixture(autouse=True)
@@ -202,6 +213,16 @@ def test_a_certificate_of_ones_own_authority(tls: Tls) -> None:
 
 
 @pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
+def test_the_variable_that_names_other_authorities_is_named(
+    tls: Tls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    """It is there that the authority is missing."""
+    trustme.CA().cert_pem.write_to_path(str(tmp_path / "other.pem"))
+    monkeypatch.setenv(variable, str(tmp_path / "other.pem"))
+    assert str(failure(tls().url)).endswith(f"; set {variable} to a PEM file with that CA's certificate")
+
+
+@pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
 def test_each_variable_for_authorities_is_honoured(
     tls: Tls, trusted: str, monkeypatch: pytest.MonkeyPatch, variable: str
 ) -> None:
@@ -225,6 +246,8 @@ def test_a_directory_of_authorities_is_honoured(
 
 
 def _hashed_name(authority: trustme.CA, tmp_path: Path) -> str:
+    if shutil.which("openssl") is None:
+        missing("openssl")
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     command = ["openssl", "x509", "-hash", "-noout", "-in", str(tmp_path / "ca.pem")]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip() + ".0"
@@ -300,6 +323,7 @@ def test_a_proxy_passes_requests_on(tls: Tls, trusted: str, monkeypatch: pytest.
         ("http://10.1.2.3:8080", "11.0.0.0/8", False),
         ("http://[fd00::1]:8080", "fd00::1", True),
         ("http://[fd00::1]:8080", "fd00::/8", True),
+        ("http://[fd00::1]:8080", "localhost, [fd00::1]", True),
         ("https://labeling.example.com", ".example.com", True),
         ("https://labeling.example.com", "example.com", True),
         ("https://labeling.example.com", "labeling.example.com:443", True),
@@ -330,7 +354,7 @@ def test_a_proxy_that_asks_for_a_login(tls: Tls, monkeypatch: pytest.MonkeyPatch
     assert isinstance(plain, PausedDeliveryError)
     assert str(plain) == (
         "http://labeling.example.com refused the version with HTTP status 407: a proxy in front of Label Studio asks "
-        "for its own login; write it into HTTP_PROXY or HTTPS_PROXY, as http://user:password@host:port"
+        "for its own login; write it into HTTP_PROXY, HTTPS_PROXY or ALL_PROXY, as http://user:password@host:port"
     )
 
 
@@ -348,7 +372,7 @@ def test_a_proxy_that_asks_for_a_login(tls: Tls, monkeypatch: pytest.MonkeyPatch
                 "https://, socks5://, socks5h://"
             ),
         ),
-        ("http://", "the proxy http:// (ALL_PROXY) is not an address; write it as http://host:port"),
+        *((address, NO_ADDRESS) for address in NO_ADDRESSES),
     ],
 )
 def test_a_proxy_that_cannot_be_used(monkeypatch: pytest.MonkeyPatch, proxy: str, said: str) -> None:
@@ -360,6 +384,18 @@ def test_a_proxy_that_cannot_be_used(monkeypatch: pytest.MonkeyPatch, proxy: str
     monkeypatch.setenv("NO_PROXY", "localhost,127.0.0.1")
     with Wire(lambda exchange: exchange.send_json(b'{"release": "1"}')) as wire:
         assert version(wire.url) == "1"
+
+
+def test_a_proxy_that_is_reached_by_tls(authority: trustme.CA, trusted: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The authorities that the environment names hold for its certificate as well."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    with Wire(lambda exchange: exchange.send_json(b'{"release": "1"}')) as wire, ForwardProxy(tls=context) as proxy:
+        monkeypatch.setenv("HTTP_PROXY", f"https://{proxy.address}")
+        assert "a CA that is not trusted here" in str(failure(wire.url))
+        monkeypatch.setenv("SSL_CERT_FILE", trusted)
+        assert version(wire.url) == "1"
+        assert len(proxy.asked) == 1
 
 
 def test_a_proxys_login_stands_in_no_repr(monkeypatch: pytest.MonkeyPatch) -> None:
