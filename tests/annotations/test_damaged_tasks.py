@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from otel_labelstudio.annotations.collecting.controls import controls_of
 from otel_labelstudio.annotations.collecting.tasks import task_of
 from otel_labelstudio.annotations.judging import judge
-from otel_labelstudio.annotations.records import AnnotatedProject, Control, JudgedCall
+from otel_labelstudio.annotations.records import AnnotatedProject, AnnotatedTask, Control, JudgedCall
 from otel_labelstudio.tasks.layouts import Layout, layout_label_config
 from tests.annotations.outcomes import CUSTOM
 
@@ -60,6 +60,43 @@ def test_a_task_without_its_call_says_why(meta: Any) -> None:
     assert read is not None
     why = "unreadable_call" if isinstance(meta, dict) else "not_ours"
     assert (read.call, read.why_no_call, len(read.annotations)) == (None, why, 1)
+
+
+@pytest.mark.parametrize("lead_time", [float("inf"), float("nan"), 10**400, -(10**400), True, "4"])
+def test_a_lead_time_that_is_no_time(lead_time: Any) -> None:
+    """Is none; the annotation counts all the same."""
+    [found] = read_with(lead_time=lead_time).annotations
+    assert found.lead_time_s is None
+
+
+@pytest.mark.parametrize(("mark", "is_skipped"), [(True, True), (1, True), (False, False), (None, False), (0, False)])
+def test_what_was_skipped_is_nobodys_judgement(mark: Any, is_skipped: bool) -> None:
+    """Also where a script wrote the mark as a number."""
+    [found] = read_with(was_cancelled=mark).annotations
+    assert found.is_skipped is is_skipped
+
+
+def test_half_a_character_stops_no_file_and_no_database() -> None:
+    """In an id, a control's name or a text: it becomes its replacement."""
+    half = "\ud800"
+    call = {**TASKS[0]["meta"]["call"], "span_id": half, "conversation_id": half}
+    region = {"type": "textarea", "from_name": half, "to_name": half, "value": {"text": [half]}}
+    task = {**TASKS[0], "data": {"call_id": half}, "meta": {**TASKS[0]["meta"], "call": call}}
+    read = task_of({**task, "annotations": [{"id": 1, "unique_id": half, "result": [region]}]}, PROJECT, {})
+    assert read is not None
+    assert read.call is not None
+    [found] = read.annotations
+    texts = (read.call.span_id, read.call.conversation_id, read.call_id, found.unique_id)
+    assert {*texts, found.regions[0].from_name, *found.regions[0].value} == {"\N{REPLACEMENT CHARACTER}"}
+
+
+def read_with(**fields: Any) -> AnnotatedTask:
+    """A task whose annotation has these fields."""
+    task = copy.deepcopy(TASKS[0])
+    task["annotations"][0].update(fields)
+    read = task_of(task, PROJECT, {})
+    assert read is not None
+    return read
 
 
 def test_an_address_stands_in_no_repr() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from otel_labelstudio.annotations.records import Region
+from otel_labelstudio.tasks.mend import mend, mend_text
 
 # Type of a result -> the key of what it says
 _KEYS = {
@@ -32,11 +33,11 @@ def _regions(result: list[Any]) -> Iterator[Region]:
             continue
         kind, name, to_name = record.get("type"), record.get("from_name"), record.get("to_name")
         if isinstance(kind, str) and isinstance(name, str):
-            origin, value = record.get("origin"), record.get("value")
+            origin, value = record.get("origin"), mend(record.get("value"))
             yield Region(
                 kind,
-                name,
-                to_name if isinstance(to_name, str) else "",
+                mend_text(name),
+                mend_text(to_name) if isinstance(to_name, str) else "",
                 _value(kind, name, value),
                 origin if isinstance(origin, str) else None,
                 _turn(kind, value),

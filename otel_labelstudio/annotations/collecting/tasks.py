@@ -1,8 +1,10 @@
 """A task of Label Studio's JSON as an `AnnotatedTask`. Nothing of it is trusted: people's scripts write annotations,
-files are edited, and versions differ. What is not of its form is left out."""
+files are edited, and versions differ. What is not of its form is left out; half a character, which no file or database
+takes, becomes its replacement."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timezone
 from typing import Any
@@ -19,6 +21,7 @@ from otel_labelstudio.annotations.records import (
 from otel_labelstudio.annotations.times import utc
 from otel_labelstudio.calls import LLMCall
 from otel_labelstudio.tasks.build import ANSWERS_SHA256, CALL, CALL_ID, META_KEY
+from otel_labelstudio.tasks.mend import mend, mend_text
 
 NOT_OURS, UNREADABLE_CALL = "not_ours", "unreadable_call"
 # What records that a person wrote raise where a call is read from them
@@ -65,7 +68,7 @@ def annotation_of(record: Any, emails: Emails, *, is_draft: bool = False) -> Ann
         created_at=created_at or updated_at or _UNKNOWN_TIME,
         updated_at=updated_at or created_at or _UNKNOWN_TIME,
         lead_time_s=_number(_get(record, "lead_time")),
-        is_skipped=_get(record, "was_cancelled") is True,
+        is_skipped=bool(_get(record, "was_cancelled")),  # scripts write 1 too: in doubt it is nobody's judgement
         is_draft=is_draft,
         is_ground_truth=_get(record, "ground_truth") is True,
         parent_prediction_id=whole_number(_get(record, "parent_prediction")),
@@ -108,7 +111,7 @@ def _call(record: Any) -> tuple[LLMCall | None, str | None]:
     if record is None:
         return None, NOT_OURS
     try:
-        return LLMCall.from_dict(record), None
+        return LLMCall.from_dict(mend(record)), None
     except _UNREADABLE:
         return None, UNREADABLE_CALL
 
@@ -137,8 +140,10 @@ def _list(record: Any, name: str) -> list[Any]:
 
 
 def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) else None
+    return mend_text(value) if isinstance(value, str) else None
 
 
 def _number(value: Any) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    """A finite one: JSON has integers that no float holds, and some writers' JSON has infinity."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if is_number and abs(value) <= sys.float_info.max else None

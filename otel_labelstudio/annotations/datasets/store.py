@@ -86,6 +86,7 @@ class RowStore:
     def __init__(self, directory: Path, fingerprint: str) -> None:
         self._file = directory / "rows.sqlite"
         self._file.touch(mode=0o600)
+        self._file.chmod(0o600)  # one that was copied or restored may have another mode
         try:
             self.connection = sqlite3.connect(self._file, isolation_level=None)
             self.connection.execute("PRAGMA journal_mode=WAL")

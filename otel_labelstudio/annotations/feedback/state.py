@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -132,13 +133,15 @@ class FeedbackState:
         with self._connection:
             yield
 
-    def _check(self, path: object) -> None:
+    def _check(self, path: str | os.PathLike[str] | None) -> None:
         """A file of somebody else's is not written to."""
         (tables,) = self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         (mark,) = self._connection.execute("PRAGMA application_id").fetchone()
         (found,) = self._connection.execute("PRAGMA user_version").fetchone()
         if tables and (mark, found) != (_MARK, _FORMAT):
             raise ConfigError(f"--state {path}")
+        if path is not None:
+            _close_to_others(path)
         self._connection.execute(f"PRAGMA application_id = {_MARK}")
         self._connection.execute(f"PRAGMA user_version = {_FORMAT}")
 
@@ -158,3 +161,12 @@ def _private(path: Path) -> Path:
     if 0 < size < _SMALLEST:
         raise ConfigError(f"--state {path}: this is no state of feedback")
     return path
+
+
+def _close_to_others(path: str | os.PathLike[str]) -> None:
+    """A file that was copied or restored may be one that others can read; its key tells who is who."""
+    try:
+        if stat.S_IMODE(os.stat(path).st_mode) & 0o077:
+            os.chmod(path, 0o600)
+    except OSError as error:
+        raise ConfigError(f"--state {path}: others can read it ({error.strerror})") from None

@@ -123,6 +123,10 @@ def test_only_the_owner_reads_the_files(tmp_path: Path) -> None:
     for path in tmp_path.rglob("*"):
         assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
     assert stat.S_IMODE((tmp_path / "shop.state").stat().st_mode) == 0o700
+    rows = tmp_path / "shop.state" / "rows.sqlite"
+    rows.chmod(0o644)
+    write_dataset(many([1]), tmp_path / "shop")
+    assert stat.S_IMODE(rows.stat().st_mode) == 0o600
 
 
 def test_the_card_lists_what_is_there(tmp_path: Path) -> None:

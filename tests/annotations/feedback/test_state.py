@@ -33,6 +33,19 @@ def test_only_its_owner_may_read_it(tmp_path: Path) -> None:
     assert modes == {0o600}
 
 
+def test_a_state_that_others_could_read_is_closed_to_them(tmp_path: Path) -> None:
+    """As after a restore; what is not ours keeps its mode."""
+    path, other = tmp_path / "feedback.db", tmp_path / "notes.txt"
+    FeedbackState(path).close()
+    other.write_bytes(b"no database" * 100)
+    for file in (path, other):
+        file.chmod(0o644)
+    FeedbackState(path).close()
+    with pytest.raises(ConfigError):
+        FeedbackState(other)
+    assert [stat.S_IMODE(file.stat().st_mode) for file in (path, other)] == [0o600, 0o644]
+
+
 def test_the_annotators_key_is_kept(tmp_path: Path) -> None:
     """Drawn once for each file."""
     keys = []
