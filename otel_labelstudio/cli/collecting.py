@@ -12,7 +12,7 @@ where the watermarks are those of the last batch of each project that the last r
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -73,7 +73,7 @@ def opened_source(options: argparse.Namespace) -> Iterator[Source]:
         server.close()
 
 
-def since_of(options: argparse.Namespace, watermarks: Mapping[int, datetime] | None = None) -> Since:
+def since_of(options: argparse.Namespace, watermarks: Since = None) -> Since:
     """From when on: what ``--since`` says, else the watermarks of the last run, by project."""
     if options.since is None:
         return watermarks

@@ -48,8 +48,8 @@ def _written(dataset: Dataset, source: Source, options: argparse.Namespace) -> C
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with shown_progress(*columns) as progress:
         reading = progress.add_task("Reading tasks", total=None)
-        watermarks = dataset.watermarks()
-        for batch in collect(source, since=since_of(options, watermarks), watermarks=watermarks):
+        since = since_of(options, dataset.read_until)
+        for batch in collect(source, since=since, watermarks=dataset.read_until):
             dataset.take_in(batch)
             progress.advance(reading, len(batch.tasks))
         progress.update(reading, total=progress.tasks[0].completed)

@@ -82,6 +82,8 @@ def test_since_leaves_out_what_did_not_change(tmp_path: Path) -> None:
         ('{\n  "id": 1\n}', "line 1 is no JSON"),
         ('{"tasks": []}', "JSON_MIN"),
         (json.dumps([exported(1), exported(2)])[:-40], "is damaged after 1 tasks"),
+        (json.dumps([exported(1), exported(2, data={"n": 10**400})]), "number that is too large .* after 1 tasks"),
+        (json.dumps([exported(1)]).replace("[]", "1e999", 1), "number that is too large"),
         (f"{json.dumps(exported(1))}\n{{", "line 2 is no JSON"),
     ],
 )

@@ -4,22 +4,30 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol, TypeAlias
 
 from otel_labelstudio.annotations.records import AnnotatedProject, AnnotatedTask
 
-Since: TypeAlias = datetime | Mapping[int, datetime] | None
+# A time for all projects, or one for each: by its id, or by what is asked of it
+Since: TypeAlias = datetime | Mapping[int, datetime] | Callable[[AnnotatedProject], datetime | None] | None
 
 # A transaction may be seen some time after the moment that stands in it
 _OVERLAP = timedelta(minutes=10)
 
 
-def beginning(since: Since, project_id: int) -> datetime | None:
+def time_for(since: Since, project: AnnotatedProject) -> datetime | None:
+    """That of a project; None where there is none."""
+    if since is None or isinstance(since, datetime):
+        return since
+    return since.get(project.id) if isinstance(since, Mapping) else since(project)
+
+
+def beginning(since: Since, project: AnnotatedProject) -> datetime | None:
     """From when on a project's tasks are to be looked at; None for all."""
-    at = since.get(project_id) if isinstance(since, Mapping) else since
+    at = time_for(since, project)
     return None if at is None else at - _OVERLAP
 
 

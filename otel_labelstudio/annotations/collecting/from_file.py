@@ -26,6 +26,7 @@ from otel_labelstudio.errors import ExportFileError
 _TASKS_AT_ONCE = 200
 # As large as the largest answer of a server that is read
 _LONGEST_LINE = 32 * 2**20
+_CURE_OF_NUMBERS = "read the project from the server instead, or remove it"
 _CURE = 'export the project from Label Studio as "JSON"'
 
 
@@ -48,7 +49,7 @@ class ExportFile:
 
 
 def _batch(project: AnnotatedProject, tasks: Sequence[AnnotatedTask], since: Since) -> Batch:
-    begin = beginning(since, project.id)
+    begin = beginning(since, project)
     changed = [task for task in tasks if begin is None or task.updated_at is None or task.updated_at >= begin]
     return Batch(
         project=project,
@@ -91,7 +92,8 @@ def _of_array(path: Path, file: IO[bytes]) -> Iterator[Any]:
         for number, record in enumerate(ijson.items(file, "item", use_float=True), start=1):  # noqa: B007
             yield record
     except (ijson.JSONError, UnicodeDecodeError) as error:
-        raise ExportFileError(f"{path} is damaged after {number} tasks ({type(error).__name__})") from None
+        why = f"has a number that is too large ({_CURE_OF_NUMBERS})" if "overflow" in str(error) else "is damaged"
+        raise ExportFileError(f"{path} {why} after {number} tasks ({type(error).__name__})") from None
 
 
 def _of_lines(path: Path, file: IO[bytes]) -> Iterator[Any]:

@@ -68,7 +68,7 @@ class LabelStudioSource:
         projects = self.projects()
         self._emails = self._annotated.emails()
         for project in projects:
-            yield from self._batches(project, beginning(since, project.id))
+            yield from self._batches(project, beginning(since, project))
 
     def projects(self) -> list[AnnotatedProject]:
         """The projects, each once; raises `ConfigError` where there is none of a title."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -13,6 +14,7 @@ from filelock import FileLock, Timeout
 
 from otel_labelstudio.annotations.annotators import AnnotatorForm, NameOf, annotator_naming, kept_annotator_key
 from otel_labelstudio.annotations.collecting import Batch
+from otel_labelstudio.annotations.datasets.canonical import digest
 from otel_labelstudio.annotations.datasets.card import Contents
 from otel_labelstudio.annotations.datasets.options import DatasetOptions
 from otel_labelstudio.annotations.datasets.output import Output
@@ -42,7 +44,7 @@ class Dataset:
     """The dataset at ``directory``, with what earlier runs have read for it; one process at a time::
 
         with Dataset(Path("out"), DatasetOptions(), of=server.url) as dataset:
-            for batch in collect(source, since=dataset.watermarks()):
+            for batch in collect(source, since=dataset.read_until):
                 dataset.take_in(batch)
             contents = dataset.write()
 
@@ -95,6 +97,12 @@ class Dataset:
         """How far each project was read, by its id."""
         return {project: datetime.fromisoformat(at) for project, at in self._store.watermarks()}
 
+    def read_until(self, project: AnnotatedProject) -> datetime | None:
+        """How far a project was read. Rows depend on its labeling configuration too, and no task changes with that:
+        where it is another than then, all is to be read again."""
+        is_same = self._store.controls(project.id) == _controls_digest(project)
+        return self.watermarks().get(project.id) if is_same else None
+
     def take_in(self, batch: Batch) -> None:
         """Take in what `collect` gives, all batches in their order; tasks that are gone are forgotten."""
         project = _place(batch.project)
@@ -105,7 +113,7 @@ class Dataset:
         if batch.all_ids is not None:
             self._store.remove_absent(project, batch.all_ids)
         if batch.watermark is not None:
-            self._store.keep_watermark(batch.project.id, batch.watermark.isoformat())
+            self._store.keep_watermark(batch.project.id, batch.watermark.isoformat(), _controls_digest(batch.project))
 
     def read(self, judged: Iterable[Judged]) -> None:
         """Take judged calls in; those of a task replace what was read of it before."""
@@ -141,6 +149,10 @@ class Dataset:
     def _rows(self, judged: Iterable[Judged]) -> Iterator[tuple[str, int, TaskRows]]:
         for one in judged:
             yield _place(one.task.project), one.task.id, rows_of(one, self._options, self._name_of)
+
+
+def _controls_digest(project: AnnotatedProject) -> str:
+    return digest([asdict(control) for control in project.controls]).hex()
 
 
 def _place(project: AnnotatedProject) -> str:

@@ -113,9 +113,16 @@ class RowStore:
         found = self.connection.execute("SELECT name, value FROM meta WHERE name LIKE 'watermark %'")
         return [(int(name.split()[1]), value) for name, value in found]
 
-    def keep_watermark(self, project: int, watermark: str) -> None:
-        """Keep how far a project was read: when all of it up to there was."""
+    def controls(self, project: int) -> str | None:
+        """A digest of the controls with which a project was read."""
+        return self._value(f"controls {project}")
+
+    def keep_watermark(self, project: int, watermark: str, controls: str) -> None:
+        """Keep how far a project was read, and with which controls: when all of it up to there was."""
+        self.connection.execute("BEGIN IMMEDIATE")
         self._keep(f"watermark {project}", watermark)
+        self._keep(f"controls {project}", controls)
+        self.connection.execute("COMMIT")
 
     def replace(self, tasks: Iterable[tuple[str, int, TaskRows]]) -> None:
         """Put what tasks give now in the place of what they gave before, some at a time."""
