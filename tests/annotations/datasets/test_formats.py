@@ -304,6 +304,20 @@ def test_openai_trains_the_last_answer_alone() -> None:
     ]
 
 
+@pytest.mark.parametrize(("kind", "place"), [(Kind.SFT, ()), (Kind.DPO, ("input",)), (Kind.EVAL, ("item",))])
+def test_openai_is_told_whether_tools_are_called_at_once(kind: Kind, place: tuple[str, ...]) -> None:
+    """As in the request; a call without tools, or that did not say it, has no such key."""
+
+    def parallel(**fields: Any) -> Any:
+        made = row(edited(answering(**fields), "Four."), "openai", kind)
+        return (made[place[0]] if place else made).get("parallel_tool_calls", "not there")
+
+    said = {"parallel_tool_calls": False}
+    assert parallel(request_parameters=said) is False
+    assert parallel() == parallel(request_parameters=said, tool_definitions=()) == "not there"
+    assert parallel(request_parameters={"parallel_tool_calls": "false"}) == "not there"
+
+
 def test_openais_rows_are_as_documented(corpus: Path) -> None:
     """Of every recorded call with tools, and of others: each field as OpenAI's documentation has it, to learn and as
     pairs."""
