@@ -207,6 +207,8 @@ def test_both_answers_of_a_pair_have_reasoning_or_none() -> None:
         [{"role": "assistant", "content": "Z"}],
         [{"role": "assistant", "content": "A"}],
     ]
+    bad = row(edited(answering(output_messages=thought[:1]), "Z"), kind=Kind.KTO, reasoning=True, edited_is_bad=True)
+    assert bad == {**bad, "completion": [{"role": "assistant", "content": "A"}], "label": False}
     preferred = row(edited(answering(output_messages=thought), "B"), kind=Kind.DPO, reasoning=True)
     assert [preferred[name][0]["reasoning_content"] for name in ("chosen", "rejected")] == ["5?", "Four."]
 
