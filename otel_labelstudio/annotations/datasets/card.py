@@ -16,6 +16,9 @@ from otel_labelstudio.annotations.datasets.left_out import LeftOut
 from otel_labelstudio.annotations.datasets.options import DatasetOptions, Kind
 from otel_labelstudio.annotations.datasets.output import MARK
 
+# Columns that are not there where no row of the file has tools
+_OF_TOOLS = ("tools", "parallel_tool_calls")
+
 
 @dataclass(frozen=True, slots=True)
 class Contents:
@@ -50,7 +53,8 @@ def _yaml(contents: Contents, options: DatasetOptions) -> Iterator[str]:
 
 def _features(kind: Kind, contents: Contents, options: DatasetOptions) -> list[Feature]:
     has_tools = kind in contents.with_tools
-    return [one for one in FORMATS[options.format].features(kind, options) if has_tools or one.name != "tools"]
+    features = FORMATS[options.format].features(kind, options)
+    return [one for one in features if has_tools or one.name not in _OF_TOOLS]
 
 
 def _text(contents: Contents, options: DatasetOptions) -> Iterator[str]:

@@ -164,5 +164,7 @@ def _explained(place: Path) -> Iterator[None]:
     """What the system refuses is said in a line that names the place: no permission, no space, a file in the way."""
     try:
         yield
+    except BrokenPipeError:  # of the progress that a caller shows
+        raise
     except OSError as error:
         raise ConfigError(f"cannot write to {place}: {error.strerror or error}") from error

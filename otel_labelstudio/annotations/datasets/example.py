@@ -7,9 +7,11 @@ from dataclasses import dataclass, field, replace
 
 from otel_labelstudio.annotations.datasets.left_out import LeftOut, RowLeftOutError
 from otel_labelstudio.annotations.datasets.options import Kind
-from otel_labelstudio.annotations.records import JudgedAnswer, Judgement
+from otel_labelstudio.annotations.records import Act, JudgedAnswer, Judgement
 from otel_labelstudio.calls import GenericPart, LLMCall, Message, ReasoningPart, TextPart
 from otel_labelstudio.tasks.answer_parts import ToolCallTextError, answer_parts
+
+_CORRECTED = (Act.EDITED.value, Act.REWRITTEN.value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,9 +39,11 @@ class Example:
 
     @property
     def comparable_answers(self) -> tuple[Message, ...]:
-        """All answers, those of a pair with reasoning only where both are the model's own: if only one had it, a
-        trainer would learn to think or not to, and not what the person meant."""
-        if self.rejected is None or all(answer in self.call.output_messages for answer in self.answers):
+        """All answers, those that are learned against each other with reasoning only where both are the model's own: if
+        only one had it, a trainer would learn to think or not to, and not what the person meant."""
+        is_pair_of_models = self.rejected is None or all(one in self.call.output_messages for one in self.answers)
+        is_corrected = self.kind is Kind.KTO and self.act in _CORRECTED
+        if is_pair_of_models and not is_corrected:
             return self.answers
         return tuple(map(_without_reasoning, self.answers))
 

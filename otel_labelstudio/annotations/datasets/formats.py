@@ -15,7 +15,7 @@ from otel_labelstudio.annotations.datasets.options import DatasetOptions, Kind
 @dataclass(frozen=True, slots=True)
 class Format:
     """``row`` writes an example or raises `RowLeftOutError`; ``features`` are the columns of its rows, of which
-    ``tools`` is there only where some row has it."""
+    those of tools are there only where some row has tools."""
 
     name: str
     row: Callable[[Example, DatasetOptions], dict[str, Any]]

@@ -18,25 +18,26 @@ from otel_labelstudio.annotations.datasets.left_out import LeftOut, RowLeftOutEr
 from otel_labelstudio.annotations.datasets.messages import WireMessage, dialogue_of
 from otel_labelstudio.annotations.datasets.options import DatasetOptions, Kind
 from otel_labelstudio.annotations.datasets.tools import function_tools
+from otel_labelstudio.calls import LLMCall
 
 NAME = "openai"
+_PARALLEL = "parallel_tool_calls"
 
 
 def row(example: Example, options: DatasetOptions) -> dict[str, Any]:
-    """One row; without ``tools`` where the call has none."""
+    """One row; without ``tools`` where the call has none, and what is said of them."""
     dialogue = dialogue_of(example.call, example.answers, reasoning=False, media=options.media)
     if not dialogue.is_every_tool_call_answered:
         raise RowLeftOutError(LeftOut.TOOL_RESULT)
     prompt = [_message(message) for message in dialogue.prompt]
     answers = [_message(message) for message in dialogue.answers]
-    tools = function_tools(example.call.tool_definitions)
-    return _ROWS[example.kind](example, prompt, answers, {"tools": tools} if tools else {})
+    return _ROWS[example.kind](example, prompt, answers, _tools(example.call))
 
 
 def features(kind: Kind, _: DatasetOptions) -> list[Feature]:
     """The columns with their types, for the dataset's card."""
     if kind is Kind.SFT:
-        return [Feature(name, JSON_LIST) for name in ("messages", "tools")]
+        return [*(Feature(name, JSON_LIST) for name in ("messages", "tools")), Feature(_PARALLEL, "bool")]
     if kind is Kind.EVAL:
         return [Feature("item", JSON)]
     return [Feature("input", JSON), *(Feature(name, JSON_LIST) for name in _PREFERENCES)]
@@ -63,6 +64,16 @@ def _item(example: Example, prompt: list[WireMessage], answers: list[WireMessage
 
 
 _ROWS = {Kind.SFT: _supervised, Kind.DPO: _preference, Kind.EVAL: _item}
+
+
+def _tools(call: LLMCall) -> _Tools:
+    """What the call had for tools, and whether several could be called at once, without which the model learns to do
+    what the application may not take."""
+    tools = function_tools(call.tool_definitions)
+    if not tools:
+        return {}
+    parallel = call.request_parameters.get(_PARALLEL)
+    return {"tools": tools, **({_PARALLEL: parallel} if isinstance(parallel, bool) else {})}
 
 
 def _without_loss(message: WireMessage) -> WireMessage:

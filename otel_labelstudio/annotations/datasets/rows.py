@@ -27,6 +27,7 @@ from otel_labelstudio.annotations.records import JudgedCall, NotJudged
 from otel_labelstudio.calls import LLMCall
 from otel_labelstudio.filtering import FILTER_FAILED, filtered
 from otel_labelstudio.printable import logger
+from otel_labelstudio.tasks.mend import mend_text
 from otel_labelstudio.telemetry import Telemetry
 
 _warn = lru_cache(logger(__name__).warning)  # each text once
@@ -80,7 +81,7 @@ def rows_of(judged: JudgedCall | NotJudged, options: DatasetOptions, name_of: Na
         rows,
         reasons,
         passed.call.start_time_unix_nano,
-        passed.call.span_id,
+        mend_text(passed.call.span_id),  # anybody can have written to a task's meta, and SQLite takes no half character
         _group(passed.call, options.split_by, digests.messages),
         digests.messages,
         tuple(digests.beginnings),

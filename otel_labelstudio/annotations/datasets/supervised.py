@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from otel_labelstudio.annotations.datasets.example import Example, Found, NoExample, final_answer, written_answer
 from otel_labelstudio.annotations.datasets.left_out import LeftOut
-from otel_labelstudio.annotations.datasets.opinions import Opinion, opinion
+from otel_labelstudio.annotations.datasets.opinions import Opinion, may_be_cleared, opinion
 from otel_labelstudio.annotations.datasets.options import DatasetOptions, Kind
 from otel_labelstudio.annotations.records import Act, JudgedAnswer, JudgedCall, Judgement
 
@@ -71,6 +71,8 @@ def _reason(
     said = opinion(judgement, answer.index, options)
     if why := _REASONS.get(said):
         return why
+    if answer.act is Act.UNTOUCHED and may_be_cleared(judged, judgement):
+        is_vouched_for = False
     if said is Opinion.NONE and (not is_vouched_for or _is_only_compared(judged, judgement)):
         return LeftOut.NOTHING_SAID
     is_untouched = answer.act is not Act.WHITESPACE

@@ -18,7 +18,7 @@ from otel_labelstudio.annotations.datasets.example import (
     written_answer,
 )
 from otel_labelstudio.annotations.datasets.left_out import LeftOut
-from otel_labelstudio.annotations.datasets.opinions import Opinion, opinion
+from otel_labelstudio.annotations.datasets.opinions import Opinion, may_be_cleared, opinion
 from otel_labelstudio.annotations.datasets.options import DatasetOptions, Kind
 from otel_labelstudio.annotations.records import Act, JudgedAnswer, JudgedCall, Judgement
 from otel_labelstudio.calls import Message
@@ -40,7 +40,7 @@ def _all(judged: JudgedCall, judgement: Judgement, options: DatasetOptions) -> I
     if judgement.imported_base is not None:
         return
     for answer in judgement.answers:
-        label = _label(judgement, answer, options)
+        label = _label(judged, judgement, answer, options)
         if label is not None:
             yield _model_answer(judged, judgement, answer, label)
         if answer.act in _CHANGED and 1 - answer.similarity >= options.min_edit:
@@ -49,7 +49,7 @@ def _all(judged: JudgedCall, judgement: Judgement, options: DatasetOptions) -> I
         yield _written(judged, judgement, text)
 
 
-def _label(judgement: Judgement, answer: JudgedAnswer, options: DatasetOptions) -> bool | None:
+def _label(judged: JudgedCall, judgement: Judgement, answer: JudgedAnswer, options: DatasetOptions) -> bool | None:
     """Whether the model's answer is good; None where nobody said."""
     said = opinion(judgement, answer.index, options)
     if answer.act in _CHANGED:
@@ -60,7 +60,8 @@ def _label(judgement: Judgement, answer: JudgedAnswer, options: DatasetOptions) 
     if said in (Opinion.GOOD, Opinion.BAD):
         return said is Opinion.GOOD
     survived_others = any(other.act is Act.REMOVED for other in judgement.answers)
-    is_good = said is Opinion.NONE and answer.act.keeps_answer and (survived_others or options.accepted_is_good)
+    is_left = answer.act.keeps_answer and not (answer.act is Act.UNTOUCHED and may_be_cleared(judged, judgement))
+    is_good = said is Opinion.NONE and is_left and (survived_others or options.accepted_is_good)
     return True if is_good else None
 
 

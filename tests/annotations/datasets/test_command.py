@@ -52,6 +52,10 @@ def rows(directory: Path, kind: str = "sft") -> list[Any]:
     return [json.loads(line) for file in files for line in file.read_text(encoding="utf-8").splitlines()]
 
 
+def files(directory: Path) -> dict[Path, bytes]:
+    return {path.relative_to(directory): path.read_bytes() for path in directory.rglob("*.jsonl")}
+
+
 def test_labels_become_a_dataset_and_stay_up_to_date(
     sent: Sent, labeling: Labeling, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -79,14 +83,15 @@ def test_labels_become_a_dataset_and_stay_up_to_date(
     annotate(labeling, ids["answered 6"], ANSWER)
     assert dataset(out, "--project-id", str(sent.project_id)) == 0
     assert sorted(row["completion"][0]["content"] for row in rows(out)) == ["None.", ANSWER]
-    assert "2     sft" in " ".join(capsys.readouterr().err.split()) or len(rows(out)) == 2
+    told = [line.split() for line in capsys.readouterr().err.splitlines()]
+    written = [(int(of[0]), of[1]) for of in told if len(of) == 2 and of[1].startswith("sft/")]
+    assert sum(count for count, _ in written) == 2
+    assert {file for _, file in written} == {f"sft/{file.name}" for file in (out / "sft").iterdir()}
 
     again = tmp_path / "again"
     shutil.copytree(tmp_path / "out.state", tmp_path / "again.state")
     assert dataset(again, "--project-id", str(sent.project_id), "--since", "all") == 0
-    assert {path.name: path.read_bytes() for path in out.rglob("*.jsonl")} == {
-        path.name: path.read_bytes() for path in again.rglob("*.jsonl")
-    }
+    assert files(out) == files(again)
 
 
 def exported(tmp_path: Path, *tasks: dict[str, Any]) -> str:

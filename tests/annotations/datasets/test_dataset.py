@@ -117,6 +117,14 @@ def test_a_name_is_the_same_in_each_run_and_another_in_another_dataset(tmp_path:
     assert b"anna" not in b"".join(written(tmp_path / "a").values())
 
 
+def test_ids_that_cannot_be_encoded_end_no_run(tmp_path: Path) -> None:
+    """Somebody wrote half a character to a task's meta: its row and those of the others are written."""
+    half = dict.fromkeys(("trace_id", "span_id", "conversation_id", "response_id", "request_model"), "\ud800")
+    odd = worked_on(plain(1, **half), annotation(box("Answer 1.")), call_id="\ud800")
+    write_dataset([judged(odd), *many([2, 3])], tmp_path / "shop")
+    assert sorted(completions(tmp_path / "shop")) == ["Answer 1.", "Answer 2.", "Answer 3."]
+
+
 def test_only_the_owner_reads_the_files(tmp_path: Path) -> None:
     """The dataset and its state."""
     write_dataset(many([1]), tmp_path / "shop")

@@ -207,6 +207,8 @@ def test_both_answers_of_a_pair_have_reasoning_or_none() -> None:
         [{"role": "assistant", "content": "Z"}],
         [{"role": "assistant", "content": "A"}],
     ]
+    bad = row(edited(answering(output_messages=thought[:1]), "Z"), kind=Kind.KTO, reasoning=True, edited_is_bad=True)
+    assert bad == {**bad, "completion": [{"role": "assistant", "content": "A"}], "label": False}
     preferred = row(edited(answering(output_messages=thought), "B"), kind=Kind.DPO, reasoning=True)
     assert [preferred[name][0]["reasoning_content"] for name in ("chosen", "rejected")] == ["5?", "Four."]
 
@@ -302,6 +304,20 @@ def test_openai_trains_the_last_answer_alone() -> None:
         {"role": "tool", "tool_call_id": "call_1", "content": '{"count": 4}'},
         {"role": "assistant", "content": ANSWER},
     ]
+
+
+@pytest.mark.parametrize(("kind", "place"), [(Kind.SFT, ()), (Kind.DPO, ("input",)), (Kind.EVAL, ("item",))])
+def test_openai_is_told_whether_tools_are_called_at_once(kind: Kind, place: tuple[str, ...]) -> None:
+    """As in the request; a call without tools, or that did not say it, has no such key."""
+
+    def parallel(**fields: Any) -> Any:
+        made = row(edited(answering(**fields), "Four."), "openai", kind)
+        return (made[place[0]] if place else made).get("parallel_tool_calls", "not there")
+
+    said = {"parallel_tool_calls": False}
+    assert parallel(request_parameters=said) is False
+    assert parallel() == parallel(request_parameters=said, tool_definitions=()) == "not there"
+    assert parallel(request_parameters={"parallel_tool_calls": "false"}) == "not there"
 
 
 def test_openais_rows_are_as_documented(corpus: Path) -> None:

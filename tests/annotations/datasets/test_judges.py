@@ -147,10 +147,11 @@ def test_datasets_loads_the_folder_at_any_size(peer: str, long_folder: Path, tmp
 
 @pytest.mark.parametrize("name", ["trl", "openai", "calls"])
 def test_datasets_loads_every_kind_of_every_format(name: str, tmp_path: Path) -> None:
-    """Each kind is a configuration of its own, with the columns that its rows have."""
+    """Each kind is a configuration of its own, with the columns that its rows have, or some of them."""
     kinds = tuple(kind for kind in Kind if name != "openai" or kind is not Kind.KTO)
     options = DatasetOptions(kinds=kinds, format=name, train_share=1, accepted_is_good=True)
-    write_dataset([edited(answering(1), "Four."), accepted(call(2), 2)], tmp_path / "shop", options)
+    first = answering(1, request_parameters={"parallel_tool_calls": False})
+    write_dataset([edited(first, "Four."), accepted(call(2), 2)], tmp_path / "shop", options)
     found = run("trl", "load.py", str(tmp_path / "shop"), str(tmp_path / "cache"), "0")
     assert found["kinds"].keys() == {kind.value for kind in kinds}
     for kind, splits in found["kinds"].items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -171,6 +172,33 @@ def test_of_several_people_the_latest_counts_or_the_ground_truth() -> None:
     assert texts(truth, Kind.SFT, several=Several.EACH) == ["Rosa", "Rosina"]
     assert texts(truth, Kind.SFT, several=Several.AGREE) == [LeftOut.DISAGREEMENT]
     assert texts(by_two("Rosa", "Rosa"), Kind.SFT, several=Several.AGREE) == ["Rosa", "Rosa"]
+
+
+@pytest.mark.parametrize(("second", "reference"), [("Rosa", "Rosa"), ("Rosina", None)])
+def test_an_evaluation_has_a_reference_where_people_agree(second: str, reference: str | None) -> None:
+    """If that is asked for; else the one that counts."""
+    [found] = examples_of(
+        judged(by_two("Rosa", second)), Kind.EVAL, DatasetOptions(kinds=(Kind.EVAL,), several=Several.AGREE)
+    )
+    assert isinstance(found, Example)
+    assert (found.reference and message_text("assistant", found.reference.parts)) == reference
+    [latest] = examples_of(judged(by_two("Rosa", second)), Kind.EVAL, DatasetOptions(kinds=(Kind.EVAL,)))
+    assert isinstance(latest, Example)
+    assert latest.reference
+    assert message_text("assistant", latest.reference.parts) == second
+
+
+def test_an_answer_that_may_have_been_cleared_is_not_learned() -> None:
+    """Once its prediction is deleted, an annotation without a text does not tell whether it was left or taken away; a
+    good rating does."""
+    kind = said("choices", "tone", ("kind",))
+    gone: dict[str, Any] = {"predictions": ()}
+    unclear = task(ROSE, annotation(kind, parent_prediction_id=None), **gone)
+    assert rows(unclear, accepted_is_good=True) == ([], [], [])
+    vouched = task(ROSE, annotation(kind, RATED[5], parent_prediction_id=None), **gone)
+    assert rows(vouched) == (["Rosie"], [], [("Rosie", True)])
+    scripts = replace(kind, origin=None)
+    assert rows(task(ROSE, annotation(scripts, parent_prediction_id=None), **gone)) == (["Rosie"], [], [])
 
 
 def test_labels_are_voted_upon() -> None:
