@@ -144,7 +144,7 @@ class Dataset:
 
 
 def _place(project: AnnotatedProject) -> str:
-    return f"{project.url} {project.id}"
+    return project.key
 
 
 @contextmanager
