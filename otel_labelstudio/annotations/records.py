@@ -47,6 +47,11 @@ class AnnotatedProject:
     url: str = ""
     controls: tuple[Control, ...] = ()
 
+    @property
+    def key(self) -> str:
+        """By which states tell projects apart, also those of several servers."""
+        return f"{self.url} {self.id}"
+
 
 @dataclass(frozen=True, slots=True)
 class Region:
@@ -141,6 +146,13 @@ class AnnotatedTask:
     annotations: tuple[Annotation, ...] = ()
     predictions: tuple[Prediction, ...] = ()
 
+    @property
+    def url(self) -> str | None:
+        """The task in the Data Manager; None where only an export file is at hand."""
+        server = self.project.url
+        is_known = server.lower().startswith(("http://", "https://"))
+        return f"{server.rstrip('/')}/projects/{self.project.id}/data?task={self.id}" if is_known else None
+
 
 class Act(str, Enum):
     """What a person did with one answer of the model's."""
@@ -156,6 +168,11 @@ class Act(str, Enum):
     def keeps_answer(self) -> bool:
         """Whether the model's answer stands as it came."""
         return self in (Act.ACCEPTED, Act.UNTOUCHED)
+
+    @property
+    def changes_answer(self) -> bool:
+        """Whether another text stands in its place; white space alone is no change."""
+        return self in (Act.EDITED, Act.REWRITTEN)
 
 
 class About(str, Enum):

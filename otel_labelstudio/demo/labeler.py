@@ -7,7 +7,7 @@ from typing import Any
 
 from otel_labelstudio.demo.api import answer_of
 from otel_labelstudio.demo.label_studio import EmbeddedLabelStudio
-from otel_labelstudio.demo.scripted_labels import choice_of, opinion_of
+from otel_labelstudio.demo.scripted_labels import choice_of, review_of
 
 _LEAD_TIME_S = 20.0
 _DIALOGUE = "dialogue"
@@ -34,15 +34,15 @@ def _annotation(task: dict[str, Any]) -> dict[str, Any]:
 
 
 def _review(answer: dict[str, Any], texts: Sequence[str]) -> dict[str, Any]:
-    opinion = opinion_of(texts[0])
-    if opinion.is_skipped:
+    review = review_of(texts[0])
+    if review.is_skipped:
         return {"was_cancelled": True, "result": [answer]}
     said = [
-        _choices("verdict", opinion.verdict),
-        *([_choices("reasons", *opinion.reasons)] if opinion.reasons else ()),
-        _with_texts(answer, [opinion.corrected(texts[0]), *texts[1:]]),
-        _said("rating", "rating", rating=opinion.rating),
-        *([_said("textarea", "comment", text=[opinion.comment])] if opinion.comment else ()),
+        _choices("verdict", review.verdict),
+        *([_choices("reasons", *review.reasons)] if review.reasons else ()),
+        _with_texts(answer, [review.corrected(texts[0]), *texts[1:]]),
+        _said("rating", "rating", rating=review.rating),
+        *([_said("textarea", "comment", text=[review.comment])] if review.comment else ()),
     ]
     return {"result": said}
 

@@ -21,7 +21,7 @@ class Correction:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Opinion(Correction):
+class Review(Correction):
     """What is said of one answer."""
 
     verdict: str = "good"
@@ -38,9 +38,9 @@ class Choice(Correction):
     best: int
 
 
-def opinion_of(answer: str) -> Opinion:
-    """The first opinion that fits; of any other answer, that it is good."""
-    return next((one for one in OPINIONS if re.search(one.pattern, answer)), Opinion(pattern="", rating=4))
+def review_of(answer: str) -> Review:
+    """The first review that fits; of any other answer, that it is good."""
+    return next((one for one in REVIEWS if re.search(one.pattern, answer)), Review(pattern="", rating=4))
 
 
 def choice_of(first_answer: str) -> Choice:
@@ -48,9 +48,9 @@ def choice_of(first_answer: str) -> Choice:
     return next((one for one in CHOICES if re.search(one.pattern, first_answer)), Choice(pattern="", best=0))
 
 
-OPINIONS = (
-    Opinion(pattern=r"\[tool call\] look_up_order"),
-    Opinion(
+REVIEWS = (
+    Review(pattern=r"\[tool call\] look_up_order"),
+    Review(
         pattern=r"switch to the same helmet in grey",
         verdict="bad",
         rating=2,
@@ -58,7 +58,7 @@ OPINIONS = (
         replaced=((r", or keep it and switch to .*\?", "?"),),
         comment="The order says nothing of a grey one.",
     ),
-    Opinion(
+    Review(
         pattern=r"\[tool call\] cancel_order",
         verdict="bad",
         rating=2,
@@ -66,9 +66,9 @@ OPINIONS = (
         replaced=((r'"late"', '"does not want grey"'),),
         comment="That is not the reason that the customer gave.",
     ),
-    Opinion(pattern=r"is cancelled, and 89.00 EUR"),
-    Opinion(pattern=r"Pack for two climates", rating=4),
-    Opinion(
+    Review(pattern=r"is cancelled, and 89.00 EUR"),
+    Review(pattern=r"Pack for two climates", rating=4),
+    Review(
         pattern=r"Next: a lock timeout",
         verdict="bad",
         rating=2,
@@ -76,7 +76,7 @@ OPINIONS = (
         replaced=((r" while traffic was at its peak", ""), (r"\n- Next: .*", "")),
         comment="Nobody has said what is next.",
     ),
-    Opinion(pattern=r"doctor's note", is_skipped=True),
+    Review(pattern=r"doctor's note", is_skipped=True),
 )
 
 CHOICES = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from otel_labelstudio.annotations.indexes import index_in
 from otel_labelstudio.annotations.records import Region
 from otel_labelstudio.tasks.mend import mend, mend_text
 
@@ -66,5 +67,4 @@ def _ranking(name: str, said: Any) -> Any:
 def _turn(kind: str, value: Any) -> int | None:
     """Of a label on a dialogue: the index of the turn, as text."""
     start = value.get("start") if isinstance(value, Mapping) and kind == "paragraphlabels" else None
-    is_index = isinstance(start, str) and start.isascii() and start.isdigit() and len(start) < 10
-    return int(start) if is_index and isinstance(start, str) else None
+    return index_in(start)

@@ -156,7 +156,7 @@ def _controls_digest(project: AnnotatedProject) -> str:
 
 
 def _place(project: AnnotatedProject) -> str:
-    return f"{project.url} {project.id}"
+    return project.key
 
 
 @contextmanager

@@ -21,8 +21,6 @@ from otel_labelstudio.annotations.datasets.left_out import LeftOut
 from otel_labelstudio.annotations.datasets.options import DatasetOptions, Kind
 from otel_labelstudio.annotations.records import Act, JudgedAnswer, JudgedCall, Judgement
 
-_CHANGED = (Act.EDITED, Act.REWRITTEN)
-
 
 def preferences(judged: JudgedCall, judgement: Judgement, options: DatasetOptions) -> Iterator[Found]:
     """All pairs that a judgement says, each by itself: one that cannot be written does not take the others with it."""
@@ -39,7 +37,7 @@ def _pairs(judged: JudgedCall, judgement: Judgement, options: DatasetOptions) ->
         yield _imported(judged, judgement)
         return
     for answer in judgement.answers:
-        if answer.act in _CHANGED:
+        if answer.act.changes_answer:
             yield _correction(judged, judgement, answer, options)
     removed = [answer for answer in judgement.answers if answer.act is Act.REMOVED]
     for worse in removed:

@@ -23,8 +23,6 @@ from otel_labelstudio.annotations.datasets.options import DatasetOptions, Kind
 from otel_labelstudio.annotations.records import Act, JudgedAnswer, JudgedCall, Judgement
 from otel_labelstudio.calls import Message
 
-_CHANGED = (Act.EDITED, Act.REWRITTEN)
-
 
 def unpaired(judged: JudgedCall, judgement: Judgement, options: DatasetOptions) -> Iterator[Found]:
     """Each answer that was called good or bad, and each that a person wrote."""
@@ -43,7 +41,7 @@ def _all(judged: JudgedCall, judgement: Judgement, options: DatasetOptions) -> I
         label = _label(judged, judgement, answer, options)
         if label is not None:
             yield _model_answer(judged, judgement, answer, label)
-        if answer.act in _CHANGED and 1 - answer.similarity >= options.min_edit:
+        if answer.act.changes_answer and 1 - answer.similarity >= options.min_edit:
             yield _corrected(judged, judgement, answer)
     for text in judgement.written[:1]:
         yield _written(judged, judgement, text)
@@ -52,7 +50,7 @@ def _all(judged: JudgedCall, judgement: Judgement, options: DatasetOptions) -> I
 def _label(judged: JudgedCall, judgement: Judgement, answer: JudgedAnswer, options: DatasetOptions) -> bool | None:
     """Whether the model's answer is good; None where nobody said."""
     said = opinion(judgement, answer.index, options)
-    if answer.act in _CHANGED:
+    if answer.act.changes_answer:
         is_bad = said is Opinion.BAD or (options.edited_is_bad and said is not Opinion.GOOD)
         return False if is_bad else None
     if answer.act is Act.REMOVED:

@@ -15,6 +15,8 @@ from string import hexdigits
 
 # Under which a back end has what no convention names
 _NAMESPACE = "labelstudio"
+# And the text that a person put in the answer's place
+CORRECTION = f"{_NAMESPACE}.correction"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -105,7 +105,7 @@ def _template(judged: JudgedCall, judgement: Judgement, rules: EvaluationRules) 
         project_id=project.id,
         updated_at=annotation.updated_at,
         lead_time_s=annotation.lead_time_s if math.isfinite(annotation.lead_time_s or 0) else None,
-        url=f"{project.url}/projects/{project.id}/data?task={task.id}" if project.url else None,
+        url=task.url,
         service_name=_mended(call.service_name),
     )
 

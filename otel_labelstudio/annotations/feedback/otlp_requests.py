@@ -22,7 +22,7 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, SeverityNumber
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from otel_labelstudio.annotations.feedback.evaluation import Evaluation
+from otel_labelstudio.annotations.feedback.evaluation import CORRECTION, Evaluation
 from otel_labelstudio.bounds import bounded_int, bounded_time
 
 # semantic-conventions-genai, docs/gen-ai/gen-ai-events.md: event gen_ai.evaluation.result (Development)
@@ -37,8 +37,6 @@ _SERVICE_NAME = "service.name"
 # openinference, spec/annotations.md: Post-Hoc Feedback
 _SPAN_KIND = "openinference.span.kind"
 _ANNOTATION = "annotations.0.annotation"
-# Ours: OpenInference has no field for a corrected text
-_CORRECTION = "labelstudio.correction"
 
 _SCOPE = InstrumentationScope(name="otel_labelstudio", version=version("otel-labelstudio"))
 _SAMPLED = 1
@@ -92,7 +90,7 @@ def _event(evaluation: Evaluation, now: datetime, *, is_timed_now: bool) -> LogR
 def _span(evaluation: Evaluation, at: datetime) -> Span:
     metadata = dict(evaluation.facts)
     if evaluation.corrected is not None:
-        metadata[_CORRECTION] = evaluation.corrected
+        metadata[CORRECTION] = evaluation.corrected
     feedback = {
         "name": evaluation.name,
         "score": evaluation.score,

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from otel_labelstudio.annotations.feedback.evaluation import Evaluation
+from otel_labelstudio.annotations.feedback.evaluation import CORRECTION, Evaluation
 from otel_labelstudio.annotations.feedback.http import Answer, BackEnd
 from otel_labelstudio.annotations.feedback.sink import Result, Sent, SinkOptions, in_smaller_parts
 from otel_labelstudio.errors import PausedDeliveryError
@@ -29,7 +29,6 @@ _UNKNOWN_SPAN = "Phoenix does not have the span"
 _MAX_PROJECT_PAGES = 1_000
 # What an answer that is no page of Phoenix's does to the code that reads it
 _NO_PAGE = (TypeError, LookupError, AttributeError)
-_CORRECTION = "labelstudio.correction"
 
 
 class PhoenixSink:
@@ -115,7 +114,7 @@ def _project_page(answer: Answer) -> tuple[list[str], str | None]:
 
 def _annotation(item: Evaluation) -> dict[str, Any]:
     result = {"score": item.score, "label": item.label, "explanation": item.explanation}
-    text = {} if item.corrected is None else {_CORRECTION: item.corrected}
+    text = {} if item.corrected is None else {CORRECTION: item.corrected}
     return {
         "span_id": item.span_id,
         "name": item.name,

@@ -13,7 +13,7 @@ from otel_labelstudio.annotations.feedback.sink import FeedbackSink
 from otel_labelstudio.annotations.feedback.state import FeedbackState
 from otel_labelstudio.annotations.feedback.writing import UNCHANGED, FeedbackWriter
 from otel_labelstudio.annotations.judging import judged_or_left_out
-from otel_labelstudio.annotations.records import JUDGING_FAILED, AnnotatedProject, AnnotatedTask, NotJudged
+from otel_labelstudio.annotations.records import JUDGING_FAILED, AnnotatedTask, NotJudged
 from otel_labelstudio.printable import logger
 
 _logger = logger(__name__)
@@ -60,7 +60,7 @@ def send_feedback(
     writer = FeedbackWriter(sink, state, stop=stop or threading.Event(), retries_refused=retries_refused)
     for batch in batches:
         writer.end_where_told_to()
-        source = source_of(batch.project)
+        source = batch.project.key
         for task in batch.tasks:
             _write(writer, source, task, rules)
         for task_id in batch.without_annotations:
@@ -71,11 +71,6 @@ def send_feedback(
         if batch.watermark is not None:
             state.advance(sink.target, source, batch.watermark)
     return FeedbackSummary(dict(writer.counts), dict(writer.refusals))
-
-
-def source_of(project: AnnotatedProject) -> str:
-    """By which the state tells projects apart."""
-    return f"{project.url} {project.id}"
 
 
 def _write(writer: FeedbackWriter, source: str, task: AnnotatedTask, rules: EvaluationRules) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import combinations, product
 from typing import Any, TypeGuard
 
+from otel_labelstudio.annotations.indexes import index_in
 from otel_labelstudio.annotations.judging.starting_point import texts_of
 from otel_labelstudio.annotations.judging.verdicts import place_of
 from otel_labelstudio.annotations.records import About, Annotation, Control, Preference, Region, Verdict
@@ -79,7 +80,7 @@ def _of_choices(name: str, chosen: Sequence[str], control: Control | None, answe
     if variable == _NUMBERS or (control is None and name == _BEST):
         if list(chosen) == [_NONE]:
             return Opinion(disliked=frozenset(range(answers)))
-        best = [number - 1 for number in map(_number, chosen) if number is not None and 0 < number <= answers]
+        best = [number - 1 for number in map(index_in, chosen) if number is not None and 0 < number <= answers]
     elif variable is not None and shows_answer(Variable(variable, "Choices")):
         best = _indexes(chosen, answers)
     else:
@@ -125,13 +126,8 @@ def _sorts_answers(control: Control | None) -> bool:
 
 def _indexes(ids: Any, answers: int) -> list[int]:
     """The answers that have these ids, each once."""
-    found = (_number(item) for item in ids) if isinstance(ids, tuple | list) else ()
+    found = (index_in(item) for item in ids) if isinstance(ids, tuple | list) else ()
     return list(dict.fromkeys(index for index in found if _is_index(index, answers)))
-
-
-def _number(text: Any) -> int | None:
-    is_number = isinstance(text, str) and text.isascii() and text.isdigit() and len(text) < 10
-    return int(text) if is_number else None
 
 
 def _is_index(index: int | None, answers: int) -> TypeGuard[int]:

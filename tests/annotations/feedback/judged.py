@@ -17,7 +17,6 @@ from otel_labelstudio.annotations.feedback import (
     annotator_naming,
     evaluations_of,
 )
-from otel_labelstudio.annotations.feedback.run import source_of
 from otel_labelstudio.annotations.feedback.writing import FeedbackWriter
 from otel_labelstudio.annotations.records import (
     Act,
@@ -108,6 +107,6 @@ def send(
     """`send_feedback` without collecting and judging before it."""
     writer = FeedbackWriter(sink, state, stop=threading.Event(), retries_refused=retries_refused)
     for one in judged_calls:
-        writer.write(source_of(one.task.project), one.task.id, evaluations_of(one, rules))
+        writer.write(one.task.project.key, one.task.id, evaluations_of(one, rules))
     writer.flush()
     return FeedbackSummary(dict(writer.counts), dict(writer.refusals))
