@@ -16,7 +16,7 @@ from otel_labelstudio.calls import LLMCall, Message
 EARLIER_TURNS_MISSING = "the earlier turns of the conversation stand on another span, which is not at hand"
 
 # Where a call keeps it until the turns are there; the name of the conventions' request parameter
-_METADATA, _PREVIOUS_RESPONSE = "continues", "previous_response.id"
+CONTINUES, PREVIOUS_RESPONSE = "continues", "previous_response.id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +35,15 @@ class Continuation:
 
 def continuation_facts(continuation: Continuation) -> dict[str, Any]:
     """The continuation as a fact of a call, for `Findings`."""
-    return {"metadata": {_METADATA: {name: value for name, value in asdict(continuation).items() if value}}}
+    return {"metadata": {CONTINUES: {name: value for name, value in asdict(continuation).items() if value}}}
 
 
 def continuation_of(call: LLMCall) -> Continuation | None:
     """Which call has this one's earlier turns; None where it has them itself."""
-    held = call.metadata.get(_METADATA)
+    held = call.metadata.get(CONTINUES)
     if isinstance(held, dict):
         return Continuation(**{"has_answer": False, **held})
-    response_id = call.request_parameters.get(_PREVIOUS_RESPONSE)
+    response_id = call.request_parameters.get(PREVIOUS_RESPONSE)
     is_told = any(message.role == "assistant" for message in call.input_messages)
     return Continuation(response_id=str(response_id), has_answer=False) if response_id and not is_told else None
 
@@ -74,7 +74,7 @@ def with_earlier_turns(call: LLMCall, earlier: LLMCall) -> LLMCall:
         system_instructions=call.system_instructions or earlier.system_instructions,
         input_messages=(*turns, *call.input_messages),
         incomplete=tuple(said for said in call.incomplete if said != EARLIER_TURNS_MISSING),
-        metadata={name: value for name, value in call.metadata.items() if name != _METADATA},
+        metadata={name: value for name, value in call.metadata.items() if name != CONTINUES},
     )
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from inspect import signature
+from functools import lru_cache
+from inspect import Signature, signature
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from otel_labelstudio.bounds import MAX_COUNT, MAX_ID_LENGTH
@@ -31,7 +33,7 @@ def filtered(
     dropped: the filter may be there to keep a secret."""
     if call_filter is None:
         return list(calls)
-    named = {RESOURCE_ATTRIBUTES: resource_attributes or {}} if _takes_resource_attributes(call_filter) else {}
+    named = _named(call_filter, resource_attributes)
     kept = []
     for call in calls:
         try:
@@ -48,11 +50,38 @@ def filtered(
     return kept
 
 
-def _takes_resource_attributes(call_filter: CallFilter) -> bool:
+def signature_of(function: Any) -> Signature | None:
+    """What it takes; None of a built-in function that does not tell, or of an object that will not be looked at."""
     try:
-        return RESOURCE_ATTRIBUTES in signature(call_filter).parameters
-    except (TypeError, ValueError):  # a callable may not say what it takes
-        return False
+        return signature(function)
+    except Exception:  # a user's object may do anything here
+        return None
+
+
+def _named(call_filter: CallFilter, resource_attributes: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What the filter is given by name. It can only read: other calls are routed by the very same attributes."""
+    if not _takes_resource_attributes(_Identity(call_filter)):
+        return {}
+    return {RESOURCE_ATTRIBUTES: MappingProxyType(resource_attributes or {})}
+
+
+class _Identity:
+    """A filter as a key of a cache, which asks nothing of the filter itself: it may refuse to be compared."""
+
+    def __init__(self, call_filter: CallFilter) -> None:
+        self.call_filter = call_filter
+
+    def __hash__(self) -> int:
+        return id(self.call_filter)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Identity) and other.call_filter is self.call_filter
+
+
+@lru_cache(maxsize=64)  # asked for every span, and to work it out takes longer than many a filter
+def _takes_resource_attributes(which: _Identity) -> bool:
+    found = signature_of(which.call_filter)
+    return found is not None and RESOURCE_ATTRIBUTES in found.parameters
 
 
 def _asked(call_filter: CallFilter, call: LLMCall, named: Mapping[str, Any]) -> LLMCall | None:

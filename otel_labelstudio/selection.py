@@ -70,13 +70,13 @@ class Selection:
         try:
             call_filter = self._router.settings_for(span).call_filter
         except Exception as error:  # without its filter, nothing of it may go on
-            self._count_fault(error)
+            self._count_fault(error, len(list(calls)))
             return []
         return filtered(calls, call_filter, self._telemetry, self._warn, resource_attributes)
 
-    def _count_fault(self, error: Exception) -> None:
+    def _count_fault(self, error: Exception, count: int = 1) -> None:
         self._warn(f"A call could not be addressed ({type(error).__name__}). Further ones are only counted.")
-        self._telemetry.count("calls.dropped", reason="fault")
+        self._telemetry.count("calls.dropped", count, reason="fault")
 
     def _identified(self, call: LLMCall) -> LLMCall:
         """After the filter, which may have blanked the ids."""

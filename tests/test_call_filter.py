@@ -101,6 +101,62 @@ def test_where_the_resource_is_not_known_it_is_empty(tmp_path: Path) -> None:
     assert seen == [{}]
 
 
+def test_it_cannot_change_the_resource(tmp_path: Path) -> None:
+    """All calls of a batch are routed by it; what the filter sees is the resource as it is, to be read alone."""
+    spans = decode_files(RECORDING).spans
+    before = [dict(span.resource) for span in spans]
+
+    def change(call: LLMCall, resource_attributes: Any) -> LLMCall:
+        assert resource_attributes == before[0]
+        with pytest.raises(TypeError):
+            resource_attributes["service.name"] = "another"
+        with pytest.raises(AttributeError):
+            resource_attributes.clear()
+        return call
+
+    calls, _ = delivered(change, tmp_path, lambda pipeline: pipeline.accept_spans(spans))
+    assert len(calls) == 1
+    assert [dict(span.resource) for span in spans] == before
+
+
+class Unsigned:
+    """A filter that does not say what it takes."""
+
+    looks = 0
+
+    @property
+    def __signature__(self) -> Any:
+        type(self).looks += 1
+        raise RuntimeError("CANARY")
+
+    def __call__(self, call: LLMCall) -> LLMCall:
+        return call
+
+
+class Refusing(Unsigned):
+    """A filter of which nothing can be looked at but what an object has to have."""
+
+    def __getattribute__(self, name: str) -> Any:
+        if name == "__class__":
+            return object.__getattribute__(self, name)
+        raise RuntimeError("CANARY")
+
+
+@pytest.mark.parametrize("kind", [Unsigned, Refusing])
+def test_a_filter_that_will_not_be_looked_at_is_asked(kind: type[Unsigned], tmp_path: Path) -> None:
+    """With the call alone: neither the settings nor a call fails on it, and nothing is looked at for each call."""
+
+    def accept_often(pipeline: Pipeline) -> None:
+        for _ in range(5):
+            accept_spans(pipeline)
+
+    Unsigned.looks = 0
+    calls, pipeline = delivered(kind(), tmp_path, accept_often)
+    assert len(calls) == 1
+    assert not [name for name in pipeline.telemetry.counts() if name.startswith("calls.dropped")]
+    assert Unsigned.looks <= 2  # once for the settings
+
+
 def test_further_parameters_are_left_to_the_filter(tmp_path: Path) -> None:
     """Those with a default, or as many as there may be: a filter of one call is asked as it always was."""
     seen: list[Any] = []

@@ -12,18 +12,17 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from otel_labelstudio.filtering import RESOURCE_ATTRIBUTES
+from otel_labelstudio.filtering import RESOURCE_ATTRIBUTES, signature_of
 
 
 def call_filter(value: Any) -> Any:
     """A function of a call, which may take its resource's attributes too; or where to import it,
     ``package.module:function``."""
     function = value if callable(value) else _imported(value)
-    if inspect.iscoroutinefunction(function):
+    if _is_async(function):
         raise ValueError("is an async function; it must be a plain one")
-    try:
-        signature = inspect.signature(function)
-    except Exception:  # of a built-in function that does not tell, or of an object that will not be looked at
+    signature = signature_of(function)
+    if signature is None:
         return function
     named: dict[str, Any] = {RESOURCE_ATTRIBUTES: {}} if RESOURCE_ATTRIBUTES in signature.parameters else {}
     try:
@@ -31,6 +30,13 @@ def call_filter(value: Any) -> Any:
     except TypeError:
         raise ValueError(f"takes {signature}; it must take one argument, the call") from None
     return function
+
+
+def _is_async(function: Any) -> bool:
+    try:
+        return inspect.iscoroutinefunction(function)
+    except Exception:  # it looks at attributes, which a user's object may refuse
+        return False
 
 
 def _imported(value: Any) -> Any:

@@ -144,7 +144,7 @@ def test_a_route_has_a_filter_of_its_own(tmp_path: Path) -> None:
 
 
 def test_a_route_that_cannot_be_found_lets_nothing_through(tmp_path: Path) -> None:
-    """Whose filter holds is not known then: the call is dropped and counted, and said once."""
+    """Whose filter holds is not known then: each call is dropped and counted, and it is said once."""
 
     class Broken(Router):
         def settings_for(self, span: Span | None) -> Settings:
@@ -152,8 +152,9 @@ def test_a_route_that_cannot_be_found_lets_nothing_through(tmp_path: Path) -> No
 
     settings, telemetry = Settings.resolve({}, needs_server=False), Telemetry()
     said: list[str] = []
-    assert Selection(settings, Broken(settings), telemetry, said.append).addressed([CALL], 0.0, span()) == []
-    assert telemetry.counts()["calls.dropped[fault]"] == 1
+    selection = Selection(settings, Broken(settings), telemetry, said.append)
+    assert selection.addressed(iter([CALL, CALL]), 0.0, span()) == []
+    assert telemetry.counts()["calls.dropped[fault]"] == 2
     assert "CANARY" not in "".join(said)
 
 
