@@ -6,8 +6,8 @@ numbers of their own; a ``call_filter`` may blank them; log records carry the id
 calls; and a generator that was copied by a fork gives the same ids again. Then a call is known by what it said and
 when:
 
-- In the place of an id that is none comes a part of a digest. The same telemetry sent again, by whichever door, or read
-  from a file, gives the same one.
+- In the place of an id that is not valid comes a part of a digest. The same telemetry sent again, by whichever door,
+  or read from a file, gives the same one.
 - Where the ids are those of several calls, the digest's number takes the place of the prompt's index.
 
 The digest is of the response id, or of the messages where there is none, and in both cases of the times, the scope and

@@ -40,8 +40,7 @@ def wrong_braces(template: str) -> str | None:
     """Why braces of a title would stand in it as they are; None where each pair has an attribute's name."""
     rest = _PLACEHOLDER.sub("", template)
     if named := _BRACES.search(rest):
-        example = f"{{{named[1]}.name}}" if named[1].isidentifier() else "{service.name}"
-        return f"{named[0]} is not an attribute: attribute names contain a dot, as in {example}"
+        return f"{named[0]} is not an attribute: attribute names contain a dot, as in {{service.name}}"
     if "{" in rest:
         return "a brace is not closed"
     return "a closing brace has no opening brace" if "}" in rest else None

@@ -53,7 +53,7 @@ EXAMPLES: dict[str, tuple[str, str, Any]] = {
 }
 # Setting -> values that it cannot have
 WRONG: dict[str, tuple[Any, ...]] = {
-    "api_key": ("YOUR-API-KEY", "<your_api_key>", "two words", "schlüssel", "line\nbreak", 5),
+    "api_key": ("YOUR-API-KEY", "<your_api_key>", "changeme", "xxxxxxxx", "two words", "schlüssel", "line\nbreak", 5),
     "url": (
         "localhost:8080",
         "ftp://host",

@@ -162,6 +162,7 @@ def test_what_bash_offers(tmp_path: Path) -> None:
         (["convert", CHAT, "--format", "calls", "--layout", "review"], "--layout says how tasks are made"),
         (["convert", CHAT, "--format", "calls", "--mode", "chat"], "--mode says how tasks are made"),
         (["check", "--project-id", "7", "--project-name", "Calls"], "--project-name does not apply"),
+        (["convert", CHAT, "--join", "foo"], "invalid choice: 'foo' (choose from"),
         (["outbox", "list", CHAT, "--format", "calls"], "unrecognized arguments: --format calls"),
     ],
 )

@@ -86,3 +86,10 @@ def test_the_commands_need_no_extra() -> None:
     """Help, and the commands that are not the demo or the receiver, are there after a plain installation."""
     imported = _imported(f"{_WITHOUT_EXTRAS}\nfrom otel_labelstudio.cli import parser\nparser().format_help()")
     assert "otel_labelstudio.cli.check" in imported
+
+
+def test_no_command_imports_the_semantic_conventions() -> None:
+    """But for `check`, once it looks at names of attributes."""
+    commands = _imported("from otel_labelstudio.cli import parser; parser()")
+    assert "otel_labelstudio.cli.check" in commands
+    assert "opentelemetry.semconv._incubating" not in commands

@@ -103,3 +103,10 @@ def test_another_file_is_refused(content: bytes | None, tmp_path: Path, capsys: 
     if content:
         assert path.read_bytes() == content
         assert "outbox" in capsys.readouterr().err
+
+
+def test_a_file_that_the_system_does_not_look_at(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Is one that is not there, as one below a directory that may not be entered: here its name is too long."""
+    path = tmp_path / ("a" * 300)
+    assert main(["outbox", "status", str(path)]) == 1
+    assert f"outbox {path}: there is no such file" in capsys.readouterr().err

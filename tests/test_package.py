@@ -9,11 +9,11 @@ import subprocess
 import sys
 import tarfile
 import zipfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from email.message import Message
 from email.parser import Parser
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -154,26 +154,49 @@ def test_the_projects_urls_are_those_of_the_repository(built: Built) -> None:
     assert bool(urls) == bool(address)
 
 
-def release_steps() -> Iterator[dict[str, object]]:
-    workflow = yaml.safe_load((REPOSITORY / ".github" / "workflows" / "release.yml").read_text(encoding="utf-8"))
-    for job in workflow["jobs"].values():
-        yield from job["steps"]
+WORKFLOWS = REPOSITORY / ".github" / "workflows"
 
 
-def test_the_release_runs_what_is_there() -> None:
-    """Each command of ours that the workflow calls exists and can be executed; nothing in it holds a token."""
-    commands = [str(step["run"]) for step in release_steps() if "run" in step]
-    ours = {path for command in commands for path in re.findall(r"(?<!\S)\.ci/\w+", command)}
-    assert ours == {".ci/run", ".ci/sbom"}
+def jobs(workflow: str) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = yaml.safe_load((WORKFLOWS / workflow).read_text(encoding="utf-8"))["jobs"]
+    return found
+
+
+def commands(workflow: str) -> list[str]:
+    """What its steps run."""
+    steps = (step for job in jobs(workflow).values() for step in job.get("steps", ()))
+    return [str(step["run"]) for step in steps if "run" in step]
+
+
+@pytest.mark.parametrize(
+    ("workflow", "expected"), [("ci.yml", {".ci/run", ".ci/versions"}), ("release.yml", {".ci/sbom"})]
+)
+def test_the_workflows_run_what_is_there(workflow: str, expected: set[str]) -> None:
+    """Each command of ours that a workflow calls exists and can be executed; nothing in it holds a token."""
+    ours = {path for command in commands(workflow) for path in re.findall(r"(?<!\S)\.ci/\w+", command)}
+    assert ours == expected
     assert all(os.access(REPOSITORY / path, os.X_OK) for path in ours)
-    workflow = (REPOSITORY / ".github" / "workflows" / "release.yml").read_text(encoding="utf-8")
-    assert "secrets." not in workflow
-    assert "id-token: write" in workflow
+    assert "secrets." not in (WORKFLOWS / workflow).read_text(encoding="utf-8")
+
+
+def test_nothing_is_released_untested() -> None:
+    """What is built waits for all of CI, what is published for what is built, by an identity instead of a token."""
+    release = jobs("release.yml")
+    assert release["tests"]["uses"] == "./.github/workflows/ci.yml"
+    assert (release["build"]["needs"], release["publish"]["needs"]) == ("tests", "build")
+    assert release["publish"]["permissions"] == {"id-token": "write"}
+
+
+def test_ci_runs_each_python_of_the_package() -> None:
+    """Those that its classifiers name."""
+    project = (REPOSITORY / "pyproject.toml").read_text(encoding="utf-8")
+    named = re.findall(r'"Programming Language :: Python :: (3\.\d+)"', project)
+    assert jobs("ci.yml")["versions"]["strategy"]["matrix"]["python"] == named
 
 
 def test_the_releases_tag_is_looked_at() -> None:
     """The step that compares the tag with the version finds the version."""
-    (check,) = (str(step["run"]) for step in release_steps() if "GITHUB_REF_NAME" in str(step.get("run")))
+    (check,) = (command for command in commands("release.yml") if "GITHUB_REF_NAME" in command)
     for tag, status in ((f"v{__version__}", 0), ("v0.0.0", 1)):
         environment = {**os.environ, "GITHUB_REF_NAME": tag}
         assert subprocess.run(["bash", "-c", check], cwd=REPOSITORY, env=environment, check=False).returncode == status

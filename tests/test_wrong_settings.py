@@ -29,7 +29,7 @@ from otel_labelstudio.settings import VARIABLES, Settings
 IMAGE = '<View><Image name="i" value="$picture"/><TextArea name="a" toName="i"/></View>'
 FILTER_CURE = "give a function of one argument, or where to import it: package.module:function."
 KEY_CURE = "copy your own from Label Studio, Account & Settings."
-BATCH = "it means: tasks of one import at the most."
+BATCH = "it means: largest number of tasks in one import."
 BYTES = "it means: bytes of calls that may wait for delivery."
 SECONDS = "it means: seconds that Label Studio may take for an answer."
 URL_CURE = "give an address such as http://localhost:8080, without a login in it."
@@ -61,6 +61,9 @@ TABLE = (
     Wrong("batch_size", "0", f"batch_size '0': not a whole number above 0; {BATCH}"),
     Wrong("batch_size", 1.5, f"batch_size '1.5': not a whole number above 0; {BATCH}"),
     Wrong("batch_size", "1e4", f"batch_size '1e4': not a whole number above 0; written out it is 10000; {BATCH}"),
+    Wrong("batch_size", "0.5", f"batch_size '0.5': not a whole number above 0; {BATCH}"),
+    Wrong("batch_size", -(10**400), f"batch_size '-{'1' + 98 * '0'}': not a whole number above 0; {BATCH}"),
+    Wrong("batch_size", 10**99, f"batch_size '{10**99}': is too large; {BATCH}"),
     Wrong(
         "outbox_max_bytes",
         "1MB",
@@ -74,10 +77,11 @@ TABLE = (
     Wrong("timeout_s", "10s", f"timeout_s '10s': not a number above 0; without its unit it is 10; {SECONDS}"),
     Wrong("timeout_s", "500ms", f"timeout_s '500ms': not a number above 0; without its unit it is 0.5; {SECONDS}"),
     Wrong("timeout_s", "soon", f"timeout_s 'soon': not a number above 0; {SECONDS}"),
+    Wrong("timeout_s", 10**400, f"timeout_s '1{99 * '0'}': not a number above 0; {SECONDS}"),
     Wrong(
         "failed_calls",
         "yes",
-        "failed_calls 'yes': neither true nor false; it means: true or false: make tasks of calls that failed before any "
+        "failed_calls 'yes': neither true nor false; it means: make tasks of calls that failed before any "
         "answer too, with the error's type and no prediction.",
     ),
     Wrong("mode", "dialog", "mode 'dialog': not a valid value; choose prompt, chat or auto."),
@@ -99,6 +103,12 @@ TABLE = (
         "{service} x",
         "project_name (OTEL_EXPORTER_LABELSTUDIO_PROJECT_NAME) '{service} x': {service} is not an attribute: attribute "
         "names contain a dot, as in {service.name}.",
+    ),
+    Wrong(
+        "project_name",
+        "%%{a} x",
+        "project_name (OTEL_EXPORTER_LABELSTUDIO_PROJECT_NAME) '%%{a} x': {a} is not an attribute: attribute names "
+        "contain a dot, as in {service.name}.",
     ),
     Wrong(
         "project_name",
@@ -248,8 +258,8 @@ def test_an_unknown_name_in_a_route(tmp_path: Path) -> None:
 def test_the_receivers_settings_say_it_in_the_same_words() -> None:
     """They are read by the same readers."""
     assert said(lambda: ReceiverSettings.resolve({"max_request_bytes": "64MiB"})) == (
-        "max_request_bytes '64MiB': not a whole number above 0; without its unit it is 67108864; it means: bytes of one "
-        "request, as sent and again once inflated."
+        "max_request_bytes '64MiB': not a whole number above 0; without its unit it is 67108864; it means: largest "
+        "request in bytes, compressed and decompressed."
     )
     assert said(lambda: ReceiverSettings.resolve({"http": "4318"})) == (
         "http '4318': not an address such as 127.0.0.1:4318; it means: where OTLP/HTTP listens, or off."

@@ -25,10 +25,9 @@ from otel_labelstudio.receiver.config_file import ConfigFile
 from otel_labelstudio.receiver.settings import ReceiverSettings
 from otel_labelstudio.routing import Route
 from otel_labelstudio.servers import server_of
-from otel_labelstudio.settings import VARIABLES, Settings, is_named_to_the_sdk, is_personal_access_token
+from otel_labelstudio.settings import Settings, is_named_to_the_sdk, is_personal_access_token, setting
 
-(_MODE,) = (variable for variable in VARIABLES if variable.name == "mode")
-_SET_MODE = f'Nearly all traffic is chat: set mode="chat" or {_MODE.environment}=chat.'
+_SET_MODE = f'Nearly all traffic is chat: set mode="chat" or {setting("mode").environment}=chat.'
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

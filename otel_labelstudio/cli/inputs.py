@@ -34,14 +34,12 @@ def add_input_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--join",
-        type=Join,
-        choices=tuple(Join),
-        metavar="{input,trace}",
+        choices=tuple(join.value for join in Join),
         help="calls that become one task: `input` for several models' answers to the same input (layout compare), "
         "`trace` for the calls of one trace (layout agent); the call filter sees the joined call",
     )
     parser.add_argument(
-        "--signal", choices=("traces", "logs"), help="what protobuf holds, where the file's name does not say it"
+        "--signal", choices=("traces", "logs"), help="signal in a protobuf file whose name does not say it"
     )
     parser.add_argument("--json", action="store_true", help="the summary as one line of JSON")
 
@@ -66,7 +64,7 @@ def read_input(options: argparse.Namespace, settings: Settings) -> Input:
 
     recording = decode_files(options.inputs, signal=options.signal, on_error=report)
     recorded = read_recording(recording, takes_failed_calls=settings.failed_calls)
-    calls = joined(recorded.folded, options.join)
+    calls = joined(recorded.folded, Join(options.join) if options.join else None)
     return Input(replace(recorded, folded=calls), len(errors), len(recorded.folded) - len(calls))
 
 

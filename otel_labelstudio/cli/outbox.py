@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from otel_labelstudio.destinations.destination import Destination
@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    if not Path(options.path).is_file():
+    if not os.path.isfile(options.path):
         raise ConfigError(f"outbox {options.path}: there is no such file")
     outbox = Outbox(options.path, max_calls=_UNBOUNDED, max_bytes=_UNBOUNDED)
     try:

@@ -1,10 +1,9 @@
 """Recorded OTLP files, delivered to Label Studio as tasks.
 
 May be repeated: a call that an earlier run has delivered is found by its call_id and not sent again, also where its
-project was renamed since.
-Waits for a server that is down or busy; ends where only a person can help: the key, the project, its labeling
-interface. Counts, by reason, go to standard error, or with --json to standard output. Exit status 1 where an input
-could not be read or a call was not delivered, unless the call filter left it out.
+project was renamed since. Waits for a server that is down or busy; ends where only a person can help: the key, the
+project, its labeling interface. Counts, by reason, go to standard error, or with --json to standard output. Exit status
+1 where an input could not be read or a call was not delivered, unless the call filter left it out.
 """
 
 from __future__ import annotations

@@ -84,7 +84,7 @@ def _opened(path: Path) -> Iterator[Outbox]:
 def _of_application(path: str | None) -> set[tuple[str, int]]:
     """Nothing where its format is older: opened, it would be changed under an application that cannot read it then."""
     with suppress(LabelStudioExportError):
-        if path is not None and Path(path).is_file() and has_present_format(path):
+        if path is not None and os.path.isfile(path) and has_present_format(path):
             with _opened(Path(path)) as outbox:
                 return outbox.sent_to.all()
     return set()

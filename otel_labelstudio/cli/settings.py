@@ -73,7 +73,7 @@ def flag_of(name: str) -> str:
 
 def _add(group: argparse._ArgumentGroup, variable: Variable, default: Any) -> None:
     if variable.default is False:
-        help_text = f"{variable.help.removeprefix('true or false: ')} ({variable.environment})"
+        help_text = f"{variable.meaning} ({variable.environment})"
         group.add_argument(flag_of(variable.name), action="store_true", default=None, help=help_text)
         return
     help_text = f"{variable.help} ({variable.environment}{_said(default)})".replace("%", "%%")

@@ -98,7 +98,8 @@ def _route(table: Mapping[str, Any], settings: Settings) -> Route:
     if not isinstance(name, str) or not name:
         raise ConfigError("A route needs a name: what waits for delivery remembers it.")
     refuse_unknown_names(table, ("name", "match", *ROUTE_SETTINGS), where=f"Route {name!r}: there")
-    own = {key: table[key] for key in ROUTE_SETTINGS if key in table}
+    # As elsewhere, "" means that it is not given
+    own = {key: table[key] for key in ROUTE_SETTINGS if table.get(key, "") != ""}
     try:
         if "project_name" in own and "project_id" not in own and settings.project_id is not None:
             return Route(name, _match(table.get("match")), settings.without_project_id().replaced(own))

@@ -47,13 +47,6 @@ def _address(value: Any) -> Address | str:
     return Address(parts.hostname, parts.port)
 
 
-def _flag(value: Any) -> bool:
-    said = {"true": True, "1": True, "false": False, "0": False}.get(str(value).lower())
-    if said is None:
-        raise ValueError("neither true nor false")
-    return said
-
-
 def _texts(value: Any) -> tuple[str, ...]:
     texts = value.split(",") if isinstance(value, str) else value
     if not isinstance(texts, Iterable):
@@ -102,8 +95,8 @@ VARIABLES: tuple[Variable, ...] = (
     Variable(
         "allow_unauthenticated",
         "OTEL_LABELSTUDIO_RECEIVER_ALLOW_UNAUTHENTICATED",
-        "true: listen on other than loopback addresses though anybody can send",
-        _flag,
+        "true or false: accept requests from other machines without authentication",
+        readers.flag,
         False,
     ),
     Variable(
@@ -124,7 +117,7 @@ VARIABLES: tuple[Variable, ...] = (
     Variable(
         "max_request_bytes",
         "OTEL_LABELSTUDIO_RECEIVER_MAX_REQUEST_BYTES",
-        "bytes of one request, as sent and again once inflated",
+        "largest request in bytes, compressed and decompressed",
         readers.byte_count,
         64 * 2**20,
     ),

@@ -27,7 +27,7 @@ from otel_labelstudio.settings.http_headers import listed_headers
 from otel_labelstudio.settings.names import refuse_unknown_names
 from otel_labelstudio.settings.record import Settings
 from otel_labelstudio.settings.variable import Variable
-from otel_labelstudio.settings.variables import DEFAULT_PROJECT_NAME, DEFAULT_URL, VARIABLES
+from otel_labelstudio.settings.variables import DEFAULT_PROJECT_NAME, DEFAULT_URL, VARIABLES, setting
 
 __all__ = [
     "DEFAULT_PROJECT_NAME",
@@ -42,5 +42,6 @@ __all__ = [
     "prefix_of_config_file",
     "read_setting",
     "refuse_unknown_names",
+    "setting",
     "variables_of_others",
 ]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from otel_labelstudio.errors import ConfigError
 from otel_labelstudio.settings.api_keys import is_personal_access_token
-from otel_labelstudio.settings.variables import VARIABLES
+from otel_labelstudio.settings.variables import setting
 from otel_labelstudio.tasks.binding import binding_from_label_config
 from otel_labelstudio.tasks.label_config import LabelConfigError
 from otel_labelstudio.titles import TITLE_MAX_LENGTH, TITLE_MIN_LENGTH, wrong_braces
@@ -95,4 +95,4 @@ _CHECKS: tuple[Callable[[Settings], None], ...] = (
 
 
 def _environment(name: str) -> str:
-    return next(v.environment for v in VARIABLES if v.name == name)
+    return setting(name).environment

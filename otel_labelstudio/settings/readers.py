@@ -15,8 +15,15 @@ from urllib.parse import urlsplit
 
 _E = TypeVar("_E", bound=Enum)
 
+# SQLite's largest number
+_LARGEST = 2**63 - 1
 # What stands in documentation where the reader's own key belongs, its letters alone
-_PLACEHOLDERS = frozenset({"apikey", "yourapikey", "yourkey", "yourtoken", "yourlabelstudioapikey"})
+_PLACEHOLDERS = frozenset(
+    {"apikey", "yourapikey", "yourkey", "yourtoken", "youraccesstoken", "yourlabelstudioapikey", "changeme", "changeit"}
+    | {"replaceme", "todo", "token", "secret", "placeholder"}
+)
+# As in xxxxxxxx and ****
+_FILLED = re.compile(r"[xX]{3,}|\*+|\.{3,}")
 _BYTE_UNITS = {"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
 _TIME_UNITS = {"ms": 0.001, "s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
 _WITH_UNIT = re.compile(r"\s*([0-9.]+)\s*([a-zA-Z]+)\s*\Z")
@@ -31,7 +38,7 @@ def text(value: Any) -> str:
 def api_key(value: Any) -> str | None:
     """What an HTTP header can carry; white space around it is of copying."""
     key = text(value).strip()
-    if re.sub(r"[^a-z]", "", key.lower()) in _PLACEHOLDERS:
+    if re.sub(r"[^a-z]", "", key.lower()) in _PLACEHOLDERS or _FILLED.fullmatch(key):
         raise ValueError("this is the placeholder of an example, not a key")
     if not key.isascii() or not key.isprintable() or " " in key:
         raise ValueError("has characters that no key has")
@@ -54,7 +61,9 @@ def _whole_number(value: Any, units: Mapping[str, float]) -> int:
     except (TypeError, ValueError):
         number = 0
     if number <= 0:
-        raise ValueError(f"not a whole number above 0{_written_out(value, units)}")
+        raise ValueError(f"not a whole number above 0{_written_out(value, units, is_whole=True)}")
+    if number > _LARGEST:
+        raise ValueError("is too large")
     return number
 
 
@@ -71,23 +80,23 @@ def timeout_s(value: Any) -> float:
 def _seconds(value: Any, *, is_zero_possible: bool) -> float:
     try:
         number = -1.0 if isinstance(value, bool) else float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         number = -1.0
     if not 0 <= number < float("inf") or (number == 0 and not is_zero_possible):
         least = "from 0 up" if is_zero_possible else "above 0"
-        raise ValueError(f"not a number {least}{_written_out(value, _TIME_UNITS)}")
+        raise ValueError(f"not a number {least}{_written_out(value, _TIME_UNITS, is_whole=False)}")
     return number
 
 
-def _written_out(value: Any, units: Mapping[str, float]) -> str:
-    """What a number with a unit or an exponent is as a plain number; empty where it is none."""
+def _written_out(value: Any, units: Mapping[str, float], *, is_whole: bool) -> str:
+    """What a number with a unit or an exponent is as a plain number; empty where it is none, or not a whole one."""
     with_unit = _WITH_UNIT.match(str(value))
     factor = units.get(with_unit[2].lower()) if with_unit else 1
     try:
         number = float(with_unit[1] if with_unit else value) * (factor or 0)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return ""
-    if not 0 < number < 2**53 or isinstance(value, bool | float):
+    if not 0 < number < 2**53 or isinstance(value, bool | float) or (is_whole and not number.is_integer()):
         return ""
     return f"; {'without its unit' if with_unit else 'written out'} it is {number:.15g}"
 

@@ -14,7 +14,7 @@ from otel_labelstudio.printable import logger
 from otel_labelstudio.settings.checks import check
 from otel_labelstudio.settings.environment import read_setting
 from otel_labelstudio.settings.names import refuse_unknown_names, renamed
-from otel_labelstudio.settings.variables import DEFAULT_URL, VARIABLES
+from otel_labelstudio.settings.variables import DEFAULT_URL, VARIABLES, setting
 from otel_labelstudio.tasks.binding import Mode
 from otel_labelstudio.tasks.layouts import Layout
 from otel_labelstudio.titles import title
@@ -110,8 +110,7 @@ class Settings:
 
     def replaced(self, arguments: Mapping[str, Any]) -> Settings:
         """These settings with others, by parameter name, in the place of some; raises `ConfigError`."""
-        known = {variable.name: variable for variable in VARIABLES}
-        values = {name: known[name].value(name, value) for name, value in renamed(arguments).items()}
+        values = {name: setting(name).value(name, value) for name, value in renamed(arguments).items()}
         if "layout" in values or "project_config" in values:  # one takes the other's place
             values = {"layout": None, "project_config": None, **values}
         is_mode_given = self.is_mode_given or "mode" in values

@@ -29,6 +29,11 @@ class Variable:
     mend: str | None = None
     is_secret: bool = False
 
+    @property
+    def meaning(self) -> str:
+        """The help, without the values of a flag."""
+        return self.help.removeprefix("true or false: ")
+
     def value(self, source: str, value: Any) -> Any:
         """What the setting holds where ``source`` says this; raises `ConfigError`."""
         try:
@@ -37,7 +42,7 @@ class Variable:
             why = error.strerror or "cannot be read"
         except ValueError as error:
             why = str(error)
-        raise ConfigError(f"{source}{self._shown(value)}: {why}; {self.mend or f'it means: {self.help}'}.")
+        raise ConfigError(f"{source}{self._shown(value)}: {why}; {self.mend or f'it means: {self.meaning}'}.")
 
     def _shown(self, value: Any) -> str:
         """The value for an error, unless it is a secret or, as an address may, has one in it."""

@@ -107,7 +107,11 @@ VARIABLES: tuple[Variable, ...] = (
         "{model}",
     ),
     Variable(
-        "batch_size", "OTEL_EXPORTER_LABELSTUDIO_BATCH_SIZE", "tasks of one import at the most", readers.count, 200
+        "batch_size",
+        "OTEL_EXPORTER_LABELSTUDIO_BATCH_SIZE",
+        "largest number of tasks in one import",
+        readers.count,
+        200,
     ),
     Variable(
         "call_filter",
@@ -202,3 +206,9 @@ VARIABLES: tuple[Variable, ...] = (
         256 * 2**20,
     ),
 )
+_BY_NAME = {variable.name: variable for variable in VARIABLES}
+
+
+def setting(name: str) -> Variable:
+    """The one of this name."""
+    return _BY_NAME[name]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -36,16 +36,17 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory, label_studio: EmbeddedL
     rules = directory / "rules.yml"
     rules.write_text(hurried(RULES.read_text(encoding="utf-8")), encoding="utf-8")
     with troubles(directory, label_studio) as made, Prometheus(directory, made.targets, rules) as prometheus:
-        _wait(lambda: len(prometheus.query('up{job="otel-labelstudio"} == 1')) == len(made.targets))
+        _wait_for(prometheus, 'up{job="otel-labelstudio"} == 1', len(made.targets))
         made.happen()
         # The first import begins its histogram, which rises with the second
-        _wait(lambda: bool(prometheus.query('otel_sdk_exporter_operation_duration_seconds_count{instance="healthy"}')))
+        _wait_for(prometheus, 'otel_sdk_exporter_operation_duration_seconds_count{instance="healthy"}', 1)
         made.send("healthy")
         yield prometheus
 
 
-def _wait(is_so: Callable[[], bool]) -> None:
+def _wait_for(prometheus: Prometheus, query: str, least: int) -> None:
+    """Until a query gives so many series."""
     end = time.monotonic() + _SCRAPED_S
-    while not is_so():
-        assert time.monotonic() < end
+    while len(found := prometheus.query(query)) < least:
+        assert time.monotonic() < end, f"{query} gave {found}"
         time.sleep(0.2)

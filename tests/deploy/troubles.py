@@ -49,13 +49,7 @@ class Troubles:
         self._serve("healthy", f"--project-name={fresh_title('Alerts')}")
         self._serve("quiet")
         self._serve("wrong key", LABEL_STUDIO_API_KEY="0" * 40)
-        small = (
-            "--outbox-max-calls=5",
-            "--max-request-bytes=5000",
-            "--inbox-max-bytes=20000",
-            "--max-held-bytes=10000",
-        )
-        self._serve("Label Studio stopped", *small, LABEL_STUDIO_URL=NOBODY)
+        self._serve("Label Studio stopped", *_SMALL, LABEL_STUDIO_URL=NOBODY)
         self._serve("wrong project", f"--project-id={text_project}")
         self._serve("failing filter", "--call-filter=failing_filter:fail", PYTHONPATH=str(self._directory))
         self._serve("call too large", "--outbox-max-bytes=20000")

@@ -128,19 +128,23 @@ def nothing(call: LLMCall) -> None:
 
 
 def test_a_route_has_a_filter_of_its_own(tmp_path: Path) -> None:
-    """It is asked in the place of the settings', which holds where a route has none, and where no route matches."""
+    """It is asked in the place of the settings', which holds where a route has none or "", and where no route
+    matches."""
     route = "[[route]]\nname = '{0}'\nmatch = {{ 'service.name' = '{0}' }}\n{1}\n"
     file = tmp_path / "receiver.toml"
     text = route.format("own", f"call_filter = '{__name__}:without_user'") + route.format("settings", "")
+    text += route.format("empty", "call_filter = ''")
     file.write_text(f"[labelstudio]\ncall_filter = '{__name__}:nothing'\n{text}", encoding="utf-8")
     config = ConfigFile.read(str(file))
     settings = Settings.resolve({}, needs_server=False, fallbacks=config.labelstudio)
     telemetry = Telemetry()
     selection = Selection(settings, Router(settings, config.resolved_routes(settings)), telemetry, print)
     call = replace(CALL, user_id="ann")
-    addressed = [selection.addressed([call], 0.0, span(service_name=name)) for name in ("own", "settings", "else")]
-    assert [[one.call.user_id for one in of_span] for of_span in addressed] == [[None], [], []]
-    assert telemetry.counts()["calls.dropped[filtered]"] == 2
+    addressed = [
+        selection.addressed([call], 0.0, span(service_name=name)) for name in ("own", "settings", "empty", "else")
+    ]
+    assert [[one.call.user_id for one in of_span] for of_span in addressed] == [[None], [], [], []]
+    assert telemetry.counts()["calls.dropped[filtered]"] == 3
 
 
 def test_a_route_that_cannot_be_found_lets_nothing_through(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ EXAMPLES: dict[str, tuple[str, Any, tuple[Any, ...]]] = {
     "tls_cert": ("/run/cert", "/run/cert", (5,)),
     "tls_key": ("/run/key", "/run/key", (5,)),
     "tls_client_ca": ("/run/ca", "/run/ca", (5,)),
-    "allow_unauthenticated": ("true", True, ("perhaps", "yes")),
+    "allow_unauthenticated": ("true", True, ("perhaps", "yes", "1", 1)),
     "cors_origins": ("https://a.example, https://B.example/", ("https://a.example", "https://b.example"), (5, [5])),
     "allowed_hosts": ("Receiver.example, *.svc", ("receiver.example", "*.svc"), (5, [5])),
     "max_request_bytes": ("1000", 1000, ("0", "-1", "much", True, 1.5)),

@@ -10,9 +10,6 @@ from functools import cache
 from importlib import import_module
 from types import ModuleType
 
-from opentelemetry.semconv import attributes as stable
-from opentelemetry.semconv._incubating import attributes as incubating
-
 from otel_labelstudio.cli.checks.finding import Finding, note
 from otel_labelstudio.dialects import NAME_PREFIXES
 from otel_labelstudio.routing import Route
@@ -49,7 +46,11 @@ def _misspelt(name: str, where: str) -> Iterator[Finding]:
 
 @cache
 def _known_names() -> frozenset[str]:
-    """Of all attributes of OpenTelemetry's semantic conventions, as its package has them."""
+    """Of all attributes of OpenTelemetry's semantic conventions, as its package has them. Imported where it is needed:
+    every command would pay for it."""
+    from opentelemetry.semconv import attributes as stable
+    from opentelemetry.semconv._incubating import attributes as incubating
+
     modules = (*_modules(stable), *_modules(incubating))
     constants = (value for module in modules for value in vars(module).values())
     return frozenset(value for value in constants if isinstance(value, str) and "." in value and " " not in value)
