@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     periods = parser.add_mutually_exclusive_group()
     periods.add_argument(
-        "--compare", metavar="FROM..TO,FROM..TO", help="what changed between two periods in which the calls began"
+        "--compare", metavar="FROM..TO,FROM..TO", help="what changed between two periods in which the calls began (UTC)"
     )
     periods.add_argument("--before", metavar="DATE", help="the same: before that date (UTC), and from then on")
     parser.add_argument("--title", metavar="TEXT", help="of the page")

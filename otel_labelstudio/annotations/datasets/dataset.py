@@ -22,8 +22,11 @@ from otel_labelstudio.annotations.datasets.rows import TaskRows, rows_of
 from otel_labelstudio.annotations.datasets.store import RowStore
 from otel_labelstudio.annotations.datasets.writing import OnRows, write_files
 from otel_labelstudio.annotations.judging import judged_or_left_out
-from otel_labelstudio.annotations.records import AnnotatedProject, JudgedCall, NotJudged
+from otel_labelstudio.annotations.records import JUDGING_FAILED, AnnotatedProject, JudgedCall, NotJudged
 from otel_labelstudio.errors import ConfigError
+from otel_labelstudio.printable import logger
+
+_logger = logger(__name__)
 
 Judged = JudgedCall | NotJudged
 
@@ -148,7 +151,18 @@ class Dataset:
 
     def _rows(self, judged: Iterable[Judged]) -> Iterator[tuple[str, int, TaskRows]]:
         for one in judged:
-            yield _place(one.task.project), one.task.id, rows_of(one, self._options, self._name_of)
+            rows = self._rows_or_reason(one)
+            if rows is not None:
+                yield _place(one.task.project), one.task.id, rows
+
+    def _rows_or_reason(self, judged: Judged) -> TaskRows | None:
+        """A task of which rows cannot be made costs itself alone; None where it keeps those of an earlier run."""
+        try:
+            return rows_of(judged, self._options, self._name_of)
+        except Exception as error:
+            _logger.warning("Cannot make rows of task %d (%s).", judged.task.id, type(error).__name__)
+            failed = NotJudged(judged.task, JUDGING_FAILED)
+        return None if self._keeps_earlier_rows(failed) else rows_of(failed, self._options, self._name_of)
 
 
 def _controls_digest(project: AnnotatedProject) -> str:

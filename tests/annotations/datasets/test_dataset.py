@@ -23,6 +23,7 @@ from otel_labelstudio.annotations import DatasetOptions, Kind, Several, judge, w
 from otel_labelstudio.annotations.collecting import Batch, TaskIds
 from otel_labelstudio.annotations.datasets import Contents, Dataset, LeftOut, output, writing
 from otel_labelstudio.annotations.datasets.left_out import REASONS
+from otel_labelstudio.annotations.datasets.rows import TaskRows, rows_of
 from otel_labelstudio.annotations.datasets.splitting import SPLITS, Split
 from otel_labelstudio.annotations.datasets.store import StateError
 from otel_labelstudio.annotations.records import AnnotatedProject, AnnotatedTask, Disregarded, JudgedCall, NotJudged
@@ -333,6 +334,23 @@ def test_a_task_on_which_judging_fails_takes_no_other_with_it(tmp_path: Path, mo
     monkeypatch.setattr("otel_labelstudio.annotations.judging.guarded.judge", judge_one)
     contents = take_in(tmp_path / "shop", batch(submitted(1), submitted(2), present=(1, 2)))
     assert completions(tmp_path / "shop") == ["Answer 2."]
+    assert contents.reasons[("", LeftOut.UNREADABLE)] == 1
+
+
+def test_a_task_of_which_no_rows_can_be_made_takes_no_other_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It keeps those of an earlier run, and is counted where it has none."""
+    take_in(tmp_path / "shop", batch(submitted(1), present=(1,)))
+
+    def rows(one: JudgedCall | NotJudged, *others: Any) -> TaskRows:
+        if isinstance(one, JudgedCall) and one.task.id < 3:
+            raise ValueError("odd")
+        return rows_of(one, *others)
+
+    monkeypatch.setattr("otel_labelstudio.annotations.datasets.dataset.rows_of", rows)
+    contents = take_in(tmp_path / "shop", batch(*map(submitted, (1, 2, 3)), present=(1, 2, 3)))
+    assert sorted(completions(tmp_path / "shop")) == ["Answer 1.", "Answer 3."]
     assert contents.reasons[("", LeftOut.UNREADABLE)] == 1
 
 
