@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from otel_labelstudio.annotations.datasets.approval import Approval, approval, may_be_cleared
 from otel_labelstudio.annotations.datasets.example import Example, Found, NoExample, final_answer, written_answer
 from otel_labelstudio.annotations.datasets.left_out import LeftOut
-from otel_labelstudio.annotations.datasets.opinions import Opinion, may_be_cleared, opinion
 from otel_labelstudio.annotations.datasets.options import DatasetOptions, Kind
 from otel_labelstudio.annotations.records import Act, JudgedAnswer, JudgedCall, Judgement
 
-_REASONS = {Opinion.BAD: LeftOut.BAD, Opinion.UNDECIDED: LeftOut.UNDECIDED}
+_REASONS = {Approval.BAD: LeftOut.BAD, Approval.UNDECIDED: LeftOut.UNDECIDED}
 # The model's text stands, but perhaps for white space
 _KEPT = (Act.ACCEPTED, Act.UNTOUCHED, Act.WHITESPACE)
 
@@ -68,12 +68,12 @@ def _reason(
         return LeftOut.REMOVED
     if answer.act not in _KEPT:
         return None
-    said = opinion(judgement, answer.index, options)
+    said = approval(judgement, answer.index, options)
     if why := _REASONS.get(said):
         return why
     if answer.act is Act.UNTOUCHED and may_be_cleared(judged, judgement):
         is_vouched_for = False
-    if said is Opinion.NONE and (not is_vouched_for or _is_only_compared(judged, judgement)):
+    if said is Approval.NONE and (not is_vouched_for or _is_only_compared(judged, judgement)):
         return LeftOut.NOTHING_SAID
     is_untouched = answer.act is not Act.WHITESPACE
     return LeftOut.ACCEPTED if is_untouched and not options.accepted else None

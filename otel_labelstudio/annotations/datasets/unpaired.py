@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from otel_labelstudio.annotations.datasets.approval import Approval, approval, may_be_cleared
 from otel_labelstudio.annotations.datasets.example import (
     Example,
     Found,
@@ -18,7 +19,6 @@ from otel_labelstudio.annotations.datasets.example import (
     written_answer,
 )
 from otel_labelstudio.annotations.datasets.left_out import LeftOut
-from otel_labelstudio.annotations.datasets.opinions import Opinion, may_be_cleared, opinion
 from otel_labelstudio.annotations.datasets.options import DatasetOptions, Kind
 from otel_labelstudio.annotations.records import Act, JudgedAnswer, JudgedCall, Judgement
 from otel_labelstudio.calls import Message
@@ -49,17 +49,17 @@ def _all(judged: JudgedCall, judgement: Judgement, options: DatasetOptions) -> I
 
 def _label(judged: JudgedCall, judgement: Judgement, answer: JudgedAnswer, options: DatasetOptions) -> bool | None:
     """Whether the model's answer is good; None where nobody said."""
-    said = opinion(judgement, answer.index, options)
+    said = approval(judgement, answer.index, options)
     if answer.act.changes_answer:
-        is_bad = said is Opinion.BAD or (options.edited_is_bad and said is not Opinion.GOOD)
+        is_bad = said is Approval.BAD or (options.edited_is_bad and said is not Approval.GOOD)
         return False if is_bad else None
     if answer.act is Act.REMOVED:
         return False
-    if said in (Opinion.GOOD, Opinion.BAD):
-        return said is Opinion.GOOD
+    if said in (Approval.GOOD, Approval.BAD):
+        return said is Approval.GOOD
     survived_others = any(other.act is Act.REMOVED for other in judgement.answers)
     is_left = answer.act.keeps_answer and not (answer.act is Act.UNTOUCHED and may_be_cleared(judged, judgement))
-    is_good = said is Opinion.NONE and is_left and (survived_others or options.accepted_is_good)
+    is_good = said is Approval.NONE and is_left and (survived_others or options.accepted_is_good)
     return True if is_good else None
 
 

@@ -8,7 +8,7 @@ from otel_labelstudio.annotations.datasets.options import DatasetOptions
 from otel_labelstudio.annotations.records import About, JudgedCall, Judgement, Verdict
 
 
-class Opinion(Enum):
+class Approval(Enum):
     GOOD = "good"
     BAD = "bad"
     UNDECIDED = "undecided"  # judged, and neither
@@ -16,21 +16,21 @@ class Opinion(Enum):
 
 
 # The first that any control says counts
-_STRONGEST_FIRST = (Opinion.BAD, Opinion.UNDECIDED, Opinion.GOOD)
+_STRONGEST_FIRST = (Approval.BAD, Approval.UNDECIDED, Approval.GOOD)
 
 
-def opinion(judgement: Judgement, index: int, options: DatasetOptions) -> Opinion:
+def approval(judgement: Judgement, index: int, options: DatasetOptions) -> Approval:
     """What a person thinks of the answer as it came from the model, not of what they made of it.
 
     What is said of the whole call is said of its first answer, as the layouts' headers ask for it. Where several
     controls speak, the worst of them counts.
     """
     if index in judgement.disliked:
-        return Opinion.BAD
+        return Approval.BAD
     said = {_of(verdict, options) for verdict in judgement.verdicts if _is_about(verdict, index)}
     if index in judgement.liked:
-        said.add(Opinion.GOOD)
-    return next((one for one in _STRONGEST_FIRST if one in said), Opinion.NONE)
+        said.add(Approval.GOOD)
+    return next((one for one in _STRONGEST_FIRST if one in said), Approval.NONE)
 
 
 def _is_about(verdict: Verdict, index: int) -> bool:
@@ -39,29 +39,29 @@ def _is_about(verdict: Verdict, index: int) -> bool:
     return verdict.about is About.ANSWER and (verdict.index or 0) == index
 
 
-def _of(verdict: Verdict, options: DatasetOptions) -> Opinion:
+def _of(verdict: Verdict, options: DatasetOptions) -> Approval:
     match verdict.kind, verdict.value:
         case "rating", float() | int() as rating:
             return _of_rating(rating, options)
         case "choices", tuple() as values:
             return _of_choices(verdict.name, values, options)
-    return Opinion.NONE
+    return Approval.NONE
 
 
-def _of_rating(rating: float, options: DatasetOptions) -> Opinion:
+def _of_rating(rating: float, options: DatasetOptions) -> Approval:
     if rating <= options.max_bad_rating:
-        return Opinion.BAD
-    return Opinion.GOOD if rating >= options.min_rating else Opinion.UNDECIDED
+        return Approval.BAD
+    return Approval.GOOD if rating >= options.min_rating else Approval.UNDECIDED
 
 
-def _of_choices(name: str, values: tuple[str, ...], options: DatasetOptions) -> Opinion:
+def _of_choices(name: str, values: tuple[str, ...], options: DatasetOptions) -> Approval:
     chosen = {(name, value) for value in values}
     if chosen & options.bad:
-        return Opinion.BAD
+        return Approval.BAD
     if chosen & options.good:
-        return Opinion.GOOD
+        return Approval.GOOD
     # A control whose other values say good, as "unsure" of a verdict
-    return Opinion.UNDECIDED if any(name == control for control, _ in options.good) and values else Opinion.NONE
+    return Approval.UNDECIDED if any(name == control for control, _ in options.good) and values else Approval.NONE
 
 
 def may_be_cleared(judged: JudgedCall, judgement: Judgement) -> bool:
