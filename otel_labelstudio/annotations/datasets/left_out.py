@@ -25,7 +25,7 @@ class LeftOut(Enum):
     REMOVED = "removed", "the answer was removed and nothing written in its place", True
     ACCEPTED = "accepted", "accepted as it was, which the options leave out", True
     SMALL_EDIT = "small_edit", "less was changed than asked for", True
-    NOTHING_SAID = "nothing_said", "nothing was said that gives a row of this kind, such as another answer for a pair", True
+    NOTHING_SAID = "nothing_said", "nothing was said that gives such a row, as another answer would for a pair", True
     DISAGREEMENT = "disagreement", "the annotators do not agree", True
     DUPLICATE = "duplicate", "the same row is there already", True
     OUTVOTED = "outvoted", "more annotators say the opposite", True

@@ -153,7 +153,7 @@ def test_the_card_lists_what_is_there(tmp_path: Path) -> None:
     assert head["dataset_info"][1]["features"][-1] == {"name": "tools", "list": "json"}
     assert contents.rows[Kind.SFT] == {"train": 2}
     assert "| 2 | `sft/train.jsonl` |" in card
-    assert "| 1 | dpo | nothing was said that gives a row of this kind, such as another answer for a pair |" in card
+    assert "| 1 | dpo | nothing was said that gives such a row, as another answer would for a pair |" in card
     assert "otel-labelstudio dataset --kind dpo,sft,kto --min-rating 4.5 --split 1/0" in card
 
 
