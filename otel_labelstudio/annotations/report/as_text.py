@@ -78,7 +78,8 @@ def _said(group: Group) -> Iterator[str]:
     for rated in group.numbers:
         yield f"{rated.control}: {words.mean(rated.distribution)} (n={rated.distribution.calls})"
     for chosen in group.choices:
-        values = ", ".join(f"{value} {words.share(share)}" for value, share in chosen.values[:_SHOWN_VALUES])
+        shown = chosen.values[:_SHOWN_VALUES]
+        values = ", ".join(f"{words.choice(value)} {words.share(share)}" for value, share in shown)
         yield f"{chosen.control}: {values}"
     for place in group.places:
         yield f"answer {place.index + 1} first: {words.share(place.first)}"

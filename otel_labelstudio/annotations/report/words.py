@@ -36,6 +36,11 @@ def number(value: float) -> str:
     return f"{value:.1f}".removesuffix(".0")
 
 
+def choice(value: str) -> str:
+    """A value of Choices; a number, as of the best answer, is told from the figure after it."""
+    return f"no. {value}" if value.isdecimal() else value
+
+
 def mean(found: Distribution) -> str:
     """A mean on its scale, or that the calls are too few for one."""
     scale = f" of {number(found.max_value)}" if found.max_value else ""
