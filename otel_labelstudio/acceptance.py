@@ -117,7 +117,7 @@ class Acceptance:
             received += 1
             self._receive(span, accepted_at, arrived)
         accepted = self._store(arrived, position=position)
-        self._arrivals.note(arrived.sources)
+        self._note_arrivals(arrived.sources)
         self._telemetry.count("spans.received", received)
         self._pass_over(other_spans)
         self._each(self._skips.count, arrived.skips, "")
@@ -128,7 +128,7 @@ class Acceptance:
         looked_at = self._each(lambda record: (record, is_content_event(record)), log_records, "log_records.unmatched")
         content: list[Span | LogRecord] = [record for record, is_content in looked_at if is_content]
         accepted = self._store(_Arrived(waiting=content), position=position)
-        self._arrivals.note(Arrival(service_of(record), _LOG_RECORDS) for record in content)
+        self._note_arrivals(Arrival(service_of(record), _LOG_RECORDS) for record in content)
         self._telemetry.count("log_records.received", len(content))
         return accepted
 
@@ -178,6 +178,13 @@ class Acceptance:
             self.other_spans.append((span.trace_id, span.span_id))
         else:
             arrived.seen.append(((span.trace_id, span.span_id), fate(reading).value))
+
+    def _note_arrivals(self, arrivals: Iterable[Arrival]) -> None:
+        """What an operator is shown costs no call."""
+        try:
+            self._arrivals.note(arrivals)
+        except Exception as error:
+            self._warn(f"What arrives could not be counted ({type(error).__name__}).")
 
     def _pass_over(self, other_spans: Collection[SpanIds]) -> None:
         self._telemetry.count("spans.received", len(other_spans))

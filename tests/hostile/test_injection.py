@@ -22,6 +22,7 @@ import pytest
 import otel_labelstudio
 from otel_labelstudio import dialects
 from otel_labelstudio.acceptance import Position
+from otel_labelstudio.arrivals import Arrivals
 from otel_labelstudio.delivery import deliveries, housekeeping, rechecks, retry, schedule, worker
 from otel_labelstudio.delivery.election import Election
 from otel_labelstudio.delivery.results import (
@@ -84,11 +85,12 @@ CALLERS = (
     *("delivery/housekeeping.py", "delivery/rechecks.py"),
 )
 OUTBOX = (Outbox, Accepting, SettlingRows, DeadLetters, DeliveryQueue, Retention, OutboxNotes, SentTo)
-STAGES = (*OUTBOX, Selection, Skips, Settler, deliveries.Deliveries, worker.Worker, Election, RecordingSink)
+STAGES = (*OUTBOX, Arrivals, Selection, Skips, Settler, deliveries.Deliveries, worker.Worker, Election, RecordingSink)
 # Packages of which a function that is called is a stage's
 STAGE_PACKAGES = tuple(f"otel_labelstudio.{name}" for name in ("dialects", "settle", "outbox", "selection", "routing"))
 # Methods of a stage that others have as well, with what they are called on where it is the stage
 AMBIGUOUS: dict[str, tuple[str, ...]] = {
+    "clear": ("_sink",),
     "count": ("_skips",),
     "close": ("_sink", "_deliveries"),
     "read": ("notes", "dialects"),
@@ -103,6 +105,7 @@ AMBIGUOUS: dict[str, tuple[str, ...]] = {
 NOT_RUNNING = (
     *("__init__", "open", "_build_stages", "_settler", "_label_studio", "progress", "dead_letters", "read_to"),
     *("before_fork", "after_fork_in_parent", "after_fork_in_child", "check_outbox"),
+    *("overview", "retry_dead_letters"),
 )
 
 NOW_S = 1_763_800_000.0
