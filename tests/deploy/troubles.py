@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -15,6 +16,8 @@ from tests.receiver.serving import ANY_PORTS, Process, post
 NOBODY = "http://127.0.0.1:9"
 # Takes no chat: its calls become dead letters
 TEXT_CONFIG = '<View><Text name="prompt" value="$prompt"/><TextArea name="response" toName="prompt"/></View>'
+# In a row, a fifth of a second apart
+_TIMES_FULL = 10
 _FILTER = "def fail(call):\n    raise ValueError\n"
 _SMALL = ("--outbox-max-calls=5", "--max-request-bytes=5000", "--inbox-max-bytes=20000", "--max-held-bytes=10000")
 # As if the system had ended one of the process's threads
@@ -64,9 +67,16 @@ class Troubles:
         self.send("healthy", question="")  # no content
         assert post(f"{self.receivers['healthy'].http}/v1/traces", b"\xff")[0] == 400
         self.receivers["killed"].kill()
-        for _ in range(200):  # a busy machine may also refuse one for the moment
-            if b"inbox is full" in self._answer("Label Studio stopped", padding=2000):
+        self._fill_inbox("Label Studio stopped")
+
+    def _fill_inbox(self, name: str) -> None:
+        """Until it stays full: as long as the outbox has room, a busy machine goes on reading from it."""
+        refused = 0
+        for _ in range(400):
+            refused = refused + 1 if b"inbox is full" in self._answer(name, padding=2000) else 0
+            if refused == _TIMES_FULL:
                 return
+            time.sleep(0.2 if refused else 0)
         raise AssertionError("the inbox does not fill")
 
     def send(self, name: str, question: str = "Question?", padding: int = 0) -> None:
