@@ -62,7 +62,7 @@ def _written(dataset: Dataset, source: Source, options: argparse.Namespace) -> C
 def _print(tasks: int, contents: Contents, directory: Path) -> None:
     """Tables for people, on standard error as all summaries."""
     console = Console(stderr=True)
-    print(f"Written to {directory}, of {tasks:,} annotated tasks:", file=sys.stderr)
+    print(f"Written to {directory}, of {tasks:,} annotated {'task' if tasks == 1 else 'tasks'}:", file=sys.stderr)
     rows = Table("rows", "file", box=None)
     for kind, splits in contents.rows.items():
         for split, count in splits.items():

@@ -63,7 +63,8 @@ def run(options: argparse.Namespace) -> int:
         sys.stdout.write(shown(report, form))
         return 0
     write_report(report, options.output, form, title=options.title or TITLE)
-    print(f"{report.total.calls} judged calls: {options.output}", file=sys.stderr)
+    judged = report.total.calls
+    print(f"{judged} judged {'call' if judged == 1 else 'calls'}: {options.output}", file=sys.stderr)
     return 0
 
 

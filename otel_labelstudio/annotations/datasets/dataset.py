@@ -108,7 +108,7 @@ class Dataset:
 
     def take_in(self, batch: Batch) -> None:
         """Take in what `collect` gives, all batches in their order; tasks that are gone are forgotten."""
-        project = _place(batch.project)
+        project = batch.project.key
         self._projects.add(project)
         judged = (judged_or_left_out(task, keep_bulk=self._options.bulk) for task in batch.tasks)
         self.read(one for one in judged if not self._keeps_earlier_rows(one))
@@ -147,13 +147,13 @@ class Dataset:
     def _keeps_earlier_rows(self, judged: Judged) -> bool:
         """Of a task that cannot be read this time: a fault takes no rows back."""
         is_unknown = isinstance(judged, NotJudged) and judged.is_unknown
-        return is_unknown and self._store.has(_place(judged.task.project), judged.task.id)
+        return is_unknown and self._store.has(judged.task.project.key, judged.task.id)
 
     def _rows(self, judged: Iterable[Judged]) -> Iterator[tuple[str, int, TaskRows]]:
         for one in judged:
             rows = self._rows_or_reason(one)
             if rows is not None:
-                yield _place(one.task.project), one.task.id, rows
+                yield one.task.project.key, one.task.id, rows
 
     def _rows_or_reason(self, judged: Judged) -> TaskRows | None:
         """A task of which rows cannot be made costs itself alone; None where it keeps those of an earlier run."""
@@ -167,10 +167,6 @@ class Dataset:
 
 def _controls_digest(project: AnnotatedProject) -> str:
     return digest([asdict(control) for control in project.controls]).hex()
-
-
-def _place(project: AnnotatedProject) -> str:
-    return project.key
 
 
 @contextmanager
