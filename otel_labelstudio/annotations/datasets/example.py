@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from otel_labelstudio.annotations.datasets.left_out import LeftOut, RowLeftOutError
@@ -92,6 +92,17 @@ def _without_reasoning(message: Message) -> Message:
 def _is_unreadable(text: str, part: object) -> bool:
     """Whether the text shows a part that has no text to go back to it from."""
     return isinstance(part, GenericPart) and f"[{part.type}]" in text
+
+
+def examples_or_nothing(kind: Kind, each: Iterable[Iterator[Found]]) -> Iterator[Found]:
+    """Those of all, each by itself: one that cannot be written does not take the others with it. Where there are none,
+    nothing was said that gives one."""
+    is_empty = True
+    for found in each:
+        is_empty = False
+        yield from examples_or_reason(kind, found)
+    if is_empty:
+        yield NoExample(kind, LeftOut.NOTHING_SAID)
 
 
 def examples_or_reason(kind: Kind, found: Iterator[Found]) -> Iterator[Found]:

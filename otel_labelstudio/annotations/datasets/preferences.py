@@ -12,7 +12,7 @@ from otel_labelstudio.annotations.datasets.example import (
     Example,
     Found,
     NoExample,
-    examples_or_reason,
+    examples_or_nothing,
     final_answer,
     model_answer,
     written_answer,
@@ -23,13 +23,8 @@ from otel_labelstudio.annotations.records import Act, JudgedAnswer, JudgedCall, 
 
 
 def preferences(judged: JudgedCall, judgement: Judgement, options: DatasetOptions) -> Iterator[Found]:
-    """All pairs that a judgement says, each by itself: one that cannot be written does not take the others with it."""
-    count = 0
-    for pair in _pairs(judged, judgement, options):
-        count += 1
-        yield from examples_or_reason(Kind.DPO, pair)
-    if not count:
-        yield NoExample(Kind.DPO, LeftOut.NOTHING_SAID)
+    """All pairs that a judgement says."""
+    return examples_or_nothing(Kind.DPO, _pairs(judged, judgement, options))
 
 
 def _pairs(judged: JudgedCall, judgement: Judgement, options: DatasetOptions) -> Iterator[Iterator[Found]]:

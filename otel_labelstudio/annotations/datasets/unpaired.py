@@ -12,13 +12,11 @@ from otel_labelstudio.annotations.datasets.approval import Approval, approval, m
 from otel_labelstudio.annotations.datasets.example import (
     Example,
     Found,
-    NoExample,
-    examples_or_reason,
+    examples_or_nothing,
     final_answer,
     model_answer,
     written_answer,
 )
-from otel_labelstudio.annotations.datasets.left_out import LeftOut
 from otel_labelstudio.annotations.datasets.options import DatasetOptions, Kind
 from otel_labelstudio.annotations.records import Act, JudgedAnswer, JudgedCall, Judgement
 from otel_labelstudio.calls import Message
@@ -26,12 +24,7 @@ from otel_labelstudio.calls import Message
 
 def unpaired(judged: JudgedCall, judgement: Judgement, options: DatasetOptions) -> Iterator[Found]:
     """Each answer that was called good or bad, and each that a person wrote."""
-    count = 0
-    for found in _all(judged, judgement, options):
-        count += 1
-        yield from examples_or_reason(Kind.KTO, found)
-    if not count:
-        yield NoExample(Kind.KTO, LeftOut.NOTHING_SAID)
+    return examples_or_nothing(Kind.KTO, _all(judged, judgement, options))
 
 
 def _all(judged: JudgedCall, judgement: Judgement, options: DatasetOptions) -> Iterator[Iterator[Found]]:
