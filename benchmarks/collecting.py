@@ -1,10 +1,11 @@
-"""How fast annotations are collected, beside a bare export of the same tasks, and how much memory that takes.
+"""How fast annotations become a dataset, beside a bare export of the same tasks, and how much memory that takes.
 
     python benchmarks/collecting.py [--tasks N] [--annotations N] [--file-tasks N] [--postgresql]
 
 A project of tasks of four kilobytes, some of which are annotated. Each way of reading it is a process of its own: the
-ids and exports of the same tasks, without a look at what they say; `collect` and `judge` from nothing; and once more
-after a hundred annotations. Then an export file of so many tasks, and of a tenth of them. Linux only.
+ids and exports of the same tasks, without a look at what they say; `collect` and `judge`; a whole dataset, as the
+command writes it; and the last two once more after a hundred annotations. Then an export file of so many tasks, and of
+a tenth of them. Linux only.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from urllib.parse import urlencode
 
 from measuring import peak_mib
 
-from otel_labelstudio.annotations import Batch, ExportFile, LabelStudioSource, collect, judge
+from otel_labelstudio.annotations import Batch, Dataset, DatasetOptions, ExportFile, LabelStudioSource, collect, judge
 from otel_labelstudio.calls import LLMCall, Message, TextPart
 from otel_labelstudio.demo.label_studio import EmbeddedLabelStudio
 from otel_labelstudio.tasks.binding import Mode, binding_from_label_config, default_label_config
@@ -72,14 +73,18 @@ def from_server(tasks: int, annotations: int, *, is_postgresql: bool) -> None:
         database = running.enter_context(postgresql(programs)) if programs else None
         labeling = served(running.enter_context(EmbeddedLabelStudio(database=database)))
         project_id = filled_project(labeling, tasks, annotations)
+        directory = Path(running.enter_context(tempfile.TemporaryDirectory())) / "dataset"
         bare, collected = partial(exported, labeling, project_id), partial(collected_from, labeling, project_id)
+        written = partial(written_from, labeling, project_id, directory)
         rows = {"ids and exports alone": alone(bare), "collect and judge, everything": alone(collected)}
+        rows["a dataset from nothing"] = alone(written)
         rows["ids and exports alone, again"] = alone(bare)
         annotate(labeling, project_id, _CHANGED)
         watermark = rows["collect and judge, everything"].watermark
         assert watermark is not None
         later = watermark + _OVERLAP  # else all that was imported just now would come again
         rows[f"collect and judge, after {_CHANGED} annotations"] = alone(partial(collected, later))
+        rows[f"the dataset, after {_CHANGED} annotations"] = alone(partial(written, later))
     show(f"{tasks:,} tasks, {annotations:,} of them annotated, {'PostgreSQL' if programs else 'SQLite'}", rows)
 
 
@@ -92,6 +97,7 @@ def from_file(tasks: int) -> None:
             write_export(path, count)
             size = f"{path.stat().st_size / 2**20:,.0f} MiB"
             rows[f"collect and judge, {count:,} tasks, {size}"] = alone(partial(judged, path))
+            rows[f"a dataset from nothing, {count:,} tasks"] = alone(partial(written_of, path, path.with_suffix("")))
             path.unlink()
     show("an export file", rows)
 
@@ -109,6 +115,28 @@ def collected_from(labeling: Labeling, project_id: int, since: datetime | None =
     """As a command does it."""
     with LabelStudioSource.connected(url=labeling.url, api_key=labeling.api_key, project_ids=[project_id]) as source:
         return measured(lambda: collect(source, since=since))
+
+
+def written_from(labeling: Labeling, project_id: int, directory: Path, since: datetime | None = None) -> Figure:
+    """As the command does it."""
+    with LabelStudioSource.connected(url=labeling.url, api_key=labeling.api_key, project_ids=[project_id]) as source:
+        return written(collect(source, since=since), directory, of=labeling.url)
+
+
+def written_of(path: Path, directory: Path) -> Figure:
+    """Of a file."""
+    return written(collect(ExportFile(path)), directory, of="a file")
+
+
+def written(batches: Iterator[Batch], directory: Path, *, of: str) -> Figure:
+    """With all that is known of it from earlier runs."""
+    begin, seen = time.perf_counter(), 0
+    with Dataset(directory, DatasetOptions(), of=of) as dataset:
+        for batch in batches:
+            dataset.take_in(batch)
+            seen += len(batch.tasks)
+        dataset.write()
+    return Figure(time.perf_counter() - begin, peak_mib(os.getpid()), seen)
 
 
 def judged(path: Path) -> Figure:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from functools import partial
 
@@ -121,14 +121,16 @@ class Deliveries:
         """The destinations whose batch takes long, and is not waited for."""
         return self._lanes.under_way()
 
-    def close(self) -> bool:
-        """Let go of connections; whether nothing is under way any more."""
-        # A batch that is delivered looks at its project once more
-        is_over = self._lanes.close(_CLOSING_S)
-        self._sink.close()
-        is_over = is_over or self._lanes.close(_CLOSING_S)
-        self._sink.close()  # what was under way may have opened one again
-        return is_over
+    def close(self, at_end: Callable[[], None]) -> None:
+        """Let go of connections, and run ``at_end`` when nothing is under way any more, which may be after this."""
+        try:
+            # A batch that is delivered looks at its project once more
+            self._lanes.close(_CLOSING_S)
+            self._sink.close()
+            self._lanes.close(_CLOSING_S)
+            self._sink.close()  # what was under way may have opened one again
+        finally:
+            self._lanes.when_over(at_end)
 
     def _queue_wait_s(self) -> float:
         return self._queue.next_in_s()

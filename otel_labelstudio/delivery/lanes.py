@@ -30,6 +30,8 @@ class Lanes:
         self._all: list[_Lane] = []
         self._under_way: dict[str, _Lane] = {}
         self._late: Exception | None = None
+        self._ending = threading.Lock()
+        self._at_end: Work | None = None
 
     def is_taken(self, name: str) -> bool:
         """Whether work of this name is under way, or no lane is free for it."""
@@ -69,6 +71,20 @@ class Lanes:
             lane.thread.join(max(0.0, deadline - time.monotonic()))
         return not any(lane.thread.is_alive() for lane in self._all)
 
+    def when_over(self, at_end: Work) -> None:
+        """Run ``at_end``, once, when the threads have done their last work: here, or in the last of them. For lanes
+        that were closed."""
+        self._at_end = at_end
+        self._end_if_over()
+
+    def _end_if_over(self) -> None:
+        with self._ending:
+            at_end = self._at_end
+            if at_end is None or not all(lane.is_over for lane in self._all):
+                return
+            self._at_end = None
+        at_end()
+
     def _collect(self) -> None:
         for name, lane in list(self._under_way.items()):
             if lane.done.is_set():
@@ -79,7 +95,7 @@ class Lanes:
     def _lane(self) -> _Lane | None:
         if self._free:
             return self._free.pop()
-        lane = _Lane(len(self._all))
+        lane = _Lane(len(self._all), self._end_if_over)
         try:
             lane.thread.start()
         except RuntimeError:
@@ -89,10 +105,11 @@ class Lanes:
 
 
 class _Lane:
-    """A thread that does one thing after the other."""
+    """A thread that does one thing after the other, and ``at_end`` when it is told to end."""
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, at_end: Work) -> None:
         self._waiting: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
+        self._at_end, self.is_over = at_end, False
         self.done = threading.Event()
         self.error: Exception | None = None
         self.thread = threading.Thread(target=self._run, name=f"otel-labelstudio-delivery-{number}", daemon=True)
@@ -115,6 +132,8 @@ class _Lane:
                 self.error = error
             finally:
                 self.done.set()
+        self.is_over = True
+        self._at_end()
 
 
 def _within(carried: context.Context, work: Work) -> None:

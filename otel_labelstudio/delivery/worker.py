@@ -72,7 +72,7 @@ class Worker:
         """Deliver all that waits, without regard to when it is due; whether the outbox is empty within the time.
 
         ``is_last`` says that there is no later time: what failed is tried again at once, but for what the server has
-        put off, and no request may outlast the time.
+        put off, no request may outlast the time, and what another process delivers is left to it.
         """
         deadline = time.monotonic() + timeout_s
         if self._is_empty():
@@ -83,8 +83,8 @@ class Worker:
                 self._deliveries.hurry(deadline)
             self._thread.wake()
         try:
-            while self._has_work() and time.monotonic() < deadline:
-                if is_last and self._is_hopeless(deadline):
+            while not self._is_empty() and not self._thread.is_stopped and time.monotonic() < deadline:
+                if is_last and (self._is_another_elected or self._is_hopeless(deadline)):
                     break
                 if self._thread.is_alive:
                     with self._round_ended:
@@ -102,10 +102,6 @@ class Worker:
         """Deliver no more; wait for what is under way, within the time."""
         self._thread.stop(max(0.0, timeout_s))
 
-    def _has_work(self) -> bool:
-        """Whether there is something that this process has to deliver."""
-        return not self._is_empty() and not self._thread.is_stopped and not self._is_another_elected
-
     def _is_empty(self) -> bool:
         try:
             return len(self._outbox) == 0
@@ -113,13 +109,8 @@ class Worker:
             return False
 
     def _let_go(self) -> None:
-        is_over = True
-        try:
-            is_over = self._deliveries.close()
-        finally:
-            # What is under way still could disturb who delivers next: then the lock goes with the process
-            if is_over:
-                self._election.resign()
+        # What is under way still could disturb who delivers next, in this process or in another
+        self._deliveries.close(at_end=self._election.resign)
 
     def _step(self) -> float:
         with self._round_ended:

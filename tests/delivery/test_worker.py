@@ -5,15 +5,21 @@ from __future__ import annotations
 import itertools
 import logging
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 import pytest
 
 from otel_labelstudio.delivery import worker as worker_module
 from otel_labelstudio.delivery.election import Election
 from otel_labelstudio.delivery.housekeeping import Settling
+from otel_labelstudio.delivery.results import Delivered, Result
+from otel_labelstudio.delivery.sink import Terms
 from otel_labelstudio.delivery.worker import Job, Worker
-from otel_labelstudio.errors import OutboxError
+from otel_labelstudio.errors import OutboxError, UnknownOutcomeError
+from otel_labelstudio.outbox.entry import OutboxEntry
+from tests.delivery.pipelines import until
 from tests.delivery.scripted import HERE, Desk
 
 DEADLINE_S = 30.0
@@ -174,6 +180,48 @@ def test_stop_waits_for_the_job_that_runs_and_lets_connections_go(desk: Desk, ma
     worker.notify()
     assert not worker._thread.is_alive
     assert job.runs == 1
+
+
+def test_the_next_process_delivers_when_what_was_under_way_has_ended(tmp_path: Path) -> None:
+    """A request, or the disk, may outlast the time that a stop waits for it. The lock is kept so long, not longer: a
+    process that goes on, with another exporter on the same outbox, delivers what this one has left."""
+    may_end, path = threading.Event(), str(tmp_path / "calls.outbox")
+
+    def hang(entries: Sequence[OutboxEntry], _: Terms) -> Iterator[Result]:
+        assert may_end.wait(DEADLINE_S)
+        raise UnknownOutcomeError("no answer")
+        yield Delivered(entries)
+
+    desk = Desk()
+    desk.sink.scripts[HERE] = [hang]
+    desk.accept(1)
+    worker = Worker(desk.outbox, desk.deliveries, [desk.deliveries], Election(path, lambda: True))
+    worker.notify()
+    until(desk.deliveries.under_way)
+    worker.stop(DEADLINE_S)
+    assert not worker._thread.is_alive
+    other = Election(path, lambda: True)
+    assert not other.is_won()
+    may_end.set()
+    until(other.is_won)
+    assert desk.states() == {"pending": 1}
+    other.resign()
+
+
+def test_a_flush_waits_for_the_process_that_delivers(tmp_path: Path, desk: Desk) -> None:
+    """And delivers itself when that has ended; who ends leaves to the other what it delivers, and waits for nothing."""
+    path = str(tmp_path / "calls.outbox")
+    other = Election(path, lambda: True)
+    assert other.is_won()
+    desk.accept(1)
+    worker = Worker(desk.outbox, desk.deliveries, [desk.deliveries], Election(path, lambda: True))
+    begin = time.monotonic()
+    assert not worker.drain(DEADLINE_S, is_last=True)
+    assert time.monotonic() - begin < DEADLINE_S / 2
+    threading.Timer(0.5, other.resign).start()
+    assert worker.drain(DEADLINE_S)
+    assert desk.states() == {"delivered": 1}
+    worker.stop(DEADLINE_S)
 
 
 def test_a_worker_that_never_began_ends_at_once(desk: Desk, made: Made) -> None:
