@@ -156,6 +156,27 @@ project_name = "{deployment.enviroment.name}"
     ]
 
 
+def test_routes_without_a_filter(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """They are said where other calls are filtered, since what they take is stored as it comes."""
+    file = tmp_path / "receiver.toml"
+    routes = """
+[[route]]
+name = "own"
+match = { "a" = "b" }
+call_filter = "builtins:len"
+
+[[route]]
+name = "none"
+match = { "a" = "c" }
+call_filter = "off"
+"""
+    file.write_text(f"[labelstudio]\ncall_filter = 'operator:attrgetter'\n{routes}")
+    lines = [line for line in found(capsys, "--config", str(file)) if "call_filter" in line]
+    assert lines == ["note  route none: call_filter is off: its calls are stored unfiltered"]
+    file.write_text(routes)
+    assert not any("call_filter" in line for line in found(capsys, "--config", str(file)))
+
+
 def test_the_braces_of_titles(capsys: pytest.CaptureFixture[str]) -> None:
     """Said before a server is asked."""
     assert main(["check", "--project-name", "{service} x"]) == 1

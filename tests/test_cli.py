@@ -421,6 +421,14 @@ def test_convert_counts_what_the_call_filter_leaves_out(command: Command, monkey
     assert counts(err)["filtered"] == 1
 
 
+def test_convert_takes_no_call_filter_from_the_environment(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the flag says off."""
+    monkeypatch.setenv("OTEL_EXPORTER_LABELSTUDIO_CALL_FILTER", f"{__name__}:with_tools")
+    status, out, err = command("convert", CHAT, "--format", "calls", "--call-filter", "off")
+    assert (status, len(out.splitlines())) == (0, 1)
+    assert "filter" not in err
+
+
 @pytest.mark.parametrize("what", ["tasks", "calls"])
 def test_convert_says_that_the_call_filter_failed(
     command: Command, what: str, caplog: pytest.LogCaptureFixture

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from otel_labelstudio.calls import LLMCall
 from otel_labelstudio.errors import ConfigError
@@ -346,6 +347,17 @@ def test_every_other_setting_tells_settings_apart() -> None:
         if name != "project_id":
             assert resolved(**{name: text}) != other, name
             assert resolved(**{name: text}) == resolved(**{name: value}), name
+
+
+@pytest.mark.parametrize("off", ["off", " Off ", yaml.safe_load("off")])
+def test_a_filter_can_be_switched_off(off: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By each source, for those that count for less; also as YAML without quotes has it."""
+    assert resolved(call_filter=off) == resolved()
+    monkeypatch.setenv("OTEL_EXPORTER_LABELSTUDIO_CALL_FILTER", "operator:attrgetter")
+    assert resolved(call_filter="").call_filter is EXAMPLES["call_filter"][2]
+    assert resolved(call_filter=off).call_filter is None
+    monkeypatch.setenv("OTEL_EXPORTER_LABELSTUDIO_CALL_FILTER", "off")
+    assert Settings.resolve(needs_server=False, fallbacks={"call_filter": len}).call_filter is None
 
 
 def test_a_filters_module_that_fails_is_a_configuration_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,7 +27,7 @@ from otel_labelstudio.receiver.settings import ReceiverSettings
 from otel_labelstudio.settings import VARIABLES, Settings
 
 IMAGE = '<View><Image name="i" value="$picture"/><TextArea name="a" toName="i"/></View>'
-FILTER_CURE = "give a function of one argument, or where to import it: package.module:function."
+FILTER_CURE = "give a function of one argument, where to import it (package.module:function), or off."
 KEY_CURE = "copy your own from Label Studio, Account & Settings."
 BATCH = "it means: largest number of tasks in one import."
 BYTES = "it means: bytes of calls that may wait for delivery."
@@ -134,6 +134,12 @@ TABLE = (
         "json",
         f"call_filter 'json': the name of the function, or of its module, is missing; {FILTER_CURE}",
     ),
+    Wrong(
+        "call_filter",
+        "of",
+        f"call_filter 'of': the name of the function, or of its module, is missing; {FILTER_CURE}",
+    ),
+    Wrong("call_filter", True, f"call_filter 'True': not a function; {FILTER_CURE}"),
     Wrong(
         "call_filter",
         "operator:add",

@@ -56,6 +56,7 @@ def _findings(options: argparse.Namespace) -> Iterator[Finding]:
         routes = file.resolved_routes(settings)
         yield from _receiver_findings(options.config, file)
         yield from _settings_findings(settings)
+        yield from _filter_findings(settings, routes)
         yield from attribute_findings(settings, routes)
         yield from outbox_findings(settings.outbox, is_made_with_its_folder=options.config is not None)
         yield from _server_findings(settings, routes)
@@ -85,6 +86,13 @@ def _settings_findings(settings: Settings) -> Iterator[Finding]:
         yield note(f'mode is not set: "{settings.mode.value}" is assumed. {_SET_MODE}')
     if is_named_to_the_sdk() and not entry_points(group="opentelemetry_configurator"):
         yield note("opentelemetry-instrument sets nothing up: pip install 'otel-labelstudio[zero-code]'")
+
+
+def _filter_findings(settings: Settings, routes: Sequence[Route]) -> Iterator[Finding]:
+    """Which routes have what they take stored as it comes, though other calls are filtered."""
+    for route in routes:
+        if settings.call_filter is not None and route.settings.call_filter is None:
+            yield note("call_filter is off: its calls are stored unfiltered").of_route(route.name)
 
 
 def _server_findings(settings: Settings, routes: Sequence[Route]) -> Iterator[Finding]:

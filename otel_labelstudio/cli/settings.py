@@ -32,7 +32,7 @@ _METAVARS = {
     "answer_tag": "NAME",
     "model_version": "TEXT",
     "batch_size": "NUMBER",
-    "call_filter": "MODULE:FUNCTION",
+    "call_filter": "MODULE:FUNCTION|off",
     "max_new_projects": "NUMBER",
     "grpc": "HOST:PORT",
     "http": "HOST:PORT",

@@ -39,7 +39,7 @@ class Address:
 
 
 def _address(value: Any) -> Address | str:
-    if str(value).lower() == OFF:
+    if readers.is_off(value):
         return OFF
     parts = urlsplit(f"//{value}")
     if not parts.hostname or parts.port is None or parts.path or parts.username is not None:

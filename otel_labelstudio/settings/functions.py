@@ -13,11 +13,14 @@ from types import ModuleType
 from typing import Any
 
 from otel_labelstudio.filtering import RESOURCE_ATTRIBUTES, signature_of
+from otel_labelstudio.settings.readers import is_off
 
 
 def call_filter(value: Any) -> Any:
     """A function of a call, which may take its resource's attributes too; or where to import it,
-    ``package.module:function``."""
+    ``package.module:function``. None where it is ``off``: no filter, whatever a source that counts for less names."""
+    if is_off(value):
+        return None
     function = value if callable(value) else _imported(value)
     if _is_async(function):
         raise ValueError("is an async function; it must be a plain one")

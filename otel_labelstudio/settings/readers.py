@@ -111,6 +111,11 @@ def flag(value: Any) -> bool:
     return known
 
 
+def is_off(value: Any) -> bool:
+    """Whether it is the word ``off``, of which a YAML file without quotes around it makes False."""
+    return value is False or (isinstance(value, str) and value.strip().lower() == "off")
+
+
 def choice(value: Any, choices: type[_E]) -> _E:
     """One of an enumeration's values, in whatever case."""
     wanted = text(value).strip().lower()

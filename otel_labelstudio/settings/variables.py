@@ -116,9 +116,10 @@ VARIABLES: tuple[Variable, ...] = (
     Variable(
         "call_filter",
         "OTEL_EXPORTER_LABELSTUDIO_CALL_FILTER",
-        "function from a call to a call or None, to redact, select or sample; in the environment as module:function",
+        "function from a call to a call or None, to redact, select or sample; in the environment as module:function; "
+        "off for none",
         call_filter,
-        mend="give a function of one argument, or where to import it: package.module:function",
+        mend="give a function of one argument, where to import it (package.module:function), or off",
     ),
     Variable(
         "media_max_bytes",

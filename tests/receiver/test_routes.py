@@ -147,6 +147,32 @@ def test_a_route_has_a_filter_of_its_own(tmp_path: Path) -> None:
     assert telemetry.counts()["calls.dropped[filtered]"] == 3
 
 
+UNFILTERED = f"""
+[labelstudio]
+mode = "auto"
+call_filter = "{__name__}:without_user"
+
+[[route]]
+name = "unfiltered"
+match = {{ "service.name" = "helpdesk" }}
+call_filter = "off"
+"""
+
+
+def test_a_route_without_a_filter(outbox: Path, tmp_path: Path) -> None:
+    """Its calls become tasks as they came, while those of no route go through the settings' filter."""
+    attributes = {"user.id": "ann"}
+    request = traces("Help?", service="helpdesk", attributes=attributes)
+    request.MergeFrom(traces("Buy?", service="shop", attributes=attributes))
+    (tmp_path / "receiver.toml").write_text(UNFILTERED, encoding="utf-8")
+    file = ConfigFile.read(str(tmp_path / "receiver.toml"))
+    with Receiver(outbox, routes=file.resolved_routes, pipeline=file.labelstudio) as receiver:
+        post(f"{receiver.http}/v1/traces", request.SerializeToString())
+        receiver.delivered(ids(request))
+        found = {entry.call.service_name: entry.call.user_id for entry in receiver.sink.entries}
+    assert found == {"helpdesk": "ann", "shop": None}
+
+
 def test_a_route_that_cannot_be_found_lets_nothing_through(tmp_path: Path) -> None:
     """Whose filter holds is not known then: each call is dropped and counted, and it is said once."""
 
@@ -185,6 +211,7 @@ def test_a_title_of_a_route_beats_the_settings_id(tmp_path: Path) -> None:
         ("[[route]]\nname = 'a'\nmatch = {'b' = 'c'}\nmod = 'chat'", "mod"),
         ("[[route]]\nname = 'a'\nmatch = {'b' = 'c'}\nmode = 'dialog'", "Route 'a'.*mode"),
         ("[[route]]\nname = 'a'\nmatch = {'b' = 'c'}\nproject_name = 'x'", "Route 'a'.*x"),
+        ("[[route]]\nname = 'a'\nmatch = {'b' = 'c'}\ncall_filter = 'of'", "Route 'a': call_filter 'of': .*, or off"),
         ("[[route]]\nname = 'a'\nmatch = {'b' = 'c'}\n[[route]]\nname = 'a'\nmatch = {'b' = 'c'}", "Two routes"),
         ("[route]\nname = 'a'", r"\[\[route\]\]"),
     ],
