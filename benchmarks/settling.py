@@ -21,10 +21,10 @@ from uuid import uuid4
 
 from otel_labelstudio.arrivals import Arrivals
 from otel_labelstudio.calls import LLMCall, Message, TextPart
+from otel_labelstudio.filters.selection import Selection
 from otel_labelstudio.outbox import Outbox
 from otel_labelstudio.pipeline import Pipeline
 from otel_labelstudio.routing import Router
-from otel_labelstudio.selection import Selection
 from otel_labelstudio.settings import Settings
 from otel_labelstudio.settle.due import Settler
 from otel_labelstudio.skips import Skips

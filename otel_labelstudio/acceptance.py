@@ -18,11 +18,11 @@ from otel_labelstudio.calls import LLMCall
 from otel_labelstudio.dialects.relatives import has_relatives
 from otel_labelstudio.dialects.shared.records_without_span import is_content_event
 from otel_labelstudio.errors import OutboxError, OutboxFullError, safe_text
+from otel_labelstudio.filters.selection import RoutedCall, Selection
 from otel_labelstudio.outbox import Outbox
 from otel_labelstudio.outbox.entry import Put
 from otel_labelstudio.outbox.serialization import key_text
 from otel_labelstudio.printable import logger
-from otel_labelstudio.selection import Addressed, Selection
 from otel_labelstudio.settle.failed_calls import with_failed_calls
 from otel_labelstudio.settle.fold import FoldedCall
 from otel_labelstudio.settle.held import fate, waits_for_log_records
@@ -57,7 +57,7 @@ class _Arrived:
     """What came together: readings with their destinations, telemetry that waits to be read, what was skipped, what
     became of spans of LLM calls, and where all of it is from."""
 
-    readings: list[Addressed] = field(default_factory=list)
+    readings: list[RoutedCall] = field(default_factory=list)
     waiting: list[Span | LogRecord] = field(default_factory=list)
     skips: list[dialects.Skip] = field(default_factory=list)
     seen: list[tuple[SpanIds, str]] = field(default_factory=list)
@@ -138,15 +138,15 @@ class Acceptance:
         ``may_be_stored`` has each looked up before it is imported, for calls that an earlier run may have delivered.
         """
         now = self._clock()
-        addressed = self._each(lambda call: self._addressed(call, now), calls)
-        return self._store(_Arrived(list(chain.from_iterable(addressed))), may_be_stored=may_be_stored)
+        routed = self._each(lambda call: self._routed(call, now), calls)
+        return self._store(_Arrived(list(chain.from_iterable(routed))), may_be_stored=may_be_stored)
 
-    def _addressed(self, call: LLMCall | FoldedCall, now: float) -> list[Addressed]:
+    def _routed(self, call: LLMCall | FoldedCall, now: float) -> list[RoutedCall]:
         if isinstance(call, LLMCall):
-            return self._selection.addressed([call], now)
+            return self._selection.routed([call], now)
         return [
             replace(one, resource=call.resource, keys=tuple(map(key_text, call.keys_of(one.call))))
-            for one in self._selection.addressed([call.call], now, resource_attributes=call.resource_attributes)
+            for one in self._selection.routed([call.call], now, resource_attributes=call.resource_attributes)
         ]
 
     def read_to(self, source: str) -> int:
@@ -171,7 +171,7 @@ class Acceptance:
         if isinstance(reading, dialects.Skip):
             arrived.skips.append(reading)
         else:
-            arrived.readings += self._selection.addressed(reading, accepted_at, span)
+            arrived.readings += self._selection.routed(reading, accepted_at, span)
         if not self.joins_log_records:
             return
         if isinstance(reading, dialects.Skip) and reading.reason is dialects.SkipReason.NOT_GENAI:

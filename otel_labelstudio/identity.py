@@ -18,8 +18,10 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from hashlib import blake2b
+from typing import Any
 
 from otel_labelstudio.calls import LLMCall
 
@@ -29,6 +31,7 @@ FIRST_DIGEST_INDEX = 2**16
 _TRACE_ID, _SPAN_ID = re.compile(r"(?=.*[^0])[0-9a-fA-F]{32}"), re.compile(r"(?=.*[^0])[0-9a-fA-F]{16}")
 # opentelemetry/proto/trace/v1/trace.proto, Span.trace_id and span_id
 _TRACE_ID_DIGITS, _SPAN_ID_DIGITS = 32, 16
+_RESOURCE_BYTES = 8
 
 
 def has_valid_ids(call: LLMCall) -> bool:
@@ -55,6 +58,12 @@ def with_digest_index(call: LLMCall) -> LLMCall:
 def has_digest_index(call: LLMCall) -> bool:
     """Whether `with_digest_index` gave it its index."""
     return call.prompt_index >= FIRST_DIGEST_INDEX
+
+
+def resource_digest(attributes: Mapping[str, Any]) -> str:
+    """By which the resources of two spans are compared."""
+    text = json.dumps(attributes, sort_keys=True, default=str)
+    return blake2b(text.encode(), digest_size=_RESOURCE_BYTES).hexdigest()
 
 
 def _digest(call: LLMCall) -> str:

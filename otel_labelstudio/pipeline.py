@@ -6,7 +6,7 @@
 ============  =============================================================================================
 decode        ``spans/``     a door makes `Span` and `LogRecord` of what it receives
 read          ``dialects/``  a dialect makes `LLMCall` of a span, or says why it gives none
-redact        ``selection.py``  the user's filter and the bound on media; the destination is fixed here too
+redact        ``filters/``   the user's filter and the bound on media; the destination is fixed here too
 outbox        ``outbox/``    accepted means: here (``acceptance.py``)
 settle        ``settle/``    the readings of one call become one; content in log records finds its span
 build         ``tasks/``     a call and the project's labeling configuration give a task
@@ -37,13 +37,13 @@ from otel_labelstudio.delivery.state import DeliveryState
 from otel_labelstudio.delivery.worker import Worker
 from otel_labelstudio.destinations.destination import Destination
 from otel_labelstudio.errors import safe_text
+from otel_labelstudio.filters.selection import Selection
 from otel_labelstudio.outbox import Outbox
 from otel_labelstudio.outbox.entry import DeadLetter
 from otel_labelstudio.outbox.sent_to import SentTo
 from otel_labelstudio.overview import PipelineOverview
 from otel_labelstudio.printable import logger
 from otel_labelstudio.routing import Route, Router, rules_of
-from otel_labelstudio.selection import Selection
 from otel_labelstudio.servers import server_of
 from otel_labelstudio.settings import Settings
 from otel_labelstudio.settle.due import Settler

@@ -18,7 +18,7 @@ _HEAVY = (
     "filelock",
     "markdown_it",
     "nh3",
-    "otel_labelstudio.redaction",  # whose patterns take time to compile
+    "otel_labelstudio.filters.patterns",  # which take time to compile
 )
 _MAKE = (
     "from otel_labelstudio import LabelStudioSpanExporter; LabelStudioSpanExporter(api_key='x', url='http://[::1]:9')"

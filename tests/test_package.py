@@ -25,7 +25,8 @@ from tests.missing import missing
 REPOSITORY = Path(__file__).parents[1]
 TWINE = "twine==7.0.0"
 # Run against the wheel; more of them where this names them
-WHEEL_TESTS = os.environ.get("TEST_WHEEL_TESTS", "tests/test_call_filter.py tests/dialects/test_genai.py").split()
+USUAL_WHEEL_TESTS = "tests/filters/test_call_filter.py tests/dialects/test_genai.py"
+WHEEL_TESTS = os.environ.get("TEST_WHEEL_TESTS", USUAL_WHEEL_TESTS).split()
 
 
 @dataclass(frozen=True)

@@ -22,9 +22,9 @@ from otel_labelstudio.cli.inputs import (
     read_input,
 )
 from otel_labelstudio.cli.settings import CALLS, add_setting_arguments, flag_of, settings_from
-from otel_labelstudio.filtering import filtered
+from otel_labelstudio.filters.call_filter import filtered
+from otel_labelstudio.filters.large_media import without_large_media
 from otel_labelstudio.identity import with_valid_ids
-from otel_labelstudio.media import without_large_media
 from otel_labelstudio.outbox.serialization import key_text
 from otel_labelstudio.printable import logger, printable
 from otel_labelstudio.routing import rules_of

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TextIO
 
 from otel_labelstudio.errors import LabelStudioExportError
-from otel_labelstudio.filtering import FILTER_FAILED, FILTERED
+from otel_labelstudio.filters.call_filter import FILTER_FAILED, FILTERED
 from otel_labelstudio.joining import Join, joined
 from otel_labelstudio.printable import printable
 from otel_labelstudio.recordings import RecordedCalls, decode_files, read_recording

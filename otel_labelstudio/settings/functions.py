@@ -5,15 +5,17 @@ What it does wrong would otherwise show with the first call, which is then dropp
 
 from __future__ import annotations
 
-import inspect
 from difflib import get_close_matches
 from importlib import import_module
+from inspect import Signature, iscoroutinefunction, signature
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from otel_labelstudio.filtering import RESOURCE_ATTRIBUTES, signature_of
 from otel_labelstudio.settings.readers import is_off
+
+# A filter that has a parameter of this name is given the attributes of the call's resource
+RESOURCE_ATTRIBUTES = "resource_attributes"
 
 
 def call_filter(value: Any) -> Any:
@@ -24,20 +26,28 @@ def call_filter(value: Any) -> Any:
     function = value if callable(value) else _imported(value)
     if _is_async(function):
         raise ValueError("is an async function; it must be a plain one")
-    signature = signature_of(function)
-    if signature is None:
+    taken = signature_of(function)
+    if taken is None:
         return function
-    named: dict[str, Any] = {RESOURCE_ATTRIBUTES: {}} if RESOURCE_ATTRIBUTES in signature.parameters else {}
+    named: dict[str, Any] = {RESOURCE_ATTRIBUTES: {}} if RESOURCE_ATTRIBUTES in taken.parameters else {}
     try:
-        signature.bind(object(), **named)
+        taken.bind(object(), **named)
     except TypeError:
-        raise ValueError(f"takes {signature}; it must take one argument, the call") from None
+        raise ValueError(f"takes {taken}; it must take one argument, the call") from None
     return function
+
+
+def signature_of(function: Any) -> Signature | None:
+    """What it takes; None of a built-in function that does not tell, or of an object that will not be looked at."""
+    try:
+        return signature(function)
+    except Exception:  # a user's object may do anything here
+        return None
 
 
 def _is_async(function: Any) -> bool:
     try:
-        return inspect.iscoroutinefunction(function)
+        return iscoroutinefunction(function)
     except Exception:  # it looks at attributes, which a user's object may refuse
         return False
 

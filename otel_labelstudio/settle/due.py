@@ -15,10 +15,10 @@ from functools import partial
 from otel_labelstudio.calls import CallKey, LLMCall
 from otel_labelstudio.earlier_turns import Continuation, continuation_of, with_turns_of_each_other
 from otel_labelstudio.errors import OutboxError
+from otel_labelstudio.filters.selection import Selection
 from otel_labelstudio.outbox import Outbox
 from otel_labelstudio.outbox.entry import HeldItem, Origin, Put, SettlingReading, Unreadable
 from otel_labelstudio.outbox.serialization import key_of
-from otel_labelstudio.selection import Selection
 from otel_labelstudio.settle.content_items import Said
 from otel_labelstudio.settle.fold import completed, fold
 from otel_labelstudio.settle.held import Decision, HeldGroups
@@ -103,11 +103,11 @@ class Settler:
     def _write_down(self, decisions: Sequence[Decision]) -> None:
         """What was decided, in one transaction."""
         now = self._clock()
-        addressed = [
+        routed = [
             item
             for decision in decisions
             for calls, joined in decision.calls
-            for item in self._selection.addressed(calls, now, joined.span)
+            for item in self._selection.routed(calls, now, joined.span)
         ]
         due_at = now + self._settle_s
         with self._outbox.transaction():
@@ -115,7 +115,7 @@ class Settler:
                 self._outbox.accepting.put(
                     one.call, one.destination, due_at=due_at, resource=one.resource, is_accepted=True
                 )
-                for one in addressed
+                for one in routed
             ]
             for decision in decisions:
                 self._rows.defer(decision.defer)

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 
 from otel_labelstudio.calls import CallKey, LLMCall
 from otel_labelstudio.earlier_turns import with_turns_of_each_other
-from otel_labelstudio.identity import has_valid_ids, with_digest_index, with_valid_ids
+from otel_labelstudio.identity import has_valid_ids, resource_digest, with_digest_index, with_valid_ids
 from otel_labelstudio.outbox.entry import Origin
-from otel_labelstudio.selection import resource_digest
 from otel_labelstudio.settle.content_items import Said
 from otel_labelstudio.settle.fold import FoldedCall, fold
 from otel_labelstudio.settle.isolation import isolate
@@ -36,7 +35,7 @@ class FoldedRecording:
 
     def _identify(self, reading: RecordedReading) -> None:
         call = with_valid_ids(reading.call)
-        self._origins[call.key] = Origin(resource_digest(reading.joined.span))
+        self._origins[call.key] = Origin(resource_digest(reading.joined.span.resource))
         self._resources[call.key] = reading.joined.span.resource
         self._other_keys[call.key] += reading.other_keys
         self._readings.append(call)

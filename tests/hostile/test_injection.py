@@ -40,6 +40,7 @@ from otel_labelstudio.delivery.results import (
 from otel_labelstudio.delivery.sink import Terms
 from otel_labelstudio.dialects.shared.records_without_span import dialogues
 from otel_labelstudio.errors import OutboxError, PausedDeliveryError, RetryableDeliveryError, UnknownOutcomeError
+from otel_labelstudio.filters.selection import Selection
 from otel_labelstudio.outbox import Outbox, accepting
 from otel_labelstudio.outbox.accepting import Accepting
 from otel_labelstudio.outbox.dead_letters import DeadLetters
@@ -50,7 +51,6 @@ from otel_labelstudio.outbox.sent_to import SentTo
 from otel_labelstudio.outbox.settling import SettlingRows
 from otel_labelstudio.outbox.status import OutboxNotes
 from otel_labelstudio.pipeline import Pipeline
-from otel_labelstudio.selection import Selection
 from otel_labelstudio.settings import Settings
 from otel_labelstudio.settle.due import Settler
 from otel_labelstudio.settle.fold import fold
@@ -87,7 +87,7 @@ CALLERS = (
 OUTBOX = (Outbox, Accepting, SettlingRows, DeadLetters, DeliveryQueue, Retention, OutboxNotes, SentTo)
 STAGES = (*OUTBOX, Arrivals, Selection, Skips, Settler, deliveries.Deliveries, worker.Worker, Election, RecordingSink)
 # Packages of which a function that is called is a stage's
-STAGE_PACKAGES = tuple(f"otel_labelstudio.{name}" for name in ("dialects", "settle", "outbox", "selection", "routing"))
+STAGE_PACKAGES = tuple(f"otel_labelstudio.{name}" for name in ("dialects", "settle", "outbox", "filters", "routing"))
 # Methods of a stage that others have as well, with what they are called on where it is the stage
 AMBIGUOUS: dict[str, tuple[str, ...]] = {
     "clear": ("_sink",),

@@ -7,10 +7,10 @@ from typing import Any
 
 from otel_labelstudio.arrivals import Arrivals
 from otel_labelstudio.calls import LLMCall, Message, TextPart
+from otel_labelstudio.filters.selection import Selection
 from otel_labelstudio.outbox import Outbox
 from otel_labelstudio.outbox.entry import OutboxEntry
 from otel_labelstudio.routing import Router
-from otel_labelstudio.selection import Selection
 from otel_labelstudio.settings import Settings
 from otel_labelstudio.settle.due import Settler
 from otel_labelstudio.skips import Skips

@@ -16,12 +16,12 @@ from otel_labelstudio.acceptance import Position
 from otel_labelstudio.calls import LLMCall
 from otel_labelstudio.destinations.destination import Destination
 from otel_labelstudio.errors import ConfigError
+from otel_labelstudio.filters.selection import Selection
 from otel_labelstudio.pipeline import Pipeline
 from otel_labelstudio.receiver.config_file import ConfigFile
 from otel_labelstudio.receiver.requests import Signal, decoded
 from otel_labelstudio.receiver.status import PROTOBUF
 from otel_labelstudio.routing import Router
-from otel_labelstudio.selection import Selection
 from otel_labelstudio.settings import Settings
 from otel_labelstudio.spans.model import Span
 from otel_labelstudio.tasks.binding import Mode
@@ -140,10 +140,8 @@ def test_a_route_has_a_filter_of_its_own(tmp_path: Path) -> None:
     telemetry = Telemetry()
     selection = Selection(settings, Router(settings, config.resolved_routes(settings)), telemetry, print)
     call = replace(CALL, user_id="ann")
-    addressed = [
-        selection.addressed([call], 0.0, span(service_name=name)) for name in ("own", "settings", "empty", "else")
-    ]
-    assert [[one.call.user_id for one in of_span] for of_span in addressed] == [[None], [], [], []]
+    routed = [selection.routed([call], 0.0, span(service_name=name)) for name in ("own", "settings", "empty", "else")]
+    assert [[one.call.user_id for one in of_span] for of_span in routed] == [[None], [], [], []]
     assert telemetry.counts()["calls.dropped[filtered]"] == 3
 
 
@@ -183,7 +181,7 @@ def test_a_route_that_cannot_be_found_lets_nothing_through(tmp_path: Path) -> No
     settings, telemetry = Settings.resolve({}, needs_server=False), Telemetry()
     said: list[str] = []
     selection = Selection(settings, Broken(settings), telemetry, said.append)
-    assert selection.addressed(iter([CALL, CALL]), 0.0, span()) == []
+    assert selection.routed(iter([CALL, CALL]), 0.0, span()) == []
     assert telemetry.counts()["calls.dropped[fault]"] == 2
     assert "CANARY" not in "".join(said)
 

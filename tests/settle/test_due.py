@@ -10,9 +10,9 @@ import pytest
 from otel_labelstudio.calls import LLMCall, TextPart
 from otel_labelstudio.earlier_turns import Continuation, continuation_facts
 from otel_labelstudio.errors import OutboxError
+from otel_labelstudio.filters.selection import RoutedCall, Selection
 from otel_labelstudio.outbox.accepting import Accepting
 from otel_labelstudio.outbox.settling import SettlingRows
-from otel_labelstudio.selection import Addressed, Selection
 from otel_labelstudio.spans.model import Span
 from tests.hostile.all_kinds import dialogue, span
 from tests.outbox.calls import number_of, numbered
@@ -184,7 +184,7 @@ def test_what_was_held_passes_the_filter() -> None:
     assert stages.count("calls.dropped[filtered]") == 1
 
 
-def test_a_call_that_cannot_be_addressed_is_dropped_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_call_that_cannot_be_routed_is_dropped_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     """Those that came with it go on, from whatever door."""
     address = Selection._destination
 
@@ -204,16 +204,16 @@ def test_a_call_that_cannot_be_addressed_is_dropped_and_counted(monkeypatch: pyt
 
 def test_a_selection_that_raises_costs_one_call_at_the_door(monkeypatch: pytest.MonkeyPatch) -> None:
     """Spans and calls of one batch are selected one by one."""
-    ask = Selection.addressed
+    ask = Selection.routed
 
     def fail(
         selection: Selection, calls: Iterable[LLMCall], accepted_at: float, of: Span | None = None
-    ) -> list[Addressed]:
+    ) -> list[RoutedCall]:
         if any(number_of(call) == 1 for call in calls):
             raise ZeroDivisionError
         return ask(selection, calls, accepted_at, of)
 
-    monkeypatch.setattr(Selection, "addressed", fail)
+    monkeypatch.setattr(Selection, "routed", fail)
     stages = Stepwise()
     assert stages.pipeline.accept_calls([numbered(1), numbered(2)])
     stages.wait(SETTLE_S)

@@ -25,7 +25,7 @@ from otel_labelstudio.annotations.datasets.options import DatasetOptions, Kind
 from otel_labelstudio.annotations.datasets.provenance import provenance
 from otel_labelstudio.annotations.records import JudgedCall, NotJudged
 from otel_labelstudio.calls import LLMCall
-from otel_labelstudio.filtering import FILTER_FAILED, filtered
+from otel_labelstudio.filters.call_filter import FILTER_FAILED, filtered
 from otel_labelstudio.printable import logger
 from otel_labelstudio.tasks.mend import mend_text
 from otel_labelstudio.telemetry import Telemetry

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from hashlib import blake2b
 from typing import Any
 
 from otel_labelstudio.calls import LLMCall
-from otel_labelstudio.filtering import filtered
-from otel_labelstudio.identity import with_valid_ids
-from otel_labelstudio.media import without_large_media
+from otel_labelstudio.filters.call_filter import filtered
+from otel_labelstudio.filters.large_media import without_large_media
+from otel_labelstudio.identity import resource_digest, with_valid_ids
 from otel_labelstudio.routing import Router
 from otel_labelstudio.settings import Settings
 from otel_labelstudio.spans.model import Span
@@ -22,11 +20,10 @@ WITHOUT_VALID_IDS = (
     "Calls come without valid trace and span ids (16 and 8 bytes, not all of them zero). They are known by digests of "
     "what they say and when, in the place of these ids. Further ones are only counted (calls.without_valid_ids)."
 )
-_RESOURCE_BYTES = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Addressed:
+class RoutedCall:
     """A call and, as texts, where it goes and a digest of the resource that it comes from, empty where that is not
     known. ``keys`` are those of all its readings where they were folded before, first that by which it is known."""
 
@@ -42,26 +39,26 @@ class Selection:
     def __init__(self, settings: Settings, router: Router, telemetry: Telemetry, warn: Callable[[str], None]) -> None:
         self._settings, self._router, self._telemetry, self._warn = settings, router, telemetry, warn
 
-    def addressed(
+    def routed(
         self,
         calls: Iterable[LLMCall],
         accepted_at: float,
         span: Span | None = None,
         resource_attributes: Mapping[str, Any] | None = None,
-    ) -> list[Addressed]:
+    ) -> list[RoutedCall]:
         """The calls of a span, or of none that is known, that go on, and where; ``accepted_at`` is in seconds since
         1970. ``resource_attributes`` are of calls without their span, where they are known."""
-        addressed = []
-        resource = resource_digest(span) if span else ""
+        routed = []
+        resource = resource_digest(span.resource) if span else ""
         for call in self._filtered(calls, span, span.resource if span else resource_attributes):
             try:
                 known = self._identified(call)
-                addressed.append(
-                    Addressed(self._without_large_media(known), self._destination(span, accepted_at), resource)
+                routed.append(
+                    RoutedCall(self._without_large_media(known), self._destination(span, accepted_at), resource)
                 )
             except Exception as error:  # noqa: PERF203
                 self._count_fault(error)
-        return addressed
+        return routed
 
     def _filtered(
         self, calls: Iterable[LLMCall], span: Span | None, resource_attributes: Mapping[str, Any] | None
@@ -91,9 +88,3 @@ class Selection:
 
     def _destination(self, span: Span | None, accepted_at: float) -> str:
         return self._router.destination(span, datetime.fromtimestamp(accepted_at)).dumps()
-
-
-def resource_digest(span: Span) -> str:
-    """By which the resources of two spans are compared."""
-    text = json.dumps(span.resource, sort_keys=True, default=str)
-    return blake2b(text.encode(), digest_size=_RESOURCE_BYTES).hexdigest()

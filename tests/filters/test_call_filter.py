@@ -15,8 +15,8 @@ import pytest
 from otel_labelstudio.bounds import MAX_TIME_UNIX_NANO
 from otel_labelstudio.calls import LLMCall, Message, TextPart, Usage
 from otel_labelstudio.dialects.shared.records_without_span import INCOMPLETE_WITHOUT_SPAN
-from otel_labelstudio.filtering import filtered
 from otel_labelstudio.filters import with_span
+from otel_labelstudio.filters.call_filter import filtered
 from otel_labelstudio.identity import has_valid_ids
 from otel_labelstudio.pipeline import Pipeline
 from otel_labelstudio.recordings import Recording, decode_files, read_recording
@@ -24,7 +24,7 @@ from otel_labelstudio.settings import Settings
 from otel_labelstudio.telemetry import Telemetry
 from otel_labelstudio.testing import RecordingSink
 
-RECORDING = Path(__file__).parent / "data" / "langchain-chat.pb"
+RECORDING = Path(__file__).parents[1] / "data" / "langchain-chat.pb"
 
 
 def without_model(call: LLMCall) -> LLMCall:

@@ -7,7 +7,8 @@ import base64
 import pytest
 
 from otel_labelstudio.calls import BlobPart, GenericPart, LLMCall, Message, Part, TextPart, UriPart
-from otel_labelstudio.media import media_bytes, without_large_media
+from otel_labelstudio.filters.large_media import without_large_media
+from otel_labelstudio.media import media_bytes
 from otel_labelstudio.tasks.render import part_text
 
 IMAGE = base64.b64encode(bytes(3000)).decode()

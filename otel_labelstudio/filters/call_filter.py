@@ -1,25 +1,22 @@
-"""How the user's call filter is asked. Those to choose from are in `filters`, which takes time to import."""
+"""How the user's call filter is applied to calls."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
-from inspect import Signature, signature
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from otel_labelstudio.bounds import MAX_COUNT, MAX_ID_LENGTH
 from otel_labelstudio.calls import LLMCall
+from otel_labelstudio.settings.functions import RESOURCE_ATTRIBUTES, signature_of
 from otel_labelstudio.telemetry import Telemetry
 
 CallFilter: TypeAlias = "Callable[..., LLMCall | None]"
 
 # Why a call was dropped, as counters say it
 FILTERED, FILTER_FAILED = "filtered", "filter_failed"
-
-# A filter that has a parameter of this name is given the attributes of the call's resource
-RESOURCE_ATTRIBUTES = "resource_attributes"
 
 
 def filtered(
@@ -33,11 +30,11 @@ def filtered(
     dropped: the filter may be there to keep a secret."""
     if call_filter is None:
         return list(calls)
-    named = _named(call_filter, resource_attributes)
+    named = _named_arguments(call_filter, resource_attributes)
     kept = []
     for call in calls:
         try:
-            passed = _asked(call_filter, call, named)
+            passed = _applied(call_filter, call, named)
         except Exception as error:
             # Without the error's text, which may hold what the call holds
             warn(f"call_filter failed with {type(error).__name__}: such calls are dropped.")
@@ -50,22 +47,14 @@ def filtered(
     return kept
 
 
-def signature_of(function: Any) -> Signature | None:
-    """What it takes; None of a built-in function that does not tell, or of an object that will not be looked at."""
-    try:
-        return signature(function)
-    except Exception:  # a user's object may do anything here
-        return None
-
-
-def _named(call_filter: CallFilter, resource_attributes: Mapping[str, Any] | None) -> dict[str, Any]:
+def _named_arguments(call_filter: CallFilter, resource_attributes: Mapping[str, Any] | None) -> dict[str, Any]:
     """What the filter is given by name. It can only read: other calls are routed by the very same attributes."""
-    if not _takes_resource_attributes(_Identity(call_filter)):
+    if not _takes_resource_attributes(_ByIdentity(call_filter)):
         return {}
     return {RESOURCE_ATTRIBUTES: MappingProxyType(resource_attributes or {})}
 
 
-class _Identity:
+class _ByIdentity:
     """A filter as a key of a cache, which asks nothing of the filter itself: it may refuse to be compared."""
 
     def __init__(self, call_filter: CallFilter) -> None:
@@ -75,16 +64,16 @@ class _Identity:
         return id(self.call_filter)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Identity) and other.call_filter is self.call_filter
+        return isinstance(other, _ByIdentity) and other.call_filter is self.call_filter
 
 
 @lru_cache(maxsize=64)  # asked for every span, and to work it out takes longer than many a filter
-def _takes_resource_attributes(which: _Identity) -> bool:
+def _takes_resource_attributes(which: _ByIdentity) -> bool:
     found = signature_of(which.call_filter)
     return found is not None and RESOURCE_ATTRIBUTES in found.parameters
 
 
-def _asked(call_filter: CallFilter, call: LLMCall, named: Mapping[str, Any]) -> LLMCall | None:
+def _applied(call_filter: CallFilter, call: LLMCall, named: Mapping[str, Any]) -> LLMCall | None:
     passed = call_filter(call, **named)
     if passed is None or passed is call:
         return passed
