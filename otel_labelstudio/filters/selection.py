@@ -72,7 +72,7 @@ class Selection:
         return filtered(calls, call_filter, self._telemetry, self._warn, resource_attributes)
 
     def _count_fault(self, error: Exception, count: int = 1) -> None:
-        self._warn(f"A call could not be addressed ({type(error).__name__}). Further ones are only counted.")
+        self._warn(f"A call could not be routed ({type(error).__name__}). Further ones are only counted.")
         self._telemetry.count("calls.dropped", count, reason="fault")
 
     def _identified(self, call: LLMCall) -> LLMCall:

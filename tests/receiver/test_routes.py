@@ -16,7 +16,6 @@ from otel_labelstudio.acceptance import Position
 from otel_labelstudio.calls import LLMCall
 from otel_labelstudio.destinations.destination import Destination
 from otel_labelstudio.errors import ConfigError
-from otel_labelstudio.filters.selection import Selection
 from otel_labelstudio.pipeline import Pipeline
 from otel_labelstudio.receiver.config_file import ConfigFile
 from otel_labelstudio.receiver.requests import Signal, decoded
@@ -26,21 +25,12 @@ from otel_labelstudio.settings import Settings
 from otel_labelstudio.spans.model import Span
 from otel_labelstudio.tasks.binding import Mode
 from otel_labelstudio.tasks.layouts import Layout
-from otel_labelstudio.telemetry import Telemetry
 from otel_labelstudio.testing import RecordingSink
 from otel_labelstudio.titles import TITLE_MAX_LENGTH, TITLE_MIN_LENGTH, title
 from tests.receiver.requests_made import ids, traces
 from tests.receiver.serving import Receiver, post
 
 AT = datetime(2026, 11, 22, 12, 30)
-CALL = LLMCall(
-    trace_id="1" * 32,
-    span_id="2" * 16,
-    start_time_unix_nano=1,
-    end_time_unix_nano=2,
-    dialect="genai",
-    operation="chat",
-)
 FILE = """
 [receiver]
 http = "127.0.0.1:0"
@@ -123,28 +113,6 @@ def without_user(call: LLMCall) -> LLMCall:
     return replace(call, user_id=None)
 
 
-def nothing(call: LLMCall) -> None:
-    """Leaves every call out."""
-
-
-def test_a_route_has_a_filter_of_its_own(tmp_path: Path) -> None:
-    """It is asked in the place of the settings', which holds where a route has none or "", and where no route
-    matches."""
-    route = "[[route]]\nname = '{0}'\nmatch = {{ 'service.name' = '{0}' }}\n{1}\n"
-    file = tmp_path / "receiver.toml"
-    text = route.format("own", f"call_filter = '{__name__}:without_user'") + route.format("settings", "")
-    text += route.format("empty", "call_filter = ''")
-    file.write_text(f"[labelstudio]\ncall_filter = '{__name__}:nothing'\n{text}", encoding="utf-8")
-    config = ConfigFile.read(str(file))
-    settings = Settings.resolve({}, needs_server=False, fallbacks=config.labelstudio)
-    telemetry = Telemetry()
-    selection = Selection(settings, Router(settings, config.resolved_routes(settings)), telemetry, print)
-    call = replace(CALL, user_id="ann")
-    routed = [selection.routed([call], 0.0, span(service_name=name)) for name in ("own", "settings", "empty", "else")]
-    assert [[one.call.user_id for one in of_span] for of_span in routed] == [[None], [], [], []]
-    assert telemetry.counts()["calls.dropped[filtered]"] == 3
-
-
 UNFILTERED = f"""
 [labelstudio]
 mode = "auto"
@@ -169,21 +137,6 @@ def test_a_route_without_a_filter(outbox: Path, tmp_path: Path) -> None:
         receiver.delivered(ids(request))
         found = {entry.call.service_name: entry.call.user_id for entry in receiver.sink.entries}
     assert found == {"helpdesk": "ann", "shop": None}
-
-
-def test_a_route_that_cannot_be_found_lets_nothing_through(tmp_path: Path) -> None:
-    """Whose filter holds is not known then: each call is dropped and counted, and it is said once."""
-
-    class Broken(Router):
-        def settings_for(self, span: Span | None) -> Settings:
-            raise RuntimeError("CANARY")
-
-    settings, telemetry = Settings.resolve({}, needs_server=False), Telemetry()
-    said: list[str] = []
-    selection = Selection(settings, Broken(settings), telemetry, said.append)
-    assert selection.routed(iter([CALL, CALL]), 0.0, span()) == []
-    assert telemetry.counts()["calls.dropped[fault]"] == 2
-    assert "CANARY" not in "".join(said)
 
 
 def test_a_title_of_a_route_beats_the_settings_id(tmp_path: Path) -> None:
