@@ -334,7 +334,7 @@ def test_one_import_at_a_time_for_one_server(pipelines: Pipelines, labeling: Lab
 
 def poisoned(pipeline: Pipeline, call: LLMCall, monkeypatch: pytest.MonkeyPatch) -> None:
     """Have the task of one call lack what the project asks for, as a fault of ours or an unknown tag would."""
-    projects = pipeline._worker._deliveries._sink.projects  # type: ignore[attr-defined]
+    projects = pipeline._worker._deliveries._sink._projects  # type: ignore[attr-defined]
     build = projects.build
 
     def build_without(built: LLMCall, call_id: str, target: object) -> object:
