@@ -7,6 +7,8 @@
 
 PYTHON ?= python3
 VENV ?= .venv
+# Two processes, each with files of its own: the tests wait for servers most of the time
+TEST_ARGS ?= --numprocesses=2 --dist=loadfile
 BIN := $(VENV)/bin
 
 .PHONY: demo test lint docs format clean

@@ -18,7 +18,7 @@ from statistics import median
 from receiver_load import request_body
 
 from otel_labelstudio.pipeline import Pipeline
-from otel_labelstudio.receiver import together
+from otel_labelstudio.receiver import request_batch
 from otel_labelstudio.receiver.inbox import Inbox, path_beside
 from otel_labelstudio.receiver.reader import InboxReader
 from otel_labelstudio.receiver.requests import Request, Signal
@@ -26,7 +26,7 @@ from otel_labelstudio.receiver.status import PROTOBUF
 from otel_labelstudio.settings import Settings
 from otel_labelstudio.testing import RecordingSink
 
-WAYS = {"by themselves": 1, "together": together._MOST_REQUESTS}
+WAYS = {"by themselves": 1, "together": request_batch._MOST_REQUESTS}
 SPANS_A_REQUEST = (1, 10, 100)
 
 
@@ -41,7 +41,7 @@ def main() -> None:
     for _ in range(options.rounds):
         for size in SPANS_A_REQUEST:
             for way, most in WAYS.items():
-                together._MOST_REQUESTS = most
+                request_batch._MOST_REQUESTS = most
                 found.setdefault((size, way), []).append(_read(options.spans, size))
     print("| spans a request, read | spans a second, median (lowest, highest) | ms of CPU a span |")
     print("|---|---|---|")

@@ -29,7 +29,8 @@ from otel_labelstudio.calls import LLMCall
 from otel_labelstudio.delivery.deliveries import Deliveries
 from otel_labelstudio.delivery.election import Election
 from otel_labelstudio.delivery.housekeeping import Housekeeping, Settling
-from otel_labelstudio.delivery.label_studio.sink import LabelStudioSink, Waits
+from otel_labelstudio.delivery.label_studio.batch_context import Waits
+from otel_labelstudio.delivery.label_studio.sink import LabelStudioSink
 from otel_labelstudio.delivery.progress import DeliveryProgress
 from otel_labelstudio.delivery.rechecks import Rechecks
 from otel_labelstudio.delivery.sink import Sink

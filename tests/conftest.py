@@ -19,8 +19,8 @@ from tests.delivery.faults import FaultyServer
 from tests.delivery.labeling import Labeling
 from tests.missing import missing
 
-# To repeat what chance did in a run: it is printed at the head of each
-SEED = os.environ.get("TEST_SEED") or str(random.SystemRandom().randrange(2**32))
+# To repeat what chance did in a run: it is printed at the head of each, and is the same in the processes that share one
+SEED = os.environ.setdefault("TEST_SEED", str(random.SystemRandom().randrange(2**32)))
 
 
 def pytest_report_header() -> str:

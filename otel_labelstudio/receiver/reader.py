@@ -21,9 +21,9 @@ from otel_labelstudio.pipeline import Pipeline
 from otel_labelstudio.printable import logger
 from otel_labelstudio.receiver.inbox import Inbox
 from otel_labelstudio.receiver.pieces import Fault, accept_in_pieces, decoded_in_pieces
+from otel_labelstudio.receiver.request_batch import SMALL_BYTES, request_batch
 from otel_labelstudio.receiver.requests import Telemetry, uncompressed
 from otel_labelstudio.receiver.segments import StoredRequest
-from otel_labelstudio.receiver.together import SMALL_BYTES, taken_together
 
 _logger = logger(__name__)
 
@@ -91,7 +91,7 @@ class InboxReader:
             self._rest()
             return _LOOK_S
         self._give_way()
-        if not self._take_in_together(stored):
+        if not self._take_in_batch(stored):
             self._take_in(stored)
         self._last_read_at = self._clock()
         return 0.0
@@ -124,18 +124,18 @@ class InboxReader:
     def _is_half_full(self) -> bool:
         return self._inbox.size > self._inbox.max_bytes // 2
 
-    def _take_in_together(self, first: StoredRequest) -> bool:
-        """Small requests that follow each other, in one transaction (`together`); False where one is to be taken in by
-        itself. Where that fails, so are all of them: then it shows which is to blame."""
+    def _take_in_batch(self, first: StoredRequest) -> bool:
+        """Small requests that follow each other, in one transaction (`request_batch`); False where one is to be taken
+        in by itself. Where that fails, so are all of them: then it shows which is to blame."""
         if self._inbox.read_to < self._singly_to:
             return False
         last = first
         try:
-            together = taken_together(first, lambda stored: self._inbox.following(stored, SMALL_BYTES))
-            if together is None:
+            batch = request_batch(first, lambda stored: self._inbox.following(stored, SMALL_BYTES))
+            if batch is None:
                 return False
-            last = together.last
-            self._accept(together.telemetry, Position(self._inbox.id, last.end, last.received_at))
+            last = batch.last
+            self._accept(batch.telemetry, Position(self._inbox.id, last.end, last.received_at))
         except BaseException:
             self._singly_to = last.end
             return False

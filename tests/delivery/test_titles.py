@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from otel_labelstudio.delivery.label_studio import projects, titled
+from otel_labelstudio.delivery.label_studio import project_titles, projects
 from otel_labelstudio.tasks.binding import Mode, default_label_config
 from tests.delivery.faults import (
     HTML,
@@ -163,7 +163,7 @@ def test_a_project_that_is_never_listed_is_created_once(
     pipelines: Pipelines, labeling: Labeling, faulty: FaultyServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The creation was answered with its id: calls go there, whatever the list says, and it counts as created."""
-    monkeypatch.setattr(titled, "_FIRST_LOOK_S", 0.0)
+    monkeypatch.setattr(project_titles, "_FIRST_LOOK_S", 0.0)
     title = fresh_title("Unlisted")
     faulty.plan(Listings({"count": 0, "results": [], **_PAGE}, bad=1000), "projects", times=float("inf"))
     pipeline = pipelines(url=faulty.url, project_name=title)
@@ -196,7 +196,7 @@ def test_a_lower_id_that_is_listed_later_is_followed(
     pipelines: Pipelines, labeling: Labeling, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another process created its project before ours, and the server lists it after ours: further calls go there."""
-    monkeypatch.setattr(titled, "_FIRST_LOOK_S", 0.0)
+    monkeypatch.setattr(project_titles, "_FIRST_LOOK_S", 0.0)
     title = fresh_title("Listed later")
     lower, higher = labeling.make_project(fresh_title("x"), CHAT), labeling.make_project(title, CHAT)
     pipeline = pipelines(project_name=title)
@@ -212,7 +212,7 @@ def test_new_calls_follow_the_title_after_the_project_was_renamed(
     pipelines: Pipelines, labeling: Labeling, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In a process that goes on, as in one that begins: a new project of the title takes them."""
-    monkeypatch.setattr(titled, "_FIRST_LOOK_S", 0.0)
+    monkeypatch.setattr(project_titles, "_FIRST_LOOK_S", 0.0)
     title = fresh_title("Renamed")
     pipeline = pipelines(project_name=title)
     pipeline.accept_calls([chat(answer="before")])
@@ -324,7 +324,7 @@ def test_a_renamed_project_that_is_deleted_holds_up_nothing(
     lifetime_s: float,
 ) -> None:
     """It was looked into before, and is known: what may have been in it is gone with it, and goes to the title."""
-    monkeypatch.setattr(titled, "_FIRST_LOOK_S", 0.0)
+    monkeypatch.setattr(project_titles, "_FIRST_LOOK_S", 0.0)
     monkeypatch.setattr(projects, "_PROJECT_LIFETIME_S", lifetime_s)
     title = fresh_title("Deleted")
     project_id = labeling.make_project(title, CHAT)

@@ -16,7 +16,7 @@ import pytest
 from otel_labelstudio.calls import LLMCall
 from otel_labelstudio.errors import OutboxError, OutboxFullError
 from otel_labelstudio.pipeline import Pipeline
-from otel_labelstudio.receiver import pieces, together
+from otel_labelstudio.receiver import pieces, request_batch
 from otel_labelstudio.receiver.inbox import Inbox, path_beside
 from otel_labelstudio.receiver.reader import InboxReader
 from otel_labelstudio.receiver.requests import Request, Signal, Telemetry, decoded
@@ -259,7 +259,7 @@ def test_a_request_that_the_disk_does_not_give(reading: Reading, monkeypatch: py
 
 def test_a_disk_that_gives_it_after_all(reading: Reading, monkeypatch: pytest.MonkeyPatch) -> None:
     """The time begins anew for each request: nothing is passed over because another one was late."""
-    monkeypatch.setattr(together, "_MOST_REQUESTS", 1)
+    monkeypatch.setattr(request_batch, "_MOST_REQUESTS", 1)
     first, second = traces("First?"), traces("Second?")
     reading.put(first, second)
     for now in (0.0, 50.0, 100.0, 150.0):

@@ -106,9 +106,9 @@ def test_whole_json_comes_back_as_it_was(value: Any) -> None:
 @pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 50_000, "[" * 500 + "]" * 500, "([{" * 30_000])
 def test_deep_nesting_neither_raises_nor_comes_through(text: str) -> None:
     """What is nested deeper than any message stays text, so that no later stage runs out of stack."""
-    start = time.monotonic()
+    start = time.thread_time()
     assert _depth(decoded(text).value) <= MAX_DEPTH + 1
-    assert time.monotonic() - start < 5
+    assert time.thread_time() - start < 5
 
 
 def test_a_structured_value_that_is_nested_too_deeply_is_cut_off_as_text() -> None:
@@ -130,9 +130,9 @@ def _depth(value: Any) -> int:
 def test_megabytes_are_read_in_time_proportional_to_their_size() -> None:
     """A long cut text costs no more than a few passes over it."""
     text = json.dumps([{"role": "user", "content": 'x\\"' * 200_000}] * 8)
-    start = time.monotonic()
+    start = time.thread_time()
     assert decoded(text[:-5]).is_cut
-    assert time.monotonic() - start < 5
+    assert time.thread_time() - start < 5
 
 
 def test_flat_keys_become_lists_in_numerical_order_without_gaps() -> None:

@@ -1,8 +1,8 @@
 """From a destination to a project and its binding, by the rules of LangChain's ``LabelStudioCallbackHandler``.
 
 An id: that project, which must exist. A title: the project of exactly that title, or a new one with the label config
-(`titled`). Where the project was renamed meanwhile, calls follow the title, and those that may have been sent before
-are looked up where they were sent to.
+(`project_titles`). Where the project was renamed meanwhile, calls follow the title, and those that may have been sent
+before are looked up where they were sent to.
 
 Unlike the handler's, a new one is made only for calls that it takes: an empty project that was made in the wrong mode
 would go on refusing calls after the mode is set right.
@@ -17,9 +17,9 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from otel_labelstudio.calls import LLMCall
+from otel_labelstudio.delivery.label_studio.project_titles import ProjectTitles
 from otel_labelstudio.delivery.label_studio.records import Project
 from otel_labelstudio.delivery.label_studio.server import LabelStudioServer
-from otel_labelstudio.delivery.label_studio.titled import TitledProjects
 from otel_labelstudio.destinations.destination import Destination
 from otel_labelstudio.errors import DeliveryError, PausedDeliveryError, ProjectLimitError
 from otel_labelstudio.outbox.entry import OutboxEntry
@@ -125,7 +125,7 @@ class Projects:
         creation_wait_s: float = 30.0,
     ) -> None:
         self._server, self._rules, self._clock = server, rules, clock
-        self._titled = TitledProjects(server, creation_wait_s, clock)
+        self._titles = ProjectTitles(server, creation_wait_s, clock)
         self._routes = routes or {}
         self._known: dict[str, Target] = {}
         self._model_versions: dict[int, set[str]] = {}
@@ -177,7 +177,7 @@ class Projects:
         known, asked = self._known.get(destination), Destination.loads(destination)
         if known is not None:
             return known.project.id
-        return asked.project_id if asked.title is None else self._titled.find(asked.title)
+        return asked.project_id if asked.title is None else self._titles.find(asked.title)
 
     def former(self, destination: str, project_id: int) -> tuple[str, Target] | None:
         """Another project to which calls of a destination went before, as a destination; None where it is gone."""
@@ -244,9 +244,9 @@ class Projects:
     def _follow_title(self, destination: str, asked: Destination) -> None:
         """Forget a project that is not its title's any more: it was renamed, or one with a lower id is there."""
         known = self._known.get(destination)
-        if known is None or asked.title is None or not self._titled.is_to_be_looked_up(asked.title):
+        if known is None or asked.title is None or not self._titles.is_to_be_looked_up(asked.title):
             return
-        found = self._titled.find(asked.title)
+        found = self._titles.find(asked.title)
         is_unlisted = found is None and self._is_called(known.project.id, asked.title)
         if found != known.project.id and not is_unlisted:
             self.forget(destination)
@@ -261,7 +261,7 @@ class Projects:
         if destination.project_id is not None:
             return self._server.project(destination.project_id), False
         title = destination.title or ""
-        found = self._titled.find(title)
+        found = self._titles.find(title)
         if found is not None:
             return self._server.project(found), False
         if entries is not None and not _is_wanted(title, rules, entries):
@@ -271,7 +271,7 @@ class Projects:
                 "there is no project of that title, and as many projects were created lately as may be. Raise "
                 "max_new_projects (OTEL_EXPORTER_LABELSTUDIO_MAX_NEW_PROJECTS), or create the project by hand"
             )
-        project_id, is_ours = self._titled.create(title, rules.label_config)
+        project_id, is_ours = self._titles.create(title, rules.label_config)
         return self._server.project(project_id), is_ours
 
     def _decorate(self, target: Target) -> None:

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from otel_labelstudio.errors import OutboxError
-from otel_labelstudio.receiver import together
+from otel_labelstudio.receiver import request_batch as batches
+from otel_labelstudio.receiver.request_batch import SMALL_BYTES, RequestBatch, request_batch
 from otel_labelstudio.receiver.requests import Request, Signal
 from otel_labelstudio.receiver.segments import StoredRequest
 from otel_labelstudio.receiver.status import PROTOBUF
-from otel_labelstudio.receiver.together import SMALL_BYTES, taken_together
 from tests.receiver.requests_made import events, ids, traces
 from tests.receiver.test_reader import Failing, Reading
 
@@ -50,7 +50,7 @@ def test_many_small_requests_are_few_transactions(reading: Reading, monkeypatch:
     requests = [traces(f"Question {number}?") for number in range(200)]
     reading.put(*requests)
     read_all(reading)
-    assert transactions.count <= 200 / together._MOST_REQUESTS + 2  # a second may end among them
+    assert transactions.count <= 200 / batches._MOST_REQUESTS + 2  # a second may end among them
     assert reading.pipeline.flush(30)
     sent = [span_id for request in requests for span_id in ids(request)]
     assert sorted(call.span_id for call in reading.sink.calls) == sorted(sent)
@@ -104,9 +104,9 @@ def stored(number: int, received_at: float = 100.0, body: bytes | None = None) -
     return StoredRequest(Request(Signal.TRACES, PROTOBUF, content), received_at, number)
 
 
-def row(*requests: StoredRequest) -> together.Together | None:
+def row(*requests: StoredRequest) -> RequestBatch | None:
     behind = dict(zip((request.end for request in requests), requests[1:], strict=False))
-    return taken_together(requests[0], lambda request: behind.get(request.end))
+    return request_batch(requests[0], lambda request: behind.get(request.end))
 
 
 def test_one_second_at_a_time() -> None:
@@ -130,8 +130,8 @@ def test_a_row_is_bounded() -> None:
     """In requests and in bytes: whoever sends waits for the end of a step."""
     many = row(*(stored(number) for number in range(1, 200)))
     assert many is not None
-    assert many.last.end == together._MOST_REQUESTS
+    assert many.last.end == batches._MOST_REQUESTS
     body = traces("Wide?", padding=SMALL_BYTES // 2).SerializeToString()
     wide = row(*(stored(number, body=body) for number in range(1, 60)))
     assert wide is not None
-    assert len(body) * wide.last.end < together._MOST_BYTES + len(body)
+    assert len(body) * wide.last.end < batches._MOST_BYTES + len(body)

@@ -32,7 +32,7 @@ class _Look:
     wait_s: float
 
 
-class TitledProjects:
+class ProjectTitles:
     """Of one server. ``creation_wait_s`` is for how long a creation without an answer is waited for; ``clock`` gives
     seconds."""
 

@@ -22,14 +22,16 @@ SMALL_BYTES = 2**15
 
 
 @dataclass(frozen=True, slots=True)
-class Together:
-    """What several requests hold, and the last of them."""
+class RequestBatch:
+    """What several requests hold together, and the last of them."""
 
     telemetry: Telemetry
     last: StoredRequest
 
 
-def taken_together(first: StoredRequest, following: Callable[[StoredRequest], StoredRequest | None]) -> Together | None:
+def request_batch(
+    first: StoredRequest, following: Callable[[StoredRequest], StoredRequest | None]
+) -> RequestBatch | None:
     """The first request with small ones behind it, of which ``following`` gives the next; None where it is by itself.
 
     One that cannot be decoded ends the row.
@@ -51,7 +53,7 @@ def taken_together(first: StoredRequest, following: Callable[[StoredRequest], St
         taken.append(telemetry)
         last, size = stored, size + len(body)
         stored = _next_alike(stored, following)
-    return Together(_joined(taken), last) if len(taken) > 1 else None
+    return RequestBatch(_joined(taken), last) if len(taken) > 1 else None
 
 
 def _next_alike(
