@@ -18,6 +18,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
+from functools import partial
 
 from otel_labelstudio.annotations import collect
 from otel_labelstudio.annotations.feedback import (
@@ -33,7 +34,6 @@ from otel_labelstudio.annotations.feedback import (
     send_feedback,
 )
 from otel_labelstudio.cli.collecting import add_collecting_arguments, opened_source, since_of
-from otel_labelstudio.cli.settings import settings_from
 from otel_labelstudio.errors import DeliveryError
 from otel_labelstudio.printable import printable
 
@@ -85,7 +85,7 @@ def _opened(options: argparse.Namespace, stop: threading.Event) -> Iterator[Call
         retries = options.retry_refused
 
         def run_once() -> FeedbackSummary:
-            watermarks = {} if retries else state.watermarks(sink.target, _server_url(options))
+            watermarks = None if retries else partial(state.read_until, sink.target)
             with opened_source(options) as source:
                 batches = collect(source, since=since_of(options, watermarks), watermarks=watermarks)
                 return send_feedback(batches, sink, state, rules, stop=stop, retries_refused=retries)
@@ -117,11 +117,6 @@ def _check(options: argparse.Namespace) -> None:
 def _sink_options(options: argparse.Namespace) -> SinkOptions:
     is_timed_now = options.timestamp == "now"
     return SinkOptions(endpoint=options.endpoint, form=options.form or "events", is_timed_now=is_timed_now)
-
-
-def _server_url(options: argparse.Namespace) -> str:
-    """By which the state tells servers apart; a file has none."""
-    return "" if options.input else settings_from(options).url
 
 
 @contextmanager

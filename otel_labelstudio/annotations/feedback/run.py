@@ -48,8 +48,8 @@ def send_feedback(
     """Write what people said, as far as it is not at the back end already; ``stop`` ends it after the request under
     way::
 
-        batches = collect(source, since=state.watermarks(sink.target, url))
-        with closing(open_sink(options)) as sink:
+        with closing(open_sink(name, options)) as sink:
+            batches = collect(source, since=partial(state.read_until, sink.target))
             summary = send_feedback(batches, sink, state, EvaluationRules(annotator_naming(form, state.annotator_key)))
 
     Raises:
@@ -69,7 +69,7 @@ def send_feedback(
             writer.keep_only(source, batch.all_ids)
         writer.flush()
         if batch.watermark is not None:
-            state.advance(sink.target, source, batch.watermark)
+            state.advance(sink.target, batch.project, batch.watermark)
     return FeedbackSummary(dict(writer.counts), dict(writer.refusals))
 
 
