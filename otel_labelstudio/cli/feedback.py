@@ -13,6 +13,7 @@ state.
 from __future__ import annotations
 
 import argparse
+import json
 import signal
 import sys
 import threading
@@ -58,6 +59,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--annotator", choices=[form.value for form in AnnotatorForm], default="hash", help="default: hash"
     )
     group.add_argument("--retry-refused", action="store_true", help="send again what the back end refused")
+    group.add_argument(
+        "--json", action="store_true", help="the summary as one line of JSON; with --to jsonl on standard error"
+    )
     add_collecting_arguments(parser)
 
 
@@ -66,8 +70,8 @@ def run(options: argparse.Namespace) -> int:
     with _told_to_stop() as stop, _opened(options, stop) as run_once:
         try:
             if options.every is None:
-                return _told(run_once())
-            _go_on(run_once, options.every, stop)
+                return _told(run_once(), options)
+            _go_on(run_once, options, stop)
         except StoppedError:
             pass
     return 0
@@ -93,16 +97,16 @@ def _opened(options: argparse.Namespace, stop: threading.Event) -> Iterator[Call
         yield run_once
 
 
-def _go_on(run_once: Callable[[], FeedbackSummary], every_s: float, stop: threading.Event) -> None:
+def _go_on(run_once: Callable[[], FeedbackSummary], options: argparse.Namespace, stop: threading.Event) -> None:
     """Round by round. What fails is said, and tried again in the next one."""
     while not stop.is_set():
         try:
             summary = run_once()
             if summary.has_news:
-                _told(summary)
+                _told(summary, options)
         except DeliveryError as error:
             print(printable(f"otel-labelstudio: {error}"), file=sys.stderr)
-        stop.wait(every_s)
+        stop.wait(options.every)
 
 
 def _check(options: argparse.Namespace) -> None:
@@ -130,13 +134,21 @@ def _told_to_stop() -> Iterator[threading.Event]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _told(summary: FeedbackSummary) -> int:
-    """What came of a run, on standard error; the exit status."""
+def _told(summary: FeedbackSummary, options: argparse.Namespace) -> int:
+    """Say what came of a run; the exit status."""
+    if options.json:
+        print(json.dumps(summary.to_dict()), file=sys.stderr if options.to == "jsonl" else sys.stdout, flush=True)
+    else:
+        _print(summary)
+    return 1 if summary.refusals else 0
+
+
+def _print(summary: FeedbackSummary) -> None:
+    """For people, on standard error as all summaries."""
     lines = [*summary.counts.items(), *((f"refused: {reason}", n) for reason, n in summary.refusals.items())]
     width = max((len(name) for name, _ in lines), default=0)
     for name, count in lines:
         print(printable(f"  {name:{width}}  {count}"), file=sys.stderr)
-    return 1 if summary.refusals else 0
 
 
 def _names(value: str) -> Mapping[str, str]:

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
+from subprocess import PIPE
 from typing import Any
 
 import pytest
@@ -210,13 +211,14 @@ def test_with_every_it_goes_on_until_sigterm(
         return contract(asked)
 
     with BackEndServer(Said(401), then_annotate, then_end, otherwise=Said(500)) as server:
-        command = [sys.executable, "-m", "otel_labelstudio", "feedback", "--to=langfuse", "--every=0.1"]
+        command = [sys.executable, "-m", "otel_labelstudio", "feedback", "--to=langfuse", "--every=0.1", "--json"]
         command += ["--endpoint", server.url, f"--project-name={project.title}", f"--state={tmp_path / 'feedback.db'}"]
         variables = {**os.environ, **environment}
-        with subprocess.Popen(command, env=variables, stderr=subprocess.PIPE, text=True) as process:
+        with subprocess.Popen(command, env=variables, stdout=PIPE, stderr=PIPE, text=True) as process:
             running.append(process)
-            _, said = process.communicate(timeout=90)
+            summaries, said = process.communicate(timeout=90)
     assert (process.returncode, sorted(score["value"] for score in contract.scores.values())) == (0, [4.0, 5.0])
+    assert [json.loads(line)["sent"] for line in summaries.splitlines()] == [1]  # of each round that was finished
     assert "check LANGFUSE_PUBLIC_KEY" in said
     assert "sk-lf" not in said
 
