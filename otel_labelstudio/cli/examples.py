@@ -35,5 +35,6 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "--to jsonl --input export.json",
         "--to otlp --project-id 7 --state feedback.db --every 60",
         "--to phoenix --project-name support-bot --state feedback.db --names rating=quality",
+        "--to langfuse --project-id 7 --state feedback.db --json | jq .sent",
     ),
 }

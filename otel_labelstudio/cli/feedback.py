@@ -13,11 +13,13 @@ state.
 from __future__ import annotations
 
 import argparse
+import json
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
+from functools import partial
 
 from otel_labelstudio.annotations import collect
 from otel_labelstudio.annotations.feedback import (
@@ -33,7 +35,6 @@ from otel_labelstudio.annotations.feedback import (
     send_feedback,
 )
 from otel_labelstudio.cli.collecting import add_collecting_arguments, opened_source, since_of
-from otel_labelstudio.cli.settings import settings_from
 from otel_labelstudio.errors import DeliveryError
 from otel_labelstudio.printable import printable
 
@@ -58,6 +59,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--annotator", choices=[form.value for form in AnnotatorForm], default="hash", help="default: hash"
     )
     group.add_argument("--retry-refused", action="store_true", help="send again what the back end refused")
+    group.add_argument(
+        "--json", action="store_true", help="the summary as one line of JSON; with --to jsonl on standard error"
+    )
     add_collecting_arguments(parser)
 
 
@@ -66,8 +70,8 @@ def run(options: argparse.Namespace) -> int:
     with _told_to_stop() as stop, _opened(options, stop) as run_once:
         try:
             if options.every is None:
-                return _told(run_once())
-            _go_on(run_once, options.every, stop)
+                return _told(run_once(), options)
+            _go_on(run_once, options, stop)
         except StoppedError:
             pass
     return 0
@@ -85,7 +89,7 @@ def _opened(options: argparse.Namespace, stop: threading.Event) -> Iterator[Call
         retries = options.retry_refused
 
         def run_once() -> FeedbackSummary:
-            watermarks = {} if retries else state.watermarks(sink.target, _server_url(options))
+            watermarks = None if retries else partial(state.read_until, sink.target)
             with opened_source(options) as source:
                 batches = collect(source, since=since_of(options, watermarks), watermarks=watermarks)
                 return send_feedback(batches, sink, state, rules, stop=stop, retries_refused=retries)
@@ -93,16 +97,16 @@ def _opened(options: argparse.Namespace, stop: threading.Event) -> Iterator[Call
         yield run_once
 
 
-def _go_on(run_once: Callable[[], FeedbackSummary], every_s: float, stop: threading.Event) -> None:
+def _go_on(run_once: Callable[[], FeedbackSummary], options: argparse.Namespace, stop: threading.Event) -> None:
     """Round by round. What fails is said, and tried again in the next one."""
     while not stop.is_set():
         try:
             summary = run_once()
             if summary.has_news:
-                _told(summary)
+                _told(summary, options)
         except DeliveryError as error:
             print(printable(f"otel-labelstudio: {error}"), file=sys.stderr)
-        stop.wait(every_s)
+        stop.wait(options.every)
 
 
 def _check(options: argparse.Namespace) -> None:
@@ -119,11 +123,6 @@ def _sink_options(options: argparse.Namespace) -> SinkOptions:
     return SinkOptions(endpoint=options.endpoint, form=options.form or "events", is_timed_now=is_timed_now)
 
 
-def _server_url(options: argparse.Namespace) -> str:
-    """By which the state tells servers apart; a file has none."""
-    return "" if options.input else settings_from(options).url
-
-
 @contextmanager
 def _told_to_stop() -> Iterator[threading.Event]:
     """Set by SIGTERM: the request under way is finished, and noted."""
@@ -135,13 +134,21 @@ def _told_to_stop() -> Iterator[threading.Event]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _told(summary: FeedbackSummary) -> int:
-    """What came of a run, on standard error; the exit status."""
+def _told(summary: FeedbackSummary, options: argparse.Namespace) -> int:
+    """Say what came of a run; the exit status."""
+    if options.json:
+        print(json.dumps(summary.to_dict()), file=sys.stderr if options.to == "jsonl" else sys.stdout, flush=True)
+    else:
+        _print(summary)
+    return 1 if summary.refusals else 0
+
+
+def _print(summary: FeedbackSummary) -> None:
+    """For people, on standard error as all summaries."""
     lines = [*summary.counts.items(), *((f"refused: {reason}", n) for reason, n in summary.refusals.items())]
     width = max((len(name) for name, _ in lines), default=0)
     for name, count in lines:
         print(printable(f"  {name:{width}}  {count}"), file=sys.stderr)
-    return 1 if summary.refusals else 0
 
 
 def _names(value: str) -> Mapping[str, str]:

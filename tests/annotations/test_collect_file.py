@@ -12,8 +12,30 @@ from typing import Any
 import pytest
 
 from otel_labelstudio.annotations.collecting import Batch, ExportFile, collect
+from otel_labelstudio.annotations.records import UNREADABLE_TASK
 from otel_labelstudio.errors import ExportFileError
 
+ARRAY, LINES = "[{}]", "{}\n"
+TOO_MANY_DIGITS = "1" * 5_000
+# What is JSON, or what Python writes as JSON, and no parser of it takes
+UNPARSABLE = {
+    "a number of too many digits": TOO_MANY_DIGITS,
+    "more levels than a parser takes": "[" * 100_000 + "]" * 100_000,
+    "a tab within a text": '"a\tb"',
+    "what is no value": "undefined",
+}
+# What parsers differ about
+ODD = {
+    "an integer of 65 bits": str(2**64),
+    "an integer that no float holds": str(10**400),
+    "a float out of range": "1e999",
+    "no number": "NaN",
+    "infinity": "-Infinity",
+    "half a character": r'"\ud800"',
+    "NUL": r'"\u0000"',
+    "a name twice": '{"a": 1, "a": 2}',
+    "five hundred levels": "[" * 500 + "]" * 500,
+}
 TIME = "2026-11-26T11:18:49.156402Z"
 
 
@@ -82,8 +104,8 @@ def test_since_leaves_out_what_did_not_change(tmp_path: Path) -> None:
         ('{\n  "id": 1\n}', "line 1 is no JSON"),
         ('{"tasks": []}', "JSON_MIN"),
         (json.dumps([exported(1), exported(2)])[:-40], "is damaged after 1 tasks"),
-        (json.dumps([exported(1), exported(2, data={"n": 10**400})]), "number that is too large .* after 1 tasks"),
-        (json.dumps([exported(1)]).replace("[]", "1e999", 1), "number that is too large"),
+        (f"[{json.dumps(exported(1))}, {{{TOO_MANY_DIGITS}}}]", "is damaged after 1 tasks"),
+        (f"[{json.dumps(exported(1))}]]", "is damaged after 1 tasks"),
         (f"{json.dumps(exported(1))}\n{{", "line 2 is no JSON"),
     ],
 )
@@ -92,6 +114,68 @@ def test_what_is_no_export_says_so(tmp_path: Path, content: str, error: str) -> 
     with pytest.raises(ExportFileError, match=error) as raised:
         all_of(written(tmp_path / "file", content))
     assert "Paris" not in str(raised.value)
+
+
+def with_value(task_id: int, value: str, **fields: Any) -> str:
+    """The JSON of a task whose data have this value."""
+    return json.dumps(exported(task_id, data={"odd": "value"}, **fields)).replace('"value"', value)
+
+
+def written_with(path: Path, form: str, task: str) -> ExportFile:
+    """A file with two tasks around this one, as an array or a task a line."""
+    tasks = [json.dumps(exported(1)), task, json.dumps(exported(3))]
+    return written(path, form.format((", " if form == ARRAY else "\n").join(tasks)))
+
+
+@pytest.mark.parametrize("form", [ARRAY, LINES])
+@pytest.mark.parametrize("odd", ODD.values(), ids=ODD.keys())
+def test_what_parsers_differ_about_is_read(tmp_path: Path, form: str, odd: str) -> None:
+    """With its annotations, as the tasks around it."""
+    first, _ = all_of(written_with(tmp_path / "file", form, with_value(2, odd)))
+    assert [(task.id, task.why_no_call, len(task.annotations)) for task in first.tasks] == [
+        (task_id, "not_ours", 1) for task_id in (1, 2, 3)
+    ]
+
+
+@pytest.mark.parametrize("form", [ARRAY, LINES])
+@pytest.mark.parametrize("value", UNPARSABLE.values(), ids=UNPARSABLE.keys())
+def test_a_task_that_cannot_be_parsed_costs_itself_alone(tmp_path: Path, form: str, value: str) -> None:
+    """It says why nothing can be said of it, and is there: it was not deleted."""
+    first, last = all_of(written_with(tmp_path / "file", form, with_value(2, value, annotations=0)))
+    assert [(task.id, task.why_no_call) for task in first.tasks] == [
+        *((1, "not_ours"), (2, UNREADABLE_TASK)),
+        (3, "not_ours"),
+    ]
+    assert (first.without_annotations, list(last.all_ids or ())) == (frozenset(), [1, 2, 3])
+
+
+@pytest.mark.parametrize("form", [ARRAY, LINES])
+def test_a_task_that_is_too_long_costs_itself_alone(tmp_path: Path, form: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its project, which an export tells at the end of a task, is that of the one before."""
+    for module in ("array_items", "from_file"):
+        monkeypatch.setattr(f"otel_labelstudio.annotations.collecting.{module}.LONGEST_ITEM", 1_000)
+    long = json.dumps({"id": 2, "data": "x" * 600_000, "project": 1})
+    first, _ = all_of(written_with(tmp_path / "file", form, long))
+    assert [(task.id, task.why_no_call == UNREADABLE_TASK) for task in first.tasks] == [
+        *((1, False), (2, True)),
+        (3, False),
+    ]
+
+
+def test_a_file_may_begin_with_a_task_that_cannot_be_parsed(tmp_path: Path) -> None:
+    """What follows shows whether it is an export."""
+    bad = with_value(1, TOO_MANY_DIGITS)
+    first, *_ = all_of(written(tmp_path / "file", f"[{bad}, {json.dumps(exported(2))}]"))
+    assert [task.id for task in first.tasks] == [1, 2]
+    with pytest.raises(ExportFileError, match="JSON_MIN"):
+        all_of(written(tmp_path / "file", f'[{bad}, {{"id": 2}}]'))
+
+
+def test_bytes_that_are_no_text_are_replaced(tmp_path: Path) -> None:
+    """Whatever was damaged, the task is there."""
+    path = tmp_path / "file"
+    path.write_bytes(ARRAY.format(with_value(1, '"Paris"')).encode().replace(b"Paris", b"\xff\xfe"))
+    assert [task.id for batch in collect(ExportFile(path)) for task in batch.tasks] == [1]
 
 
 def test_a_file_that_is_not_there_says_so(tmp_path: Path) -> None:

@@ -185,6 +185,23 @@ class TestFaults:
         assert isinstance(judged, JudgedCall)
         assert judged.judgements[0].answers[0].act is Act.EDITED
 
+    def test_a_task_that_is_nested_too_deep_keeps_no_other_from_being_read(
+        self, people: People, faulty: FaultyServer, behind: LabelStudioServer
+    ) -> None:
+        """A server may hold what Python's parser refuses: it is looked for in halves, and named."""
+        deep = answers(200, b"[" * 100_000 + b"]" * 100_000)
+        poison = f"ids%5B%5D={people.sent.task_ids[NAMES[0]]}"
+        people.annotate(NAMES[0], "An answer.")
+        people.annotate(NAMES[1], "An answer.")
+        faulty.plan(
+            lambda exchange: (deep if poison in exchange.path else forwarded)(exchange),
+            "projects/export",
+            times=float("inf"),
+        )
+        found, waits = self.collected(behind, people)
+        poisoned, other = (found[people.sent.task_ids[name]] for name in NAMES[:2])
+        assert (poisoned.why_no_call, other.why_no_call, waits) == ("unreadable_task", None, [])
+
     def test_a_task_that_the_server_fails_at_keeps_no_other_from_being_read(
         self, people: People, faulty: FaultyServer, behind: LabelStudioServer
     ) -> None:

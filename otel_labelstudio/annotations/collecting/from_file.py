@@ -1,5 +1,8 @@
 """From an export file: the "JSON" of Label Studio's export page, of any size, or a task a line (JSON lines).
 
+A task that cannot be parsed, or is longer than any that is read of a server, is one without a call
+(`UNREADABLE_TASK`), as long as its id can be told; damage that leaves no task there ends the reading.
+
 The other formats lack what is needed: JSON_MIN and CSV leave out the meta, which has the call, and what was skipped.
 A file says nothing of its project but the id. So where a meaning hangs on the labeling configuration (the order of a
 Ranker's buckets, a rating's scale), a server tells more.
@@ -8,25 +11,21 @@ Ranker's buckets, a rating's scale), a server tells more.
 from __future__ import annotations
 
 import codecs
-import json
 import os
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
+from io import TextIOWrapper
 from itertools import groupby, islice
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, BinaryIO, TextIO
 
-import ijson
-
+from otel_labelstudio.annotations.collecting.array_items import LONGEST_ITEM, UnparsableItem, array_items, parsed_item
 from otel_labelstudio.annotations.collecting.batches import Batch, Since, TaskIds, beginning
 from otel_labelstudio.annotations.collecting.tasks import task_of, whole_number
-from otel_labelstudio.annotations.records import AnnotatedProject, AnnotatedTask
+from otel_labelstudio.annotations.records import UNREADABLE_TASK, AnnotatedProject, AnnotatedTask
 from otel_labelstudio.errors import ExportFileError
 
 _TASKS_AT_ONCE = 200
-# As large as the largest answer of a server that is read
-_LONGEST_LINE = 32 * 2**20
-_CURE_OF_NUMBERS = "read the project from the server instead, or remove it"
 _CURE = 'export the project from Label Studio as "JSON"'
 
 
@@ -53,30 +52,53 @@ def _batch(project: AnnotatedProject, tasks: Sequence[AnnotatedTask], since: Sin
     changed = [task for task in tasks if begin is None or task.updated_at is None or task.updated_at >= begin]
     return Batch(
         project=project,
-        tasks=tuple(task for task in changed if task.annotations),
-        without_annotations=frozenset(task.id for task in changed if not task.annotations),
+        tasks=tuple(task for task in changed if _may_have_annotations(task)),
+        without_annotations=frozenset(task.id for task in changed if not _may_have_annotations(task)),
     )
 
 
+def _may_have_annotations(task: AnnotatedTask) -> bool:
+    return bool(task.annotations) or task.why_no_call == UNREADABLE_TASK
+
+
 def _tasks(path: Path) -> Iterator[AnnotatedTask]:
-    for number, record in enumerate(_records(path)):
-        project_id = whole_number(record.get("project")) if isinstance(record, Mapping) else None
-        task = task_of(record, AnnotatedProject(project_id or 0), {})
-        if number == 0 and (task is None or not {"data", "annotations"} <= record.keys()):
+    has_tasks, project = False, AnnotatedProject(0)
+    for record in _records(path):
+        task = _task(record, project)
+        is_parsed = not isinstance(record, UnparsableItem)
+        if is_parsed and not has_tasks and (task is None or not {"data", "annotations"} <= record.keys()):
             raise ExportFileError(f"{path} has no tasks with their annotations, as JSON_MIN has none; {_CURE}")
+        has_tasks = has_tasks or is_parsed
         if task is not None:
+            project = task.project
             yield task
+
+
+def _task(record: Any, before: AnnotatedProject) -> AnnotatedTask | None:
+    if isinstance(record, UnparsableItem):
+        return _unreadable_task(record.whole_numbers(), before)
+    project_id = whole_number(record.get("project")) if isinstance(record, Mapping) else None
+    return task_of(record, AnnotatedProject(project_id or 0), {})
+
+
+def _unreadable_task(numbers: Mapping[str, int], before: AnnotatedProject) -> AnnotatedTask:
+    """Of the project of the one before it where too little was kept of it to tell."""
+    project = AnnotatedProject(numbers["project"]) if "project" in numbers else before
+    return AnnotatedTask(id=numbers["id"], project=project, why_no_call=UNREADABLE_TASK)
 
 
 def _records(path: Path) -> Iterator[Any]:
     try:
         with path.open("rb") as file:
-            yield from _READERS.get(_first_byte(file), _refuse)(path, file)
+            read = _READERS.get(_first_byte(file), _refuse)
+            # What is damaged within a text is replaced there
+            with TextIOWrapper(file, "utf-8", "replace", newline="\n") as text:
+                yield from read(path, text)
     except OSError as error:
         raise ExportFileError(f"{path} cannot be read: {error.strerror or type(error).__name__}") from None
 
 
-def _first_byte(file: IO[bytes]) -> bytes:
+def _first_byte(file: BinaryIO) -> bytes:
     """The first one that is no white space; it is read again. Some editors write a mark of the encoding before it."""
     if file.read(len(codecs.BOM_UTF8)) != codecs.BOM_UTF8:
         file.seek(0)
@@ -86,30 +108,43 @@ def _first_byte(file: IO[bytes]) -> bytes:
     return byte
 
 
-def _of_array(path: Path, file: IO[bytes]) -> Iterator[Any]:
+def _of_array(path: Path, file: TextIO) -> Iterator[Any]:
     number = 0
     try:
-        for number, record in enumerate(ijson.items(file, "item", use_float=True), start=1):  # noqa: B007
-            yield record
-    except (ijson.JSONError, UnicodeDecodeError) as error:
-        why = f"has a number that is too large ({_CURE_OF_NUMBERS})" if "overflow" in str(error) else "is damaged"
-        raise ExportFileError(f"{path} {why} after {number} tasks ({type(error).__name__})") from None
+        for item in array_items(file):
+            yield _with_id(item)
+            number += 1
+    except ValueError:
+        raise ExportFileError(f"{path} is damaged after {number} tasks") from None
 
 
-def _of_lines(path: Path, file: IO[bytes]) -> Iterator[Any]:
+def _of_lines(path: Path, file: TextIO) -> Iterator[Any]:
     number = 0
-    while line := file.readline(_LONGEST_LINE + 1):
-        number += 1
-        if len(line) > _LONGEST_LINE:
-            raise ExportFileError(f"{path}: line {number} is longer than {_LONGEST_LINE // 2**20} MiB; {_CURE}")
-        try:
+    try:
+        for number, line in enumerate(_lines(file), start=1):  # noqa: B007
             if line.strip():
-                yield json.loads(line)
-        except (ValueError, RecursionError):
-            raise ExportFileError(f"{path}: line {number} is no JSON; {_CURE}") from None
+                yield _with_id(parsed_item(line))
+    except ValueError:
+        raise ExportFileError(f"{path}: line {number} is no JSON; {_CURE}") from None
 
 
-def _refuse(path: Path, file: IO[bytes]) -> Iterator[Any]:
+def _lines(file: TextIO) -> Iterator[str]:
+    """Each whole, or as much of it as shows that it is too long."""
+    while line := file.readline(LONGEST_ITEM + 1):
+        rest = line
+        while rest and not rest.endswith("\n"):
+            rest = file.readline(LONGEST_ITEM)
+        yield line
+
+
+def _with_id(item: Any) -> Any:
+    """Raises `ValueError` where not even that can be told of what cannot be parsed: then it is no task."""
+    if isinstance(item, UnparsableItem) and "id" not in item.whole_numbers():
+        raise ValueError("no task")
+    return item
+
+
+def _refuse(path: Path, file: TextIO) -> Iterator[Any]:
     what = "is no JSON" if file.read(1) else "is empty"
     raise ExportFileError(f"{path} {what}; {_CURE}")
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -14,7 +13,6 @@ from filelock import FileLock, Timeout
 
 from otel_labelstudio.annotations.annotators import AnnotatorForm, NameOf, annotator_naming, kept_annotator_key
 from otel_labelstudio.annotations.collecting import Batch
-from otel_labelstudio.annotations.datasets.canonical import digest
 from otel_labelstudio.annotations.datasets.card import Contents
 from otel_labelstudio.annotations.datasets.options import DatasetOptions
 from otel_labelstudio.annotations.datasets.output import Output
@@ -23,6 +21,7 @@ from otel_labelstudio.annotations.datasets.store import RowStore
 from otel_labelstudio.annotations.datasets.writing import OnRows, write_files
 from otel_labelstudio.annotations.judging import judged_or_left_out
 from otel_labelstudio.annotations.records import JUDGING_FAILED, AnnotatedProject, JudgedCall, NotJudged
+from otel_labelstudio.annotations.watermarks import controls_digest, read_until
 from otel_labelstudio.errors import ConfigError
 from otel_labelstudio.printable import logger
 
@@ -101,10 +100,8 @@ class Dataset:
         return {project: datetime.fromisoformat(at) for project, at in self._store.watermarks()}
 
     def read_until(self, project: AnnotatedProject) -> datetime | None:
-        """How far a project was read. Rows depend on its labeling configuration too, and no task changes with that:
-        where it is another than then, all is to be read again."""
-        is_same = self._store.controls(project.id) == _controls_digest(project)
-        return self.watermarks().get(project.id) if is_same else None
+        """How far a project was read; None where its labeling interface is another than then."""
+        return read_until(project, self.watermarks().get(project.id), self._store.controls(project.id))
 
     def take_in(self, batch: Batch) -> None:
         """Take in what `collect` gives, all batches in their order; tasks that are gone are forgotten."""
@@ -116,7 +113,7 @@ class Dataset:
         if batch.all_ids is not None:
             self._store.remove_absent(project, batch.all_ids)
         if batch.watermark is not None:
-            self._store.keep_watermark(batch.project.id, batch.watermark.isoformat(), _controls_digest(batch.project))
+            self._store.keep_watermark(batch.project.id, batch.watermark.isoformat(), controls_digest(batch.project))
 
     def read(self, judged: Iterable[Judged]) -> None:
         """Take judged calls in; those of a task replace what was read of it before."""
@@ -163,10 +160,6 @@ class Dataset:
             _logger.warning("Cannot make rows of task %d (%s).", judged.task.id, type(error).__name__)
             failed = NotJudged(judged.task, JUDGING_FAILED)
         return None if self._keeps_earlier_rows(failed) else rows_of(failed, self._options, self._name_of)
-
-
-def _controls_digest(project: AnnotatedProject) -> str:
-    return digest([asdict(control) for control in project.controls]).hex()
 
 
 @contextmanager

@@ -57,8 +57,8 @@ class Evaluation:
     @property
     def fingerprint(self) -> str:
         """Changes with whatever a back end would show differently; not when the annotation is stored again as it is."""
-        said = (self.name, self.score, self.label, self.explanation, self.corrected, self.annotator, self.span_id)
-        return digest(*said)
+        result = (self.name, self.score, self.max_score, self.label, self.explanation, self.corrected)
+        return digest(*result, self.annotator, self.span_id)
 
     @property
     def facts(self) -> dict[str, str | int | float]:

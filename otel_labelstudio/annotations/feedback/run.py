@@ -5,21 +5,29 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from otel_labelstudio.annotations.collecting import Batch
 from otel_labelstudio.annotations.feedback.evaluation import Evaluation
 from otel_labelstudio.annotations.feedback.events import EvaluationRules, evaluations_of
 from otel_labelstudio.annotations.feedback.sink import FeedbackSink
 from otel_labelstudio.annotations.feedback.state import FeedbackState
-from otel_labelstudio.annotations.feedback.writing import UNCHANGED, FeedbackWriter
+from otel_labelstudio.annotations.feedback.writing import (
+    DELETED,
+    NOT_DELETED,
+    SENT,
+    UNCHANGED,
+    WITHOUT_IDS,
+    FeedbackWriter,
+)
 from otel_labelstudio.annotations.judging import judged_or_left_out
 from otel_labelstudio.annotations.records import JUDGING_FAILED, AnnotatedTask, NotJudged
 from otel_labelstudio.printable import logger
 
 _logger = logger(__name__)
 
-
 TASKS_READ = "tasks read"
+_TASKS_LEFT_OUT = "tasks left out: "
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +43,23 @@ class FeedbackSummary:
         """Whether anything was sent, deleted, refused or left out."""
         return bool(self.refusals or self.counts.keys() - {TASKS_READ, UNCHANGED})
 
+    @property
+    def tasks_left_out(self) -> dict[str, int]:
+        """Of how many tasks nothing can be said, by reason."""
+        reasons = ((name.partition(_TASKS_LEFT_OUT)[2], count) for name, count in self.counts.items())
+        return {reason: count for reason, count in reasons if reason}
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON, with what there is none of."""
+        return {
+            "tasks_read": self.counts.get(TASKS_READ, 0),
+            **{name: self.counts.get(name, 0) for name in (SENT, DELETED, UNCHANGED)},
+            "not_deleted": self.counts.get(NOT_DELETED, 0),
+            "without_valid_ids": self.counts.get(WITHOUT_IDS, 0),
+            "tasks_left_out": self.tasks_left_out,
+            "refused": dict(self.refusals),
+        }
+
 
 def send_feedback(
     batches: Iterable[Batch],
@@ -48,8 +73,8 @@ def send_feedback(
     """Write what people said, as far as it is not at the back end already; ``stop`` ends it after the request under
     way::
 
-        batches = collect(source, since=state.watermarks(sink.target, url))
-        with closing(open_sink(options)) as sink:
+        with closing(open_sink(name, options)) as sink:
+            batches = collect(source, since=partial(state.read_until, sink.target))
             summary = send_feedback(batches, sink, state, EvaluationRules(annotator_naming(form, state.annotator_key)))
 
     Raises:
@@ -69,7 +94,7 @@ def send_feedback(
             writer.keep_only(source, batch.all_ids)
         writer.flush()
         if batch.watermark is not None:
-            state.advance(sink.target, source, batch.watermark)
+            state.advance(sink.target, batch.project, batch.watermark)
     return FeedbackSummary(dict(writer.counts), dict(writer.refusals))
 
 
@@ -78,7 +103,7 @@ def _write(writer: FeedbackWriter, source: str, task: AnnotatedTask, rules: Eval
     writer.counts[TASKS_READ] += 1
     judged = _evaluated(task, rules)
     if isinstance(judged, NotJudged):
-        writer.counts[f"tasks left out: {judged.why}"] += 1
+        writer.counts[f"{_TASKS_LEFT_OUT}{judged.why}"] += 1
         if not judged.is_unknown:
             writer.write(source, task.id, ())
     else:

@@ -18,9 +18,11 @@ from datetime import datetime
 from pathlib import Path
 
 from otel_labelstudio.annotations.annotators import new_annotator_key
+from otel_labelstudio.annotations.records import AnnotatedProject
+from otel_labelstudio.annotations.watermarks import controls_digest, read_until
 from otel_labelstudio.errors import ConfigError
 
-_FORMAT = 1
+_FORMAT = 2
 # SQLite's application_id: "fbck"
 _MARK = 0x6662636B
 # A file of fewer bytes would be overwritten as an empty database
@@ -38,9 +40,15 @@ _SCHEMA = (
         PRIMARY KEY (target, source, task_id, key)
     ) WITHOUT ROWID""",
     """CREATE TABLE IF NOT EXISTS watermarks (
-        target TEXT NOT NULL, source TEXT NOT NULL, updated_at TEXT NOT NULL, PRIMARY KEY (target, source)
+        target TEXT NOT NULL,
+        source TEXT NOT NULL,
+        updated_at TEXT NOT NULL,
+        controls TEXT,              -- a digest of those with which the project was read
+        PRIMARY KEY (target, source)
     ) WITHOUT ROWID""",
 )
+# From the format before
+_UPGRADES = {1: "ALTER TABLE watermarks ADD COLUMN controls TEXT"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,17 +122,19 @@ class FeedbackState:
                 [(target, item.source, item.task_id, item.key) for item in items],
             )
 
-    def watermarks(self, target: str, url: str) -> dict[int, datetime]:
-        """By the ids of a server's projects: tasks that were updated before this time need not be read again."""
-        rows = self._connection.execute("SELECT source, updated_at FROM watermarks WHERE target = ?", (target,))
-        parts = ((source.rpartition(" "), updated_at) for source, updated_at in rows)
-        return {int(id_): datetime.fromisoformat(at) for (server, _, id_), at in parts if server == url}
+    def read_until(self, target: str, project: AnnotatedProject) -> datetime | None:
+        """Tasks that were updated before this time need not be read again; None where all are to be read."""
+        kept = self._connection.execute(
+            "SELECT updated_at, controls FROM watermarks WHERE target = ? AND source = ?", (target, project.key)
+        ).fetchone()
+        return read_until(project, datetime.fromisoformat(kept[0]), kept[1]) if kept else None
 
-    def advance(self, target: str, source: str, updated_at: datetime) -> None:
-        """All tasks that were updated before this time are answered."""
+    def advance(self, target: str, project: AnnotatedProject, updated_at: datetime) -> None:
+        """All tasks of a project, as it is now, that were updated before this time are answered."""
         with self._transaction():
             self._connection.execute(
-                "INSERT OR REPLACE INTO watermarks VALUES (?, ?, ?)", (target, source, updated_at.isoformat())
+                "INSERT OR REPLACE INTO watermarks (target, source, updated_at, controls) VALUES (?, ?, ?, ?)",
+                (target, project.key, updated_at.isoformat(), controls_digest(project)),
             )
 
     @contextmanager
@@ -138,10 +148,12 @@ class FeedbackState:
         (tables,) = self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         (mark,) = self._connection.execute("PRAGMA application_id").fetchone()
         (found,) = self._connection.execute("PRAGMA user_version").fetchone()
-        if tables and (mark, found) != (_MARK, _FORMAT):
+        if tables and (mark != _MARK or found not in (_FORMAT, *_UPGRADES)):
             raise ConfigError(f"--state {path}")
         if path is not None:
             _close_to_others(path)
+        if found in _UPGRADES:
+            self._connection.execute(_UPGRADES[found])
         self._connection.execute(f"PRAGMA application_id = {_MARK}")
         self._connection.execute(f"PRAGMA user_version = {_FORMAT}")
 

@@ -18,7 +18,9 @@ from otel_labelstudio.annotations.feedback.state import FeedbackState, Noted
 from otel_labelstudio.delivery.retry import Backoff
 from otel_labelstudio.errors import RetryableDeliveryError
 
-UNCHANGED = "unchanged"
+# What becomes of evaluations that are not refused
+SENT, DELETED, UNCHANGED = "sent", "deleted", "unchanged"
+NOT_DELETED, WITHOUT_IDS = "cannot be deleted", "left out: no valid trace and span id"
 _TRIES = 6
 _LONGEST_WAIT_S = 300.0
 
@@ -56,7 +58,7 @@ class FeedbackWriter:
         noted = self._state.of_task(self._sink.target, source, task_id)
         for item in (item for evaluation in evaluations for item in self._sink.items(evaluation)):
             if self._sink.needs_span and not item.has_valid_ids:
-                self.counts["left out: no valid trace and span id"] += 1
+                self.counts[WITHOUT_IDS] += 1
             elif self._is_answered(noted.pop(item.key, None), item):
                 self.counts[UNCHANGED] += 1
             else:
@@ -95,7 +97,8 @@ class FeedbackWriter:
             if self._sink.can_delete:
                 self._gone[one.key] = one
             else:
-                self.counts["cannot be deleted"] += one.refused is None
+                if one.refused is None:
+                    self.counts[NOT_DELETED] += 1
                 self._state.forget(self._sink.target, [one])
 
     def _persistently(
@@ -127,13 +130,13 @@ class FeedbackWriter:
         for result in results:
             item, source = self._waiting.pop(result.key)
             noted.append(Noted(source, item.task_id, item.key, item.name, item.fingerprint, result.refused))
-            self._count("sent", result)
+            self._count(SENT, result)
         self._state.note(self._sink.target, noted)
 
     def _note_deleted(self, results: Sequence[Result]) -> None:
         """What cannot be deleted is not tried for ever."""
         for result in results:
-            self._count("deleted", result)
+            self._count(DELETED, result)
         self._state.forget(self._sink.target, [self._gone.pop(result.key) for result in results])
 
     def _count(self, what: str, result: Result) -> None:

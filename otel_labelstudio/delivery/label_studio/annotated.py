@@ -35,7 +35,8 @@ Wait = Callable[[float], object]
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """Tasks as Label Studio exports them, and the ids of those that it cannot, or that are too large to be read."""
+    """Tasks as Label Studio exports them, and the ids of those that it cannot, or that are too large or nested too deep
+    to be read."""
 
     tasks: tuple[Any, ...] = field(repr=False)
     unreadable: tuple[int, ...] = ()
@@ -134,6 +135,8 @@ class AnnotatedTasks:
                 tasks = connection.request("GET", f"projects/{project_id}/export", params)
             except TooMuchReceivedError:
                 raise _TooMuchAtOnceError(f"{what} is too large") from None
+            except RecursionError:  # of Python's parser
+                raise _TooMuchAtOnceError(f"{what} is nested too deep") from None
             except RefusedError as error:
                 raise _export_error(error, what, len(task_ids)) from None
             if not isinstance(tasks, list):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from otel_labelstudio.annotations.judging import judge
@@ -90,3 +91,15 @@ def judged(of: AnnotatedTask) -> JudgedCall:
     found = judge(of)
     assert isinstance(found, JudgedCall)
     return found
+
+
+def plain(number: int, **fields: Any) -> LLMCall:
+    """A call with a prompt and an answer of its own, without tools."""
+    question = (text("user", f"Question {number}?"),)
+    made = {"tool_definitions": (), "system_instructions": (), "input_messages": question, **fields}
+    return answering(number, f"Answer {number}.", **made)
+
+
+def many(numbers: Iterable[int], **fields: Any) -> list[JudgedCall]:
+    """Plain calls whose answers were accepted, one for each number."""
+    return [accepted(plain(number, **fields), number) for number in numbers]

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
+from subprocess import PIPE
 from typing import Any
 
 import pytest
@@ -49,6 +52,12 @@ class Project:
 
     def change(self, annotation_id: int, *result: Mapping[str, Any]) -> None:
         self.labeling.request("PATCH", f"/api/annotations/{annotation_id}/", {"result": list(result)})
+
+    def change_interface(self, old: str, new: str) -> None:
+        [project_id] = self.labeling.project_ids(self.title)
+        config = self.labeling.project(project_id)["label_config"]
+        assert old in config
+        self.labeling.change_project(project_id, label_config=config.replace(old, new))
 
     def delete_annotation(self, annotation_id: int) -> None:
         self.labeling.request("DELETE", f"/api/annotations/{annotation_id}/")
@@ -142,6 +151,32 @@ def test_a_back_end_that_can_delete_has_what_label_studio_has(
 
 
 @pytest.mark.usefixtures("environment")
+def test_a_changed_interface_has_all_read_again(
+    label_studio: EmbeddedLabelStudio, labeling: Labeling, tmp_path: Path
+) -> None:
+    """A rating's scale is told with it, and no task changes with that: however long ago a task was annotated, its
+    score is written anew, once."""
+    project, contract = Project(label_studio, labeling, ["Where?"]), Contract()
+    project.annotate(0, rated(4))
+    state = tmp_path / "feedback.db"
+
+    def scale() -> Any:
+        command = ["feedback", "--to=langfuse", "--endpoint", server.url, f"--state={state}"]
+        assert main([*command, f"--project-name={project.title}"]) == 0
+        with closing(sqlite3.connect(state)) as kept:  # as if all of this had been days ago
+            kept.execute("UPDATE watermarks SET updated_at = '2126-11-26T12:00:00+00:00'")
+            kept.commit()
+        [score] = contract.scores.values()
+        return score["metadata"]["labelstudio.rating.max"]
+
+    with BackEndServer(otherwise=contract) as server:
+        assert (scale(), len(server.asked)) == (5, 1)
+        project.change_interface('<Rating name="rating"', '<Rating name="rating" maxRating="10"')
+        assert (scale(), len(server.asked)) == (10, 2)
+        assert (scale(), len(server.asked)) == (10, 2)
+
+
+@pytest.mark.usefixtures("environment")
 def test_what_was_refused_is_said_and_can_be_sent_again(
     label_studio: EmbeddedLabelStudio, labeling: Labeling, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -176,13 +211,14 @@ def test_with_every_it_goes_on_until_sigterm(
         return contract(asked)
 
     with BackEndServer(Said(401), then_annotate, then_end, otherwise=Said(500)) as server:
-        command = [sys.executable, "-m", "otel_labelstudio", "feedback", "--to=langfuse", "--every=0.1"]
+        command = [sys.executable, "-m", "otel_labelstudio", "feedback", "--to=langfuse", "--every=0.1", "--json"]
         command += ["--endpoint", server.url, f"--project-name={project.title}", f"--state={tmp_path / 'feedback.db'}"]
         variables = {**os.environ, **environment}
-        with subprocess.Popen(command, env=variables, stderr=subprocess.PIPE, text=True) as process:
+        with subprocess.Popen(command, env=variables, stdout=PIPE, stderr=PIPE, text=True) as process:
             running.append(process)
-            _, said = process.communicate(timeout=90)
+            summaries, said = process.communicate(timeout=90)
     assert (process.returncode, sorted(score["value"] for score in contract.scores.values())) == (0, [4.0, 5.0])
+    assert [json.loads(line)["sent"] for line in summaries.splitlines()] == [1]  # of each round that was finished
     assert "check LANGFUSE_PUBLIC_KEY" in said
     assert "sk-lf" not in said
 

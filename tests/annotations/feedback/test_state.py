@@ -16,7 +16,9 @@ import pytest
 from otel_labelstudio.annotations.feedback import FeedbackState, SinkOptions
 from otel_labelstudio.annotations.feedback.langfuse import open_sink
 from otel_labelstudio.annotations.feedback.state import Noted
+from otel_labelstudio.annotations.records import AnnotatedProject
 from otel_labelstudio.errors import ConfigError
+from tests.annotations.annotated import NOON
 from tests.annotations.feedback.back_end import Asked, BackEndServer, Said
 from tests.annotations.feedback.judged import RULES, call, rated, send
 from tests.annotations.feedback.test_langfuse import KEYS, Contract
@@ -53,6 +55,22 @@ def test_the_annotators_key_is_kept(tmp_path: Path) -> None:
         with closing(FeedbackState(tmp_path / name)) as state:
             keys.append(state.annotator_key)
     assert keys[0] == keys[1] != keys[2]
+
+
+def test_a_state_of_the_format_before_is_taken_over(tmp_path: Path) -> None:
+    """It has no word of the controls with which a project was read: that is read again, and then known."""
+    path, project = tmp_path / "feedback.db", AnnotatedProject(1, url="http://localhost:8080")
+    with closing(FeedbackState(path)) as state:
+        state.advance("otlp", project, NOON)
+        assert state.read_until("otlp", project) == NOON
+    with closing(sqlite3.connect(path)) as former:
+        former.executescript("ALTER TABLE watermarks DROP COLUMN controls; PRAGMA user_version = 1")
+    with closing(FeedbackState(path)) as state:
+        assert state.read_until("otlp", project) is None
+        state.advance("otlp", project, NOON)
+    with closing(FeedbackState(path)) as state:
+        assert state.read_until("otlp", project) == NOON
+        assert state.read_until("langfuse", project) is None
 
 
 def test_one_run_at_a_time(tmp_path: Path) -> None:
