@@ -19,7 +19,8 @@ from typing import Any
 from otel_labelstudio.destinations.destination import Destination
 from otel_labelstudio.errors import ConfigError
 from otel_labelstudio.outbox import Outbox
-from otel_labelstudio.outbox.entry import DeadLetter, OutboxStatus
+from otel_labelstudio.outbox.entry import DeadLetter
+from otel_labelstudio.outbox.status import OutboxStatus
 from otel_labelstudio.printable import printable
 
 _UNBOUNDED = 2**62
@@ -43,15 +44,22 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _status(outbox: Outbox, options: argparse.Namespace) -> None:
-    status = outbox.notes.status()
+    status = outbox.figures.status()
     if options.json:
-        print(json.dumps(asdict(status)))
+        print(json.dumps(_status_record(status)))
         return
     lines = [(state.replace("_", " "), str(number)) for state, number in status.states.items()]
     lines += [("content awaiting its span", str(status.held)), *_further(status)]
     width = max(len(name) for name, _ in lines)
     for name, value in lines:
         print(printable(f"{name:{width}}  {value}"))
+
+
+def _status_record(status: OutboxStatus) -> dict[str, Any]:
+    """Without the dead letters, which `list` tells."""
+    record = asdict(status)
+    del record["dead_letters"]
+    return {**record, "paused": {paused.destination: paused.reason for paused in status.paused}}
 
 
 def _further(status: OutboxStatus) -> list[tuple[str, str]]:
@@ -62,7 +70,7 @@ def _further(status: OutboxStatus) -> list[tuple[str, str]]:
         ("delivered in the last minute", str(status.delivered_last_minute)),
         ("last delivery", _when(status.last_delivered_at)),
         ("last looked at by an exporter", _when(status.delivery_seen_at)),
-        *((f"paused: {Destination.loads(where)}", why) for where, why in status.paused.items()),
+        *((f"paused: {Destination.loads(paused.destination)}", paused.reason) for paused in status.paused),
         ("last error", error),
     ]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from otel_labelstudio.outbox.entry import STATES
-from otel_labelstudio.outbox.overview import OutboxOverview
+from otel_labelstudio.outbox.status import OutboxStatus
 from otel_labelstudio.overview import PipelineOverview
 from otel_labelstudio.receiver.page.headline import headlines
 from otel_labelstudio.receiver.page.snapshot import InboxState, Snapshot
@@ -15,13 +15,14 @@ HOUR_S = 3600.0
 
 def shown(*, pending: int, oldest_age_s: float | None, delivered_last_minute: int) -> list[tuple[str, str]]:
     """Level and text of each headline of a receiver with this outbox, in which nothing is paused."""
-    outbox = OutboxOverview(
+    outbox = OutboxStatus(
         states={**dict.fromkeys(STATES, 0), "pending": pending},
         held=0,
         waiting_bytes=0,
         oldest_age_s=oldest_age_s,
         delivered_last_minute=delivered_last_minute,
         last_delivered_at=None,
+        delivery_seen_at=None,
         paused_count=0,
         paused=(),
         dead_letters=(),

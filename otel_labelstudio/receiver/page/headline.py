@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from otel_labelstudio.outbox.overview import OutboxOverview
+from otel_labelstudio.outbox.status import OutboxStatus
 from otel_labelstudio.receiver.page.snapshot import Snapshot
 
 OK, WARN, BAD = "ok", "warn", "bad"
@@ -33,7 +33,7 @@ def headlines(snapshot: Snapshot, not_ready: str) -> list[Headline]:
     return [Headline(OK, f"All is well: {_flow(snapshot.pipeline.outbox)}.")]
 
 
-def _flow(outbox: OutboxOverview) -> str:
+def _flow(outbox: OutboxStatus) -> str:
     if not outbox.waiting:
         return "nothing waits"
     return "calls are being delivered" if outbox.delivered_last_minute else "calls are waiting"
