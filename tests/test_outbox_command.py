@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,13 @@ import pytest
 from otel_labelstudio.cli import main
 from otel_labelstudio.delivery.results import Dead, Delivered, Result
 from otel_labelstudio.delivery.sink import Terms
+from otel_labelstudio.outbox import Outbox
 from otel_labelstudio.outbox.entry import OutboxEntry
 from otel_labelstudio.pipeline import Pipeline
 from otel_labelstudio.recordings import read_calls
 from otel_labelstudio.settings import Settings
 from otel_labelstudio.testing import RecordingSink
+from tests.outbox.calls import DESTINATION, ROOMY, Clock
 
 CALLS = read_calls([Path(__file__).parent / "data" / "langchain-tools.pb"])
 
@@ -49,6 +52,46 @@ def test_status_counts_by_state(path: Path, capsys: pytest.CaptureFixture[str]) 
     assert main(["outbox", "status", str(path), "--json"]) == 0
     status = json.loads(capsys.readouterr().out)
     assert (status["states"]["dead"], status["delivered_last_minute"]) == (1, len(CALLS) - 1)
+
+
+def test_status_tells_a_present_trouble_and_a_past_error_apart(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What fails now, with its destination; an error after which delivery has resumed, with the time of that."""
+    clock = Clock()
+    outbox = Outbox(str(path), **ROOMY, clock=clock)
+
+    def told() -> tuple[str, Any]:
+        assert main(["outbox", "status", str(path)]) == 0
+        text = capsys.readouterr().out
+        assert main(["outbox", "status", str(path), "--json"]) == 0
+        return text, json.loads(capsys.readouterr().out)
+
+    failed = str(datetime.fromtimestamp(clock()))
+    outbox.notes.delivery_failed(DESTINATION, "the server is down", is_paused=False)
+    text, record = told()
+    assert 'retried: project "calls"' in text
+    assert text.splitlines()[-1].endswith(f"{failed} the server is down")
+    assert (record["retried"], record["last_error_over_at"]) == ({DESTINATION: "the server is down"}, None)
+    clock.now += 60
+    outbox.notes.delivery_resumed(DESTINATION)
+    resumed = str(datetime.fromtimestamp(clock()))
+    text, record = told()
+    assert "retried" not in text
+    assert text.splitlines()[-1].endswith(f"{failed} the server is down (over: delivery resumed {resumed})")
+    assert (record["retried"], record["last_error_over_at"]) == ({}, clock())
+    outbox.close()
+
+
+def test_many_troubles_are_counted(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The newest hundred are named."""
+    outbox = Outbox(str(path), **ROOMY)
+    with outbox.transaction():
+        for number in range(150):
+            outbox.notes.delivery_failed(f'{{"title":"{number}"}}', "the server is down", is_paused=False)
+    outbox.close()
+    assert main(["outbox", "status", str(path)]) == 0
+    text = capsys.readouterr().out
+    assert text.count('retried: project "') == 100
+    assert "50 further destinations" in text
 
 
 def test_list_names_the_dead_and_shows_no_content(path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,6 +1,7 @@
 """Look into an outbox file, and deal with its dead letters.
 
-status  counts by state, the oldest call's age, the rate, the last error
+status  counts by state, the oldest call's age, the rate, where delivery is in trouble now and why, and whether the
+        last error is over
 list    the dead letters, one a line: when, where to, which call, why (no content)
 retry   deliver the dead letters after all, once their cause is corrected; the next start of the exporter does it
 purge   forget the dead letters
@@ -11,7 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -20,7 +21,7 @@ from otel_labelstudio.destinations.destination import Destination
 from otel_labelstudio.errors import ConfigError
 from otel_labelstudio.outbox import Outbox
 from otel_labelstudio.outbox.entry import DeadLetter
-from otel_labelstudio.outbox.status import OutboxStatus
+from otel_labelstudio.outbox.status import OutboxStatus, TroubledDestination
 from otel_labelstudio.printable import printable
 
 _UNBOUNDED = 2**62
@@ -59,20 +60,39 @@ def _status_record(status: OutboxStatus) -> dict[str, Any]:
     """Without the dead letters, which `list` tells."""
     record = asdict(status)
     del record["dead_letters"]
-    return {**record, "paused": {paused.destination: paused.reason for paused in status.paused}}
+    return {**record, "paused": _reasons(status.paused), "retried": _reasons(status.retried)}
+
+
+def _reasons(troubled: Sequence[TroubledDestination]) -> dict[str, str]:
+    return {trouble.destination: trouble.reason for trouble in troubled}
 
 
 def _further(status: OutboxStatus) -> list[tuple[str, str]]:
-    error = f"{_time(status.last_error_at)} {status.last_error}" if status.last_error_at is not None else "none"
     return [
         ("bytes waiting", str(status.waiting_bytes)),
         ("oldest waits for", "-" if status.oldest_age_s is None else f"{status.oldest_age_s:.0f} s"),
         ("delivered in the last minute", str(status.delivered_last_minute)),
         ("last delivery", _when(status.last_delivered_at)),
         ("last looked at by an exporter", _when(status.delivery_seen_at)),
-        *((f"paused: {Destination.loads(paused.destination)}", paused.reason) for paused in status.paused),
-        ("last error", error),
+        *_troubled("paused", status.paused, status.paused_count),
+        *_troubled("retried", status.retried, status.retried_count),
+        ("last error", _last_error(status)),
     ]
+
+
+def _troubled(how: str, shown: Sequence[TroubledDestination], number: int) -> Iterator[tuple[str, str]]:
+    """What is in trouble now, and when it was tried last."""
+    for trouble in shown:
+        yield f"{how}: {Destination.loads(trouble.destination)}", f"{_time(trouble.tried_at)} {trouble.reason}"
+    if number > len(shown):
+        yield how, f"{number - len(shown)} further destinations"
+
+
+def _last_error(status: OutboxStatus) -> str:
+    if status.last_error_at is None:
+        return "none"
+    over = "" if status.last_error_over_at is None else f" (over: delivery resumed {_time(status.last_error_over_at)})"
+    return f"{_time(status.last_error_at)} {status.last_error}{over}"
 
 
 def _when(seconds: float | None) -> str:

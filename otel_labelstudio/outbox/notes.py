@@ -7,7 +7,10 @@ from collections.abc import Callable
 from otel_labelstudio.outbox.database import Database
 from otel_labelstudio.tasks.mend import mend_text
 
-LAST_ERROR, SEEN, PAUSED = "last_error", "delivery seen", "paused: "
+SEEN = "delivery seen"
+# A destination in trouble has one of these: it waits for a person, or is tried again and again
+PAUSED, RETRIED = "paused: ", "retried: "
+LAST_ERROR, LAST_ERROR_OF, LAST_ERROR_OVER = "last_error", "last_error of", "last_error over"
 
 
 class OutboxNotes:
@@ -28,21 +31,30 @@ class OutboxNotes:
         return None if row is None else str(row[0])
 
     def delivery_failed(self, destination: str, error: str, *, is_paused: bool) -> None:
-        """The last error, and why a destination waits where only a person can mend the cause."""
+        """Why a destination is in trouble, and whether only a person can mend the cause; it is the last error too."""
         with self._database.transaction():
+            self._delete(*_troubles(destination), LAST_ERROR_OVER)
+            self.write(f"{PAUSED if is_paused else RETRIED}{destination}", error)
             self.write(LAST_ERROR, error)
-            if is_paused:
-                self.write(f"{PAUSED}{destination}", error)
-            else:
-                self.delivery_resumed(destination)
+            self.write(LAST_ERROR_OF, destination)
 
     def delivery_resumed(self, destination: str) -> None:
-        """A destination waits for nobody any longer; where it did not before, nothing is written."""
-        name = f"{PAUSED}{destination}"
-        if self.read(name) is not None:
-            with self._database.transaction() as db:
-                db.execute("DELETE FROM notes WHERE name = ?", (name,))
+        """A destination is in no trouble any longer; where it was in none before, nothing is written."""
+        if all(self.read(name) is None for name in _troubles(destination)):
+            return
+        with self._database.transaction():
+            self._delete(*_troubles(destination))
+            if self.read(LAST_ERROR_OF) == destination:
+                self.write(LAST_ERROR_OVER, "")
 
     def delivery_seen(self) -> None:
         """A process works on what waits here."""
         self.write(SEEN, "")
+
+    def _delete(self, *names: str) -> None:
+        with self._database.transaction() as db:
+            db.executemany("DELETE FROM notes WHERE name = ?", ((name,) for name in names))
+
+
+def _troubles(destination: str) -> tuple[str, str]:
+    return f"{PAUSED}{destination}", f"{RETRIED}{destination}"

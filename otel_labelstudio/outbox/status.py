@@ -13,15 +13,15 @@ from typing import Any
 
 from otel_labelstudio.outbox.database import Database
 from otel_labelstudio.outbox.entry import STATES
-from otel_labelstudio.outbox.notes import LAST_ERROR, PAUSED, SEEN
+from otel_labelstudio.outbox.notes import LAST_ERROR, LAST_ERROR_OF, LAST_ERROR_OVER, PAUSED, RETRIED, SEEN
 
 # Of destinations and of dead letters, and of the text of each
 _MOST, _MOST_CHARACTERS = 100, 500
 
 
 @dataclass(frozen=True, slots=True)
-class PausedDestination:
-    """Where nothing goes until somebody mends the cause, why, and when it was tried last (seconds since 1970)."""
+class TroubledDestination:
+    """Where nothing goes now, why, and when it was tried last (seconds since 1970)."""
 
     destination: str
     reason: str
@@ -40,9 +40,11 @@ class RecentDeadLetter:
 
 @dataclass(frozen=True, slots=True)
 class OutboxStatus:
-    """``paused`` and ``dead_letters`` are the newest few of ``paused_count`` and of those that ``states`` counts as
-    dead. ``delivery_seen_at`` is when a process last worked on what waits here; None where none has. Ages are in
-    seconds, other times seconds since 1970."""
+    """``paused`` waits until somebody mends the cause, ``retried`` is tried again. They and ``dead_letters`` are the
+    newest few of ``paused_count``, of ``retried_count`` and of those that ``states`` counts as dead.
+    ``last_error_over_at`` is when delivery resumed after the last error; None where it has not. ``delivery_seen_at`` is
+    when a process last worked on what waits here; None where none has. Ages are in seconds, other times seconds since
+    1970."""
 
     states: dict[str, int]
     held: int
@@ -52,10 +54,13 @@ class OutboxStatus:
     last_delivered_at: float | None
     delivery_seen_at: float | None
     paused_count: int
-    paused: tuple[PausedDestination, ...]
+    paused: tuple[TroubledDestination, ...]
+    retried_count: int
+    retried: tuple[TroubledDestination, ...]
     dead_letters: tuple[RecentDeadLetter, ...]
     last_error: str | None
     last_error_at: float | None
+    last_error_over_at: float | None
 
     @property
     def waiting(self) -> int:
@@ -88,10 +93,13 @@ class Figures:
                 last_delivered_at=self.last_delivery_at(),
                 delivery_seen_at=_note(db, SEEN)[1],
                 paused_count=self.paused_destination_count(),
-                paused=_paused(db, most),
+                paused=_troubled(db, PAUSED, most),
+                retried_count=_troubled_count(db, RETRIED),
+                retried=_troubled(db, RETRIED, most),
                 dead_letters=_dead_letters(db, most),
                 last_error=last_error,
                 last_error_at=last_error_at,
+                last_error_over_at=self._last_error_over_at(db),
             )
 
     def oldest_age_s(self) -> float:
@@ -113,11 +121,20 @@ class Figures:
 
     def paused_destination_count(self) -> int:
         """Destinations to which nothing goes until a person corrects the cause."""
-        return int(self._one(f"SELECT COUNT(*) FROM notes WHERE {_IS_PAUSE}", *_PAUSE_NAMES))
+        with self._database.reading() as db:
+            return _troubled_count(db, PAUSED)
 
     def _oldest_age_s(self) -> float | None:
         accepted_at = self._one(_OLDEST)
         return None if accepted_at is None else max(0.0, self._clock() - accepted_at)
+
+    def _last_error_over_at(self, db: Connection) -> float | None:
+        error_at, over_at = _note(db, LAST_ERROR)[1], _note(db, LAST_ERROR_OVER)[1]
+        if error_at is None or over_at is not None or _note(db, LAST_ERROR_OF)[1] is not None:
+            return over_at
+        # Of an earlier version, which did not note whose error it was
+        delivered_at = self.last_delivery_at()
+        return delivered_at if delivered_at is not None and delivered_at > error_at else None
 
     def _one(self, query: str, *values: Any) -> Any:
         with self._database.reading() as db:
@@ -131,12 +148,21 @@ def _note(db: Connection, name: str) -> tuple[str, float] | tuple[None, None]:
     return found or (None, None)
 
 
-def _paused(db: Connection, most: int) -> tuple[PausedDestination, ...]:
+def _troubled_count(db: Connection, kind: str) -> int:
+    return int(db.execute(f"SELECT COUNT(*) FROM notes WHERE {_BEGINS}", _names(kind)).fetchone()[0])
+
+
+def _troubled(db: Connection, kind: str, most: int) -> tuple[TroubledDestination, ...]:
     rows = db.execute(
-        f"SELECT name, substr(value, 1, ?), at FROM notes WHERE {_IS_PAUSE} ORDER BY at DESC LIMIT ?",
-        (_MOST_CHARACTERS, *_PAUSE_NAMES, most),
+        f"SELECT name, substr(value, 1, ?), at FROM notes WHERE {_BEGINS} ORDER BY at DESC LIMIT ?",
+        (_MOST_CHARACTERS, *_names(kind), most),
     )
-    return tuple(PausedDestination(name[len(PAUSED) :], reason, at) for name, reason, at in rows)
+    return tuple(TroubledDestination(name[len(kind) :], reason, at) for name, reason, at in rows)
+
+
+def _names(prefix: str) -> tuple[str, str]:
+    """By the index of the names: up to the character after the one that ends the prefix."""
+    return prefix, prefix[:-1] + chr(ord(prefix[-1]) + 1)
 
 
 def _dead_letters(db: Connection, most: int) -> tuple[RecentDeadLetter, ...]:
@@ -153,6 +179,4 @@ _OLDEST = (
     " WHERE state IN ('settling', 'pending', 'in_flight')"
 )
 _DELIVERED_SINCE = "SELECT COUNT(*) FROM readings WHERE state = 'delivered' AND done_at > ?"
-# By the index of the names: the character after the one that ends the prefix
-_IS_PAUSE = "name >= ? AND name < ?"
-_PAUSE_NAMES = (PAUSED, PAUSED[:-1] + chr(ord(PAUSED[-1]) + 1))
+_BEGINS = "name >= ? AND name < ?"

@@ -480,6 +480,29 @@ def test_what_waits_for_a_person_no_longer_is_not_told_as_paused(desk: Desk) -> 
     assert desk.outbox.figures.status().last_error == "down"
 
 
+def test_an_error_is_over_with_the_next_delivery(desk: Desk) -> None:
+    """Also where another process has noted it; until then its destination is told as in trouble."""
+    desk.sink.scripts[HERE] = [fails(RetryableDeliveryError("down"))]
+    desk.accept(1)
+    desk.run()
+    assert [trouble.reason for trouble in desk.outbox.figures.status().retried] == ["down"]
+    desk.restart()
+    desk.sink.scripts[HERE] = [delivers]
+    desk.run()
+    status = desk.outbox.figures.status()
+    assert (status.retried, status.last_error, status.last_error_over_at) == ((), "down", desk.clock())
+
+
+def test_nothing_is_in_trouble_where_the_call_to_blame_is_given_up(desk: Desk) -> None:
+    """Nothing else waits there, so nothing would be delivered that ends the trouble."""
+    desk.sink.scripts[HERE] = [fails(LOST)]
+    desk.accept(1)
+    desk.run_until_nothing_is_left()
+    status = desk.outbox.figures.status()
+    assert (desk.dead(), status.retried) == ([1], ())
+    assert status.last_error_over_at is not None
+
+
 def test_there_is_a_later_time_for_what_waits_in_a_file(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """Only where the outbox ends with the process is a hurried delivery the last one."""
     desk.deliveries.hurry(deadline=0.0)

@@ -8,7 +8,8 @@ import pytest
 
 from otel_labelstudio.outbox import Outbox
 from otel_labelstudio.outbox.entry import STATES
-from otel_labelstudio.outbox.status import PausedDestination
+from otel_labelstudio.outbox.notes import LAST_ERROR
+from otel_labelstudio.outbox.status import TroubledDestination
 from otel_labelstudio.spans.model import LogRecord
 from tests.outbox.calls import DESTINATION, ROOMY, Clock, numbered, pending, taken
 
@@ -72,7 +73,7 @@ def test_a_paused_destination_says_why_until_it_resumes(outbox: Outbox, clock: C
     clock.now += 1
     outbox.notes.delivery_failed(OTHER, "the server is down \ud800", is_paused=False)
     status = outbox.figures.status()
-    assert status.paused == (PausedDestination(DESTINATION, "the key is wrong", clock() - 1),)
+    assert status.paused == (TroubledDestination(DESTINATION, "the key is wrong", clock() - 1),)
     assert status.last_error is not None
     assert status.last_error.startswith("the server is down")
     assert status.last_error_at == clock()
@@ -80,6 +81,39 @@ def test_a_paused_destination_says_why_until_it_resumes(outbox: Outbox, clock: C
     assert outbox.figures.status().paused == status.paused
     outbox.notes.delivery_resumed(DESTINATION)
     assert outbox.figures.status().paused == ()
+
+
+def test_an_error_is_over_when_its_destination_resumes(outbox: Outbox, clock: Clock) -> None:
+    """From then on, whatever becomes of other destinations, and until the next error."""
+    notes, status = outbox.notes, outbox.figures.status
+    notes.delivery_failed(OTHER, "the project is full", is_paused=False)
+    clock.now += 1
+    notes.delivery_failed(DESTINATION, "the server is down", is_paused=False)
+    failed_at = clock()
+    clock.now += 1
+    assert [trouble.destination for trouble in status().retried] == [DESTINATION, OTHER]
+    assert (status().retried_count, status().last_error_over_at) == (2, None)
+    notes.delivery_resumed(OTHER)
+    assert status().retried == (TroubledDestination(DESTINATION, "the server is down", failed_at),)
+    assert status().last_error_over_at is None
+    notes.delivery_resumed(DESTINATION)
+    over_at = clock()
+    clock.now += 1
+    notes.delivery_resumed(DESTINATION)
+    assert (status().retried, status().last_error_over_at) == ((), over_at)
+    assert (status().last_error, status().last_error_at) == ("the server is down", failed_at)
+    notes.delivery_failed(DESTINATION, "the key is wrong", is_paused=True)
+    assert status().last_error_over_at is None
+    assert (status().paused_count, status().retried_count) == (1, 0)
+
+
+def test_an_error_that_an_earlier_version_noted_is_over_after_a_delivery(outbox: Outbox, clock: Clock) -> None:
+    """It is not known whose error it was, so any delivery since then counts."""
+    outbox.notes.write(LAST_ERROR, "the server is down")
+    clock.now += 1
+    assert outbox.figures.status().last_error_over_at is None
+    outbox.queue.mark_known(DESTINATION)
+    assert outbox.figures.status().last_error_over_at == clock()
 
 
 def test_it_is_known_when_somebody_last_worked_on_it(outbox: Outbox, clock: Clock) -> None:

@@ -49,7 +49,8 @@ def _bad(snapshot: Snapshot, not_ready: str) -> Iterator[Headline]:
         number = "1 destination" if outbox.paused_count == 1 else f"{outbox.paused_count:,} destinations"
         yield Headline(BAD, f"Delivery to {number} is paused until somebody corrects the cause (below).")
     elif outbox.pending and _is_behind(snapshot) and not outbox.delivered_last_minute:
-        why = f" The last error: {outbox.last_error}" if outbox.last_error else ""
+        is_present = outbox.last_error is not None and outbox.last_error_over_at is None
+        why = f" The last error: {outbox.last_error}" if is_present else ""
         yield Headline(BAD, f"Calls are waiting, and none was delivered in the last minute.{why}")
 
 
