@@ -5,6 +5,8 @@ status  counts by state, the oldest call's age, the rate, where delivery is in t
 list    the dead letters, one a line: when, where to, which call, why (no content)
 retry   deliver the dead letters after all, once their cause is corrected; the next start of the exporter does it
 purge   forget the dead letters
+
+status and list change nothing in the file; one of an older version is read as it is. The others convert it first.
 """
 
 from __future__ import annotations
@@ -21,6 +23,8 @@ from otel_labelstudio.destinations.destination import Destination
 from otel_labelstudio.errors import ConfigError
 from otel_labelstudio.outbox import Outbox
 from otel_labelstudio.outbox.entry import DeadLetter
+from otel_labelstudio.outbox.opening import format_of_file
+from otel_labelstudio.outbox.schema import OLDER_FORMATS
 from otel_labelstudio.outbox.status import OutboxStatus, TroubledDestination
 from otel_labelstudio.printable import printable
 
@@ -36,7 +40,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     if not os.path.isfile(options.path):
         raise ConfigError(f"outbox {options.path}: there is no such file")
-    outbox = Outbox(options.path, max_calls=_UNBOUNDED, max_bytes=_UNBOUNDED)
+    is_read_only = options.action in _LOOKING
+    outbox = Outbox(options.path, max_calls=_UNBOUNDED, max_bytes=_UNBOUNDED, is_read_only=is_read_only)
     try:
         _ACTIONS[options.action](outbox, options)
     finally:
@@ -45,10 +50,12 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _status(outbox: Outbox, options: argparse.Namespace) -> None:
-    status = outbox.figures.status()
+    status, file_format = outbox.figures.status(), format_of_file(options.path)
     if options.json:
-        print(json.dumps(_status_record(status)))
+        print(json.dumps({"format": file_format, **_status_record(status)}))
         return
+    if file_format in OLDER_FORMATS:
+        print(f"Format {file_format}, of an older version: the next exporter that opens this file converts it.\n")
     lines = [(state.replace("_", " "), str(number)) for state, number in status.states.items()]
     lines += [("content awaiting its span", str(status.held)), *_further(status)]
     width = max(len(name) for name, _ in lines)
@@ -129,6 +136,7 @@ def _time(seconds: float) -> str:
     return datetime.fromtimestamp(seconds).isoformat(sep=" ", timespec="seconds")
 
 
+_LOOKING = ("status", "list")
 _ACTIONS: dict[str, Callable[[Outbox, argparse.Namespace], None]] = {
     "status": _status,
     "list": _list,

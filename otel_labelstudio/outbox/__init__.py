@@ -51,12 +51,14 @@ class Outbox:
         max_calls: int,
         max_bytes: int,
         clock: Callable[[], float] = time.time,
+        is_read_only: bool = False,
     ) -> None:
-        """Raises `ConfigError` for a file that is no outbox."""
+        """Raises `ConfigError` for a file that is no outbox. Where it is read only, nothing is changed in the file, not
+        even its format if that is an older one."""
         self._clock = clock
         self.is_durable = path is not None
         self.capacity = max_calls
-        self.database = Database(path)
+        self.database = Database(path, is_read_only=is_read_only)
         bounds = Bounds(max_calls, max_bytes)
         self.accepting = Accepting(self.database, bounds, clock)
         self.settling = SettlingRows(self.database, clock)
