@@ -97,7 +97,7 @@ def settled(calls: Iterable[LLMCall], most_s: float) -> Figure:
             if time.thread_time() - began > most_s:
                 break
         cpu_s = time.thread_time() - began
-        left = outbox.notes.status().states["settling"]
+        left = outbox.figures.status().states["settling"]
         outbox.close()
         return Figure(count - left, cpu_s, longest_s)
 

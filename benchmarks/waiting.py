@@ -99,8 +99,8 @@ def _measured(path: Path) -> dict[str, str]:
         f"put {_A_REQUEST} in a transaction": lambda: _put(outbox, calls),
         f"settle {_A_REQUEST}": lambda: settler.settle_readings(1),
         f"take {_A_BATCH} and put them back": lambda: _take(outbox),
-        "status": lambda: outbox.notes.status(),
-        "what the metrics ask": lambda: (len(outbox), outbox.notes.oldest_age_s()),
+        "status": lambda: outbox.figures.status(),
+        "what the metrics ask": lambda: (len(outbox), outbox.figures.oldest_age_s()),
     }
     times: dict[str, list[float]] = {name: [] for name in work}
     for _ in range(_TIMES):

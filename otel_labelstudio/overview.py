@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from otel_labelstudio.arrivals import Source
-from otel_labelstudio.outbox.overview import OutboxOverview
+from otel_labelstudio.outbox.status import OutboxStatus
 from otel_labelstudio.skips import Hint
 
 _SKIPPED = "spans.skipped["
@@ -20,7 +20,7 @@ class PipelineOverview:
     """``sources`` are the ``source_count`` that sent last, or the first few of them; ``skipped`` counts spans by
     reason since the start."""
 
-    outbox: OutboxOverview
+    outbox: OutboxStatus
     source_count: int
     sources: tuple[Source, ...]
     skipped: Mapping[str, int]
@@ -29,7 +29,7 @@ class PipelineOverview:
     @classmethod
     def of(
         cls,
-        outbox: OutboxOverview,
+        outbox: OutboxStatus,
         sources: Sequence[Source],
         counts: Mapping[str, int],
         hints: Sequence[Hint],

@@ -34,7 +34,6 @@ from otel_labelstudio.delivery.label_studio.sink import LabelStudioSink
 from otel_labelstudio.delivery.progress import DeliveryProgress
 from otel_labelstudio.delivery.rechecks import Rechecks
 from otel_labelstudio.delivery.sink import Sink
-from otel_labelstudio.delivery.state import DeliveryState
 from otel_labelstudio.delivery.worker import Worker
 from otel_labelstudio.destinations.destination import Destination
 from otel_labelstudio.errors import safe_text
@@ -196,7 +195,7 @@ class Pipeline:
 
     def overview(self, most: int) -> PipelineOverview:
         """What an operator looks at, with at most so many of each kind; raises `OutboxError`."""
-        outbox = self._outbox.overview(most)
+        outbox = self._outbox.figures.status(most)
         return PipelineOverview.of(outbox, self._arrivals.sources(), self.telemetry.counts(), self._skips.hints(), most)
 
     def retry_dead_letters(self) -> int:
@@ -251,8 +250,7 @@ class Pipeline:
             Rechecks(self._outbox.queue, sink),
         )
         self._worker = Worker(self._outbox, deliveries, jobs, Election(settings.outbox, lambda: self._outbox.is_kept))
-        self._state = DeliveryState(self._outbox, deliveries)
-        self.telemetry.observe(self._state)
+        self.telemetry.observe(self._outbox.figures)
 
     def _settler(self) -> Settler:
         return Settler(

@@ -42,7 +42,7 @@ SCRIPT = textwrap.dedent(
     settings = Settings.resolve({"settle_s": 3600, "outbox_max_calls": 2}, needs_server=False)
     Pipeline(settings, sink=RecordingSink())  # one that is gone: its gauges must not stand for the next one's
     pipeline = Pipeline(settings, sink=RecordingSink())
-    pipeline._state = None  # how this one stands is told below
+    pipeline._outbox.figures = None  # how this one stands is told below
 
     class Delivery:  # as the middle of the house tells how it stands
         def oldest_age_s(self): return 12.5

@@ -16,7 +16,8 @@ from pathlib import Path
 
 from otel_labelstudio.errors import LabelStudioExportError
 from otel_labelstudio.outbox import Outbox
-from otel_labelstudio.outbox.database import has_present_format
+from otel_labelstudio.outbox.opening import format_of_file
+from otel_labelstudio.outbox.schema import FORMAT_VERSION
 from otel_labelstudio.printable import printable
 from otel_labelstudio.settings import Settings
 
@@ -73,8 +74,8 @@ class SentBefore:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Outbox]:
-    outbox = Outbox(str(path), max_calls=1, max_bytes=1)
+def _opened(path: Path, *, is_read_only: bool = False) -> Iterator[Outbox]:
+    outbox = Outbox(str(path), max_calls=1, max_bytes=1, is_read_only=is_read_only)
     try:
         yield outbox
     finally:
@@ -82,9 +83,9 @@ def _opened(path: Path) -> Iterator[Outbox]:
 
 
 def _of_application(path: str | None) -> set[tuple[str, int]]:
-    """Nothing where its format is older: opened, it would be changed under an application that cannot read it then."""
+    """Nothing where its format is older: all of it would have to be read into memory."""
     with suppress(LabelStudioExportError):
-        if path is not None and os.path.isfile(path) and has_present_format(path):
-            with _opened(Path(path)) as outbox:
+        if path is not None and os.path.isfile(path) and format_of_file(path) == FORMAT_VERSION:
+            with _opened(Path(path), is_read_only=True) as outbox:
                 return outbox.sent_to.all()
     return set()

@@ -255,6 +255,7 @@ class Deliveries:
         (entry,) = entries
         if self._do_others_pass(destination, entry, error) and self._queue.mark_failed(entry) >= GIVE_UP_AFTER:
             self._outbox.dead_letters.bury([(entry.seq, f"failed by itself again and again: {error}")])
+            self._outbox.notes.delivery_resumed(destination)  # the call was to blame; others may be all that waits
             self._telemetry.count("tasks.rejected", reason="failed")
             _logger.error("A call became a dead letter: %s. Further ones are only counted.", error)
         elif len(self._outbox) > 1:
@@ -280,7 +281,7 @@ class Deliveries:
         self._batches[destination] += 1
         if self._schedule.succeeded(destination):
             _logger.warning("Delivery to %s resumed.", Destination.loads(destination))
-        self._outbox.notes.delivery_resumed(destination)  # the pause may be that of an earlier process
+        self._outbox.notes.delivery_resumed(destination)  # the trouble may be that of an earlier process
 
     def _say_failed(self, destination: str, error: DeliveryError) -> None:
         where = Destination.loads(destination)

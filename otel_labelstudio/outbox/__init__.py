@@ -17,8 +17,7 @@ for a shorter while by its content, so that a duplicate reading that comes late 
 Next to the readings the outbox *holds* what is no reading yet: spans whose content comes in log records, and such
 records. A row that cannot be read becomes a dead letter, with the bytes that it has.
 
-Split by who uses it: `accepting`, `settling`, `queue` for who delivers, `dead_letters`, `status` and `overview` for who
-looks on.
+Split by who uses it: `accepting`, `settling`, `queue` for who delivers, `dead_letters` and `status` for who looks on.
 """
 
 from __future__ import annotations
@@ -30,12 +29,12 @@ from contextlib import contextmanager
 from otel_labelstudio.outbox.accepting import Accepting, Bounds
 from otel_labelstudio.outbox.database import Database
 from otel_labelstudio.outbox.dead_letters import DeadLetters
-from otel_labelstudio.outbox.overview import OutboxOverview, overview_of
+from otel_labelstudio.outbox.notes import OutboxNotes
 from otel_labelstudio.outbox.queue import DeliveryQueue
 from otel_labelstudio.outbox.retention import Retention
 from otel_labelstudio.outbox.sent_to import SentTo
 from otel_labelstudio.outbox.settling import SettlingRows
-from otel_labelstudio.outbox.status import OutboxNotes
+from otel_labelstudio.outbox.status import Figures
 
 
 class Outbox:
@@ -52,12 +51,14 @@ class Outbox:
         max_calls: int,
         max_bytes: int,
         clock: Callable[[], float] = time.time,
+        is_read_only: bool = False,
     ) -> None:
-        """Raises `ConfigError` for a file that is no outbox."""
+        """Raises `ConfigError` for a file that is no outbox. Where it is read only, nothing is changed in the file, not
+        even its format if that is an older one."""
         self._clock = clock
         self.is_durable = path is not None
         self.capacity = max_calls
-        self.database = Database(path)
+        self.database = Database(path, is_read_only=is_read_only)
         bounds = Bounds(max_calls, max_bytes)
         self.accepting = Accepting(self.database, bounds, clock)
         self.settling = SettlingRows(self.database, clock)
@@ -66,6 +67,7 @@ class Outbox:
         self.queue = DeliveryQueue(self.database, self.dead_letters, self.sent_to, clock)
         self.retention = Retention(self.database, bounds, clock)
         self.notes = OutboxNotes(self.database, clock)
+        self.figures = Figures(self.database, clock)
 
     def now(self) -> float:
         """Seconds since 1970, by the outbox's clock."""
@@ -90,10 +92,6 @@ class Outbox:
         """How many readings and calls wait or are in flight, and how many things are held."""
         with self.database.reading():
             return self.database.total("waiting")[0] + self.database.total("held")[0]
-
-    def overview(self, most: int) -> OutboxOverview:
-        """How it stands, with at most so many of the destinations and dead letters."""
-        return overview_of(self.database, self._clock(), most)
 
     def close(self) -> None:
         """Close the database; nothing may be asked of the outbox afterwards."""

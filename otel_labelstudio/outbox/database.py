@@ -1,37 +1,30 @@
-"""The outbox's database: one connection for all threads, and how a file is opened as an outbox."""
+"""The outbox's database: one connection for all threads."""
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import threading
-import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 
 from otel_labelstudio.errors import ConfigError, OutboxError
 from otel_labelstudio.outbox.open_files import OpenFiles
-from otel_labelstudio.outbox.schema import APPLICATION_ID, FORMAT_VERSION, OLDER_FORMATS, create, migrate
+from otel_labelstudio.outbox.opening import SQLITE_ERRORS, open_outbox_file, open_to_look
 
-# Python raises the second where SQLite's own message repeats bytes of a damaged file
-_SQLITE_ERRORS = (sqlite3.Error, UnicodeDecodeError)
 # These are of what was to be written, not of the disk: whoever writes sets that aside
 _FAULTS_OF_VALUES = (sqlite3.InterfaceError, sqlite3.DataError, sqlite3.ProgrammingError, sqlite3.NotSupportedError)
-
-# How long another process may keep us from writing
-_BUSY_TIMEOUT_S = 30.0
 
 
 class Database:
     """One connection for all threads. Raises `OutboxError` where SQLite can neither store nor read."""
 
-    def __init__(self, path: str | None) -> None:
-        """Raises `ConfigError` for a file that is no outbox of this version."""
-        self._path = path
+    def __init__(self, path: str | None, *, is_read_only: bool = False) -> None:
+        """Raises `ConfigError` for a file that is no outbox of this version or an earlier one."""
+        self._path, self._is_read_only = path, is_read_only
         self._lock = threading.RLock()
         self._depth = 0
         self._connection: sqlite3.Connection | None = None
-        self._connection = open_outbox_file(path)
+        self._connection = self._opened()
         self._files = OpenFiles(path)
 
     @contextmanager
@@ -96,87 +89,16 @@ class Database:
     def _connected(self) -> sqlite3.Connection:
         if self._connection is None:
             try:
-                connection = open_outbox_file(self._path)
+                connection = self._opened()
             except ConfigError as error:
                 raise OutboxError(str(error)) from None
             self._files, self._connection = OpenFiles(self._path), connection
         return self._connection
 
-
-def open_outbox_file(path: str | None) -> sqlite3.Connection:
-    """The database, made where there is none; raises `ConfigError` for a file that is no outbox of this version."""
-    try:
-        _make_for_owner_only(path)
-        db = sqlite3.connect(path or ":memory:", check_same_thread=False, isolation_level=None, timeout=_BUSY_TIMEOUT_S)
-    except (sqlite3.Error, OSError) as error:
-        raise _unusable(path, error) from None
-    try:
-        _prepare(db, path)
-    except BaseException as error:
-        db.close()
-        if isinstance(error, _SQLITE_ERRORS):
-            raise _unusable(path, error) from None
-        raise
-    return db
-
-
-def has_present_format(path: str) -> bool:
-    """Whether a file is an outbox of this version's format; nothing is changed in it. Raises `ConfigError` for a file
-    that is no outbox of this version or an earlier one."""
-    try:
-        with closing(sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S)) as db:
-            return _format_of(db, path) == FORMAT_VERSION
-    except _SQLITE_ERRORS as error:
-        raise _unusable(path, error) from None
-
-
-def _prepare(db: sqlite3.Connection, path: str | None) -> None:
-    # Looked at before anything is changed: the file may be another program's
-    version = _format_of(db, path)
-    if path is None:
-        db.execute("PRAGMA temp_store = MEMORY")  # or much content is sorted in a file, where nobody expects any
-    else:
-        db.execute("PRAGMA journal_mode = WAL")
-        db.execute("PRAGMA synchronous = FULL")
-    if version != FORMAT_VERSION:
-        db.execute("BEGIN IMMEDIATE")
-        version = _format_of(db, path)  # two processes may open one file at the same moment
-        if version == 0:
-            create(db)
-        elif version != FORMAT_VERSION:
-            migrate(db, version, time.time())
-        db.execute("COMMIT")
-
-
-def _format_of(db: sqlite3.Connection, path: str | None) -> int:
-    """The format of the outbox, 0 where the database is new and empty; raises `ConfigError` where it is neither."""
-    application_id = db.execute("PRAGMA application_id").fetchone()[0]
-    version = int(db.execute("PRAGMA user_version").fetchone()[0])
-    if application_id == APPLICATION_ID and (version == FORMAT_VERSION or version in OLDER_FORMATS):
-        return version
-    if (application_id, version) == (0, 0) and not db.execute("SELECT 1 FROM sqlite_master").fetchone():
-        return 0
-    if application_id == APPLICATION_ID and version > FORMAT_VERSION:
-        raise ConfigError(
-            f"outbox {path}: a newer version wrote this file (format {version}), this version reads format "
-            f"{FORMAT_VERSION}. Deliver what it holds with the version that wrote it, or name another file."
-        )
-    raise ConfigError(f"outbox {path}: the file is not an outbox. Name another file.")
-
-
-def _make_for_owner_only(path: str | None) -> None:
-    """What people asked and models answered is not for every user of the machine; SQLite's other files follow."""
-    if path is not None and not os.path.exists(path):
-        with suppress(FileExistsError):
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-
-
-def _unusable(path: str | None, error: Exception) -> ConfigError:
-    why = error.strerror if isinstance(error, OSError) else str(error)
-    return ConfigError(
-        f"outbox {path}: cannot be used as an outbox ({why}). Name a file, on a local disk, in a directory that exists "
-        "and that this process may write to."
-    )
+    def _opened(self) -> sqlite3.Connection:
+        if self._path is not None and self._is_read_only:
+            return open_to_look(self._path)
+        return open_outbox_file(self._path)
 
 
 @contextmanager
@@ -185,7 +107,7 @@ def _as_outbox_error(done: str) -> Iterator[None]:
         yield
     except _FAULTS_OF_VALUES:
         raise
-    except _SQLITE_ERRORS as error:
+    except SQLITE_ERRORS as error:
         raise OutboxError(f"the outbox cannot be {done}: {error}") from None
 
 

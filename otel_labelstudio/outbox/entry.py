@@ -112,23 +112,3 @@ class HeldItem:
     body: str = field(repr=False)
     due_at: float
     expires_at: float
-
-
-@dataclass(frozen=True, slots=True)
-class OutboxStatus:
-    """How an outbox stands. Ages are in seconds, other times are seconds since 1970.
-
-    ``paused`` has, by destination, why delivery to it waits. ``delivery_seen_at`` is when a process last worked on
-    what waits here; None where none has.
-    """
-
-    states: dict[str, int]
-    held: int
-    waiting_bytes: int
-    oldest_age_s: float | None
-    delivered_last_minute: int
-    last_delivered_at: float | None
-    delivery_seen_at: float | None
-    paused: dict[str, str]
-    last_error: str | None
-    last_error_at: float | None

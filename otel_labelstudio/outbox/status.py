@@ -1,91 +1,182 @@
-"""The outbox for those who look on: how it stands, and what was noted beside it."""
+"""How the outbox stands, for those who look on. The status page, the metrics and the command ask here, so that all of
+them tell the same numbers.
+
+However much waits, is paused or is dead, looking takes milliseconds, and what is found has a bound.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from sqlite3 import Connection
+from typing import Any
 
 from otel_labelstudio.outbox.database import Database
-from otel_labelstudio.outbox.entry import STATES, OutboxStatus
-from otel_labelstudio.tasks.mend import mend_text
+from otel_labelstudio.outbox.entry import STATES
+from otel_labelstudio.outbox.notes import LAST_ERROR, LAST_ERROR_OF, LAST_ERROR_OVER, PAUSED, RETRIED, SEEN
 
-LAST_ERROR, _SEEN, PAUSED = "last_error", "delivery seen", "paused: "
+# Of destinations and of dead letters, and of the text of each
+_MOST, _MOST_CHARACTERS = 100, 500
 
 
-class OutboxNotes:
-    """Raises `OutboxError`."""
+@dataclass(frozen=True, slots=True)
+class TroubledDestination:
+    """Where nothing goes now, why, and when it was tried last (seconds since 1970)."""
+
+    destination: str
+    reason: str
+    tried_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class RecentDeadLetter:
+    """What was refused for good, without its content."""
+
+    call_id: str
+    destination: str
+    reason: str
+    died_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxStatus:
+    """``paused`` waits until somebody mends the cause, ``retried`` is tried again. They and ``dead_letters`` are the
+    newest few of ``paused_count``, of ``retried_count`` and of those that ``states`` counts as dead.
+    ``last_error_over_at`` is when delivery resumed after the last error; None where it has not. ``delivery_seen_at`` is
+    when a process last worked on what waits here; None where none has. Ages are in seconds, other times seconds since
+    1970."""
+
+    states: dict[str, int]
+    held: int
+    waiting_bytes: int
+    oldest_age_s: float | None
+    delivered_last_minute: int
+    last_delivered_at: float | None
+    delivery_seen_at: float | None
+    paused_count: int
+    paused: tuple[TroubledDestination, ...]
+    retried_count: int
+    retried: tuple[TroubledDestination, ...]
+    dead_letters: tuple[RecentDeadLetter, ...]
+    last_error: str | None
+    last_error_at: float | None
+    last_error_over_at: float | None
+
+    @property
+    def waiting(self) -> int:
+        """Calls, and what may become some."""
+        return self.held + self.states["settling"] + self.pending
+
+    @property
+    def pending(self) -> int:
+        """Calls that are whole and not delivered."""
+        return self.states["pending"] + self.states["in_flight"]
+
+
+class Figures:
+    """One at a time for the metrics (`telemetry.Observed`), all of them as a status. Raises `OutboxError`."""
 
     def __init__(self, database: Database, clock: Callable[[], float]) -> None:
         self._database, self._clock = database, clock
 
-    def write(self, name: str, value: str) -> None:
-        """Keep a word under a name."""
-        with self._database.transaction() as db:
-            db.execute("INSERT OR REPLACE INTO notes VALUES (?, ?, ?)", (name, mend_text(value), self._clock()))
-
-    def read(self, name: str) -> str | None:
-        """What was kept last under this name."""
+    def status(self, most: int = _MOST) -> OutboxStatus:
+        """All of them, with at most so many of the destinations and of the dead letters."""
         with self._database.reading() as db:
-            row = db.execute("SELECT value FROM notes WHERE name = ?", (name,)).fetchone()
-        return None if row is None else str(row[0])
-
-    def delivery_failed(self, destination: str, error: str, *, is_paused: bool) -> None:
-        """The last error, and why a destination waits where only a person can mend the cause."""
-        with self._database.transaction():
-            self.write(LAST_ERROR, error)
-            if is_paused:
-                self.write(f"{PAUSED}{destination}", error)
-            else:
-                self.delivery_resumed(destination)
-
-    def delivery_resumed(self, destination: str) -> None:
-        """A destination waits for nobody any longer; where it did not before, nothing is written."""
-        name = f"{PAUSED}{destination}"
-        if self.read(name) is not None:
-            with self._database.transaction() as db:
-                db.execute("DELETE FROM notes WHERE name = ?", (name,))
-
-    def delivery_seen(self) -> None:
-        """A process works on what waits here."""
-        self.write(_SEEN, "")
-
-    def status(self) -> OutboxStatus:
-        """How the outbox stands."""
-        with self._database.reading() as db:
-            now = self._clock()
             states = dict(db.execute("SELECT state, COUNT(*) FROM readings GROUP BY state").fetchall())
-            notes = {name: (value, at) for name, value, at in db.execute("SELECT name, value, at FROM notes")}
-            oldest = db.execute(OLDEST).fetchone()[0]
-            rate = db.execute(
-                "SELECT COUNT(*) FROM readings WHERE state = 'delivered' AND done_at > ?", (now - 60,)
-            ).fetchone()[0]
-            error = notes.get(LAST_ERROR, (None, None))
+            last_error, last_error_at = _note(db, LAST_ERROR)
             return OutboxStatus(
                 states={state: states.get(state, 0) for state in STATES},
-                held=self._database.total("held")[0],
+                held=self.held_count(),
                 waiting_bytes=self._database.total("waiting")[1],
-                oldest_age_s=None if oldest is None else max(0.0, now - oldest),
-                delivered_last_minute=rate,
-                last_delivered_at=self.last_delivered_at(),
-                delivery_seen_at=notes.get(_SEEN, (None, None))[1],
-                paused={name[len(PAUSED) :]: value for name, (value, _) in notes.items() if name.startswith(PAUSED)},
-                last_error=error[0],
-                last_error_at=error[1],
+                oldest_age_s=self._oldest_age_s(),
+                delivered_last_minute=self._one(_DELIVERED_SINCE, self._clock() - 60),
+                last_delivered_at=self.last_delivery_at(),
+                delivery_seen_at=_note(db, SEEN)[1],
+                paused_count=self.paused_destination_count(),
+                paused=_troubled(db, PAUSED, most),
+                retried_count=_troubled_count(db, RETRIED),
+                retried=_troubled(db, RETRIED, most),
+                dead_letters=_dead_letters(db, most),
+                last_error=last_error,
+                last_error_at=last_error_at,
+                last_error_over_at=self._last_error_over_at(db),
             )
-
-    def last_delivered_at(self) -> float | None:
-        """When a call was delivered last (seconds since 1970); None where none was."""
-        with self._database.reading() as db:
-            at = db.execute("SELECT MAX(delivered_at) FROM destinations").fetchone()[0]
-        return None if at is None else float(at)
 
     def oldest_age_s(self) -> float:
         """Seconds for which the oldest call that is not delivered has waited; 0 where none waits."""
+        return self._oldest_age_s() or 0.0
+
+    def dead_letter_count(self) -> int:
+        """Calls that were refused for good."""
+        return self._database.total("dead")[0]
+
+    def held_count(self) -> int:
+        """Spans and log records that wait for each other."""
+        return self._database.total("held")[0]
+
+    def last_delivery_at(self) -> float | None:
+        """When a call was delivered last (seconds since 1970); None where none was."""
+        at = self._one("SELECT MAX(delivered_at) FROM destinations")
+        return None if at is None else float(at)
+
+    def paused_destination_count(self) -> int:
+        """Destinations to which nothing goes until a person corrects the cause."""
         with self._database.reading() as db:
-            oldest = db.execute(OLDEST).fetchone()[0]
-        return 0.0 if oldest is None else max(0.0, self._clock() - oldest)
+            return _troubled_count(db, PAUSED)
+
+    def _oldest_age_s(self) -> float | None:
+        accepted_at = self._one(_OLDEST)
+        return None if accepted_at is None else max(0.0, self._clock() - accepted_at)
+
+    def _last_error_over_at(self, db: Connection) -> float | None:
+        error_at, over_at = _note(db, LAST_ERROR)[1], _note(db, LAST_ERROR_OVER)[1]
+        if error_at is None or over_at is not None or _note(db, LAST_ERROR_OF)[1] is not None:
+            return over_at
+        # Of an earlier version, which did not note whose error it was
+        delivered_at = self.last_delivery_at()
+        return delivered_at if delivered_at is not None and delivered_at > error_at else None
+
+    def _one(self, query: str, *values: Any) -> Any:
+        with self._database.reading() as db:
+            return db.execute(query, values).fetchone()[0]
 
 
-OLDEST = (
+def _note(db: Connection, name: str) -> tuple[str, float] | tuple[None, None]:
+    found: tuple[str, float] | None = db.execute(
+        "SELECT substr(value, 1, ?), at FROM notes WHERE name = ?", (_MOST_CHARACTERS, name)
+    ).fetchone()
+    return found or (None, None)
+
+
+def _troubled_count(db: Connection, kind: str) -> int:
+    return int(db.execute(f"SELECT COUNT(*) FROM notes WHERE {_BEGINS}", _names(kind)).fetchone()[0])
+
+
+def _troubled(db: Connection, kind: str, most: int) -> tuple[TroubledDestination, ...]:
+    rows = db.execute(
+        f"SELECT name, substr(value, 1, ?), at FROM notes WHERE {_BEGINS} ORDER BY at DESC LIMIT ?",
+        (_MOST_CHARACTERS, *_names(kind), most),
+    )
+    return tuple(TroubledDestination(name[len(kind) :], reason, at) for name, reason, at in rows)
+
+
+def _names(prefix: str) -> tuple[str, str]:
+    """By the index of the names: up to the character after the one that ends the prefix."""
+    return prefix, prefix[:-1] + chr(ord(prefix[-1]) + 1)
+
+
+def _dead_letters(db: Connection, most: int) -> tuple[RecentDeadLetter, ...]:
+    rows = db.execute(
+        "SELECT call_id, destination, substr(reason, 1, ?), done_at FROM readings INDEXED BY readings_by_end"
+        " WHERE state = 'dead' AND done_at IS NOT NULL ORDER BY done_at DESC, seq DESC LIMIT ?",
+        (_MOST_CHARACTERS, most),
+    )
+    return tuple(RecentDeadLetter(call_id, where, reason or "", at) for call_id, where, reason, at in rows)
+
+
+_OLDEST = (
     "SELECT MIN(accepted_at) FROM readings INDEXED BY readings_by_age"
     " WHERE state IN ('settling', 'pending', 'in_flight')"
 )
+_DELIVERED_SINCE = "SELECT COUNT(*) FROM readings WHERE state = 'delivered' AND done_at > ?"
+_BEGINS = "name >= ? AND name < ?"

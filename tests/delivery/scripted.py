@@ -109,7 +109,11 @@ class Desk:
 
     def states(self) -> dict[str, int]:
         """How many calls are in which state, but for those in which none is."""
-        return {state: count for state, count in self.outbox.notes.status().states.items() if count}
+        return {state: count for state, count in self.outbox.figures.status().states.items() if count}
+
+    def paused(self) -> dict[str, str]:
+        """Why each paused destination waits, as the outbox tells it."""
+        return {paused.destination: paused.reason for paused in self.outbox.figures.status().paused}
 
     def entry(self, destination: str = HERE) -> OutboxEntry:
         """The next call as it would be delivered now."""

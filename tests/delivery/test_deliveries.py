@@ -312,7 +312,7 @@ def test_beyond_the_bound_calls_wait_and_one_line_says_what_to_do(caplog: pytest
     desk.run(rounds=8)
     assert desk.states() == {"delivered": 3, "pending": 3}
     assert sorted(desk.deliveries.paused()) == titles[3:]
-    assert sorted(desk.outbox.notes.status().paused) == titles[3:]
+    assert sorted(desk.paused()) == titles[3:]
     assert desk.telemetry.counts()["deliveries.failed[ProjectLimitError]"] >= 3
     (line,) = errors(caplog)
     assert "raise max_new_projects" in line
@@ -330,7 +330,7 @@ def test_half_a_day_later_as_many_projects_may_be_created_again() -> None:
     desk.run(rounds=8)
     assert desk.states() == {"delivered": 6}
     assert desk.deliveries.paused() == []
-    assert desk.outbox.notes.status().paused == {}
+    assert desk.paused() == {}
 
 
 def test_a_day_change_of_all_known_services_fits() -> None:
@@ -449,13 +449,13 @@ def test_a_paused_destination_is_told_until_it_resumes(desk: Desk, caplog: pytes
     desk.accept(1, 2)
     desk.run(rounds=3)
     assert desk.deliveries.paused() == [HERE]
-    assert desk.outbox.notes.status().paused == {HERE: "the key is wrong"}
-    assert desk.outbox.notes.status().last_error == "the key is wrong"
+    assert desk.paused() == {HERE: "the key is wrong"}
+    assert desk.outbox.figures.status().last_error == "the key is wrong"
     assert errors(caplog) == ['Delivery to project "here" is paused: the key is wrong']
     desk.sink.scripts[HERE] = [delivers]
     desk.run()
     assert desk.deliveries.paused() == []
-    assert desk.outbox.notes.status().paused == {}
+    assert desk.paused() == {}
     assert desk.states() == {"delivered": 2}
 
 
@@ -467,7 +467,7 @@ def test_a_pause_that_was_mended_by_a_restart_is_told_no_longer(desk: Desk) -> N
     desk.restart()
     desk.sink.scripts[HERE] = [delivers]
     desk.run()
-    assert desk.outbox.notes.status().paused == {}
+    assert desk.paused() == {}
 
 
 def test_what_waits_for_a_person_no_longer_is_not_told_as_paused(desk: Desk) -> None:
@@ -476,8 +476,31 @@ def test_what_waits_for_a_person_no_longer_is_not_told_as_paused(desk: Desk) -> 
     desk.accept(1)
     desk.run(rounds=2)
     assert desk.deliveries.paused() == []
-    assert desk.outbox.notes.status().paused == {}
-    assert desk.outbox.notes.status().last_error == "down"
+    assert desk.paused() == {}
+    assert desk.outbox.figures.status().last_error == "down"
+
+
+def test_an_error_is_over_with_the_next_delivery(desk: Desk) -> None:
+    """Also where another process has noted it; until then its destination is told as in trouble."""
+    desk.sink.scripts[HERE] = [fails(RetryableDeliveryError("down"))]
+    desk.accept(1)
+    desk.run()
+    assert [trouble.reason for trouble in desk.outbox.figures.status().retried] == ["down"]
+    desk.restart()
+    desk.sink.scripts[HERE] = [delivers]
+    desk.run()
+    status = desk.outbox.figures.status()
+    assert (status.retried, status.last_error, status.last_error_over_at) == ((), "down", desk.clock())
+
+
+def test_nothing_is_in_trouble_where_the_call_to_blame_is_given_up(desk: Desk) -> None:
+    """Nothing else waits there, so nothing would be delivered that ends the trouble."""
+    desk.sink.scripts[HERE] = [fails(LOST)]
+    desk.accept(1)
+    desk.run_until_nothing_is_left()
+    status = desk.outbox.figures.status()
+    assert (desk.dead(), status.retried) == ([1], ())
+    assert status.last_error_over_at is not None
 
 
 def test_there_is_a_later_time_for_what_waits_in_a_file(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -195,7 +195,7 @@ class Stages:
         return done
 
     def _states(self) -> dict[str, int]:
-        return self._pipeline._outbox.notes.status().states
+        return self._pipeline._outbox.figures.status().states
 
     def _waiting(self) -> int:
         return len(self._pipeline._outbox)

@@ -45,11 +45,12 @@ from otel_labelstudio.outbox import Outbox, accepting
 from otel_labelstudio.outbox.accepting import Accepting
 from otel_labelstudio.outbox.dead_letters import DeadLetters
 from otel_labelstudio.outbox.entry import OutboxEntry
+from otel_labelstudio.outbox.notes import OutboxNotes
 from otel_labelstudio.outbox.queue import DeliveryQueue
 from otel_labelstudio.outbox.retention import Retention
 from otel_labelstudio.outbox.sent_to import SentTo
 from otel_labelstudio.outbox.settling import SettlingRows
-from otel_labelstudio.outbox.status import OutboxNotes
+from otel_labelstudio.outbox.status import Figures
 from otel_labelstudio.pipeline import Pipeline
 from otel_labelstudio.settings import Settings
 from otel_labelstudio.settle.due import Settler
@@ -84,7 +85,7 @@ CALLERS = (
     ),
     *("delivery/housekeeping.py", "delivery/rechecks.py"),
 )
-OUTBOX = (Outbox, Accepting, SettlingRows, DeadLetters, DeliveryQueue, Retention, OutboxNotes, SentTo)
+OUTBOX = (Outbox, Accepting, SettlingRows, DeadLetters, DeliveryQueue, Retention, OutboxNotes, SentTo, Figures)
 STAGES = (*OUTBOX, Arrivals, Selection, Skips, Settler, deliveries.Deliveries, worker.Worker, Election, RecordingSink)
 # Packages of which a function that is called is a stage's
 STAGE_PACKAGES = tuple(f"otel_labelstudio.{name}" for name in ("dialects", "settle", "outbox", "filters", "routing"))

@@ -79,7 +79,7 @@ def test_a_full_disk_while_delivering_loses_nothing_and_goes_on(tmp_path: Path) 
     assert pipeline.accept_calls([numbered(number) for number in range(1, 6)])
     assert pipeline.flush(10)
     assert {number_of(call) for call in sink.calls} == set(range(1, 6))
-    assert pipeline._outbox.notes.status().states["delivered"] == 5
+    assert pipeline._outbox.figures.status().states["delivered"] == 5
     pipeline.close(0)
 
 

@@ -17,8 +17,8 @@ import pytest
 
 from otel_labelstudio.errors import ConfigError
 from otel_labelstudio.outbox import Outbox
-from otel_labelstudio.outbox.database import open_outbox_file
 from otel_labelstudio.outbox.entry import CallToRecheck, Put
+from otel_labelstudio.outbox.opening import open_outbox_file
 from otel_labelstudio.outbox.serialization import call_to_text, key_of, telemetry_to_text
 from otel_labelstudio.spans.model import LogRecord, Span
 from tests.outbox.calls import DESTINATION, ROOMY, drained, number_of, numbered
@@ -155,7 +155,7 @@ def test_totals_are_those_of_the_rows(path: Path) -> None:
 DYING = """
 import os, sqlite3, sys
 from otel_labelstudio.outbox import schema
-from otel_labelstudio.outbox.database import open_outbox_file
+from otel_labelstudio.outbox.opening import open_outbox_file
 
 class Counted(sqlite3.Connection):
     left = int(sys.argv[2])

@@ -253,7 +253,7 @@ class OutboxModel(RuleBasedStateMachine):
     @invariant()
     def bounds_hold(self) -> None:
         """What waits is bounded when it is accepted, the dead always."""
-        status = self.outbox.notes.status()
+        status = self.outbox.figures.status()
         retried = MAX_CALLS  # dead letters that are tried again come on top
         assert sum(status.states[state] for state in WAITING) <= MAX_CALLS + retried
         assert status.states["dead"] <= MAX_CALLS // 4

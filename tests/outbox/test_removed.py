@@ -170,7 +170,7 @@ def test_files_that_are_back_take_calls_again(path: Path) -> None:
     assert pipeline.flush(20)
     pipeline.close(0)
     assert sorted(number_of(call) for call in sink.calls) == [1, 3]
-    assert Outbox(str(path), **ROOMY).notes.status().states["delivered"] == 2
+    assert Outbox(str(path), **ROOMY).figures.status().states["delivered"] == 2
 
 
 def test_a_fork_keeps_what_waits_in_removed_files(path: Path) -> None:

@@ -107,7 +107,7 @@ def test_a_clock_that_is_set_back_forgets_nothing_early_and_keeps_nothing_longer
     (item,) = outbox.settling.held_of(("1", "1"))
     assert item.due_at == pytest.approx(clock() + 5)
     assert item.expires_at == pytest.approx(clock() + UNANSWERED_WAIT_S)
-    assert outbox.notes.last_delivered_at() == clock()
+    assert outbox.figures.last_delivery_at() == clock()
     assert outbox.queue.in_use_and_created(1, 1) == (0, 1)
     forget_after(outbox, clock, UNANSWERED_WAIT_S + 11)
     assert outbox.settling.fate_of(("2", "2")) is None

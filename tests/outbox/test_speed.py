@@ -53,7 +53,7 @@ def test_accepting_and_looking_are_fast(long_queue: Outbox) -> None:
         "next_in_s": long_queue.queue.next_in_s,
         "settling.next_at": long_queue.settling.next_at,
         "next_recheck_in_s": long_queue.queue.next_recheck_in_s,
-        "oldest_age_s": long_queue.notes.oldest_age_s,
+        "oldest_age_s": long_queue.figures.oldest_age_s,
     }
     took = {name: seconds(step) for name, step in steps.items()}
     print({name: f"{s * 1e6:.0f} us" for name, s in took.items()})

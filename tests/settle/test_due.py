@@ -151,7 +151,7 @@ def test_held_telemetry_that_cannot_be_settled_keeps_no_reading_waiting(monkeypa
     stages.clock.now += SETTLE_S
     with pytest.raises(ZeroDivisionError):
         stages.settler.settle(stages.clock())
-    assert stages.outbox.notes.status().states["pending"] == 1
+    assert stages.outbox.figures.status().states["pending"] == 1
 
 
 def test_a_disk_that_fails_buries_nobody(monkeypatch: pytest.MonkeyPatch) -> None:

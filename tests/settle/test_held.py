@@ -384,7 +384,7 @@ def test_the_bytes_of_what_is_held_are_bounded() -> None:
     for number in range(12):
         stages.accept(dialogue(number + 1)[0])
     assert 0 < stages.held < 12
-    assert stages.outbox.notes.status().waiting_bytes <= 2000
+    assert stages.outbox.figures.status().waiting_bytes <= 2000
     assert stages.count("calls.dropped[outbox_full]") == 12 - stages.held
 
 

@@ -10,7 +10,8 @@ from filelock import FileLock
 
 from otel_labelstudio.cli.checks.finding import Finding, fail, note, ok
 from otel_labelstudio.errors import ConfigError
-from otel_labelstudio.outbox.database import has_present_format
+from otel_labelstudio.outbox.opening import format_of_file
+from otel_labelstudio.outbox.schema import FORMAT_VERSION
 
 
 def outbox_findings(path: str | None, *, is_made_with_its_folder: bool) -> Iterator[Finding]:
@@ -50,7 +51,7 @@ def _why_no_file(path: Path) -> str | None:
 
 def _of_file(path: str) -> Iterator[Finding]:
     try:
-        is_present = has_present_format(path)
+        is_present = format_of_file(path) in (0, FORMAT_VERSION)
     except ConfigError as error:
         yield fail(str(error))
         return

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from otel_labelstudio.outbox.overview import OutboxOverview
+from otel_labelstudio.outbox.status import OutboxStatus
 from otel_labelstudio.receiver.page.snapshot import Snapshot
 
 OK, WARN, BAD = "ok", "warn", "bad"
@@ -33,7 +33,7 @@ def headlines(snapshot: Snapshot, not_ready: str) -> list[Headline]:
     return [Headline(OK, f"All is well: {_flow(snapshot.pipeline.outbox)}.")]
 
 
-def _flow(outbox: OutboxOverview) -> str:
+def _flow(outbox: OutboxStatus) -> str:
     if not outbox.waiting:
         return "nothing waits"
     return "calls are being delivered" if outbox.delivered_last_minute else "calls are waiting"
@@ -49,7 +49,8 @@ def _bad(snapshot: Snapshot, not_ready: str) -> Iterator[Headline]:
         number = "1 destination" if outbox.paused_count == 1 else f"{outbox.paused_count:,} destinations"
         yield Headline(BAD, f"Delivery to {number} is paused until somebody corrects the cause (below).")
     elif outbox.pending and _is_behind(snapshot) and not outbox.delivered_last_minute:
-        why = f" The last error: {outbox.last_error}" if outbox.last_error else ""
+        is_present = outbox.last_error is not None and outbox.last_error_over_at is None
+        why = f" The last error: {outbox.last_error}" if is_present else ""
         yield Headline(BAD, f"Calls are waiting, and none was delivered in the last minute.{why}")
 
 

@@ -10,7 +10,7 @@ from importlib.resources import files
 from xml.etree.ElementTree import Element
 
 from otel_labelstudio.destinations.destination import Destination
-from otel_labelstudio.outbox.overview import OutboxOverview
+from otel_labelstudio.outbox.status import OutboxStatus
 from otel_labelstudio.overview import PipelineOverview
 from otel_labelstudio.receiver.page.elements import document, element, stylesheet
 from otel_labelstudio.receiver.page.headline import headlines
@@ -99,7 +99,7 @@ def _figure(name: str, value: str, note: str) -> Element:
     return element("div", element("dt", name), element("dd", value, *([element("small", note)] if note else [])))
 
 
-def _paused(outbox: OutboxOverview, now: float) -> list[Element]:
+def _paused(outbox: OutboxStatus, now: float) -> list[Element]:
     if not outbox.paused_count:
         return []
     rows = [
@@ -113,7 +113,7 @@ def _paused(outbox: OutboxOverview, now: float) -> list[Element]:
     ]
 
 
-def _dead_letters(outbox: OutboxOverview, now: float, form_token: str) -> list[Element]:
+def _dead_letters(outbox: OutboxStatus, now: float, form_token: str) -> list[Element]:
     number = outbox.states["dead"]
     if not number:
         return []

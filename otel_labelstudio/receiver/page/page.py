@@ -132,7 +132,7 @@ def status_json(snapshot: Snapshot, not_ready: str) -> bytes:
     record = asdict(snapshot)
     pipeline = record.pop("pipeline")
     outbox = pipeline.pop("outbox")
-    for item in (*outbox["paused"], *outbox["dead_letters"]):
+    for item in (*outbox["paused"], *outbox["retried"], *outbox["dead_letters"]):
         item["destination"] = str(Destination.loads(item["destination"]))
     outbox["waiting"] = snapshot.pipeline.outbox.waiting
     return json.dumps({**record, "not_ready": not_ready, "outbox": outbox, **pipeline}).encode()
