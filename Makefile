@@ -1,7 +1,7 @@
 # Everything sets itself up: Python 3.10 or newer and make are all that is needed.
 #   make demo                    an embedded Label Studio with tasks of a traced LangChain application, labeled, and what comes of it
 #   make demo DEMO_ARGS=--once   the same, ending when all is written; with --label you label its tasks yourself
-#   make test                    all tests; TEST_ARGS are pytest's
+#   make test                    all tests, in two processes; TEST_ARGS are pytest's instead
 #   make lint                    style, types, architecture
 #   make docs                    the documentation's site, in build/docs/html (Python 3.11 or newer)
 
