@@ -18,7 +18,8 @@ from typing import Any, TextIO
 LONGEST_ITEM = 32 * 2**20
 _CHUNK = 2**18
 _BLANK = re.compile(r"[ \t\r\n]*")
-_BRACKET_OR_QUOTE = re.compile(r'\\.?|["\[\]{}]', re.DOTALL)
+_MARK = re.compile(r'["\[\]{}]')
+_REST_OF_TEXT = re.compile(r'[^"\\]*(?:\\.[^"\\]*)*("|\\?\Z)', re.DOTALL)
 # No more digits than an id has
 _NAMED_NUMBER = re.compile(r'"(\w+)"[ \t\r\n]*:[ \t\r\n]*([0-9]{1,18})[ \t\r\n]*[,}]', re.ASCII)
 _DECODER = json.JSONDecoder()
@@ -131,15 +132,18 @@ class _Brackets:
 
     def marks(self, piece: str, start: int = 0) -> Iterator[re.Match[str]]:
         """The brackets, each when it is counted, and the quotes at which texts begin."""
-        start += self._is_escaped
-        self._is_escaped = False
-        for mark in _BRACKET_OR_QUOTE.finditer(piece, start):
-            if mark[0] == '"':
-                self._is_text = not self._is_text
-                if self._is_text:
-                    yield mark
-            elif mark[0] == "\\":
-                self._is_escaped = True  # by the last character of the piece
-            elif not self._is_text and len(mark[0]) == 1:
+        at = self._after_text(piece, start) if self._is_text else start
+        while mark := _MARK.search(piece, at):
+            at = mark.end()
+            if mark[0] != '"':
                 self.depth += 1 if mark[0] in "[{" else -1
-                yield mark
+            yield mark
+            if mark[0] == '"':
+                at = self._after_text(piece, at)
+
+    def _after_text(self, piece: str, at: int) -> int:
+        """Where a text ends that has begun before; it may go on in the next piece, in the middle of an escape too."""
+        rest = _REST_OF_TEXT.match(piece, at + self._is_escaped)
+        end = rest[1] if rest else ""
+        self._is_text, self._is_escaped = end != '"', end == "\\"
+        return rest.end() if rest else len(piece)
