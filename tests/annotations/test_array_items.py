@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from io import StringIO
 from typing import Any
 
@@ -25,7 +26,8 @@ TOO_MANY_DIGITS = "1" * 5_000
 def items_of(text: str, *, read_at_once: int = 7) -> list[Any]:
     """Read so many characters at a time."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "_CHUNK", read_at_once)
+        for name in ("_CHUNK", "_MATCHED_AT_ONCE"):
+            patch.setattr(module, name, read_at_once)
         return list(array_items(StringIO(text)))
 
 
@@ -62,6 +64,16 @@ def test_only_the_beginning_of_a_long_item_is_kept(monkeypatch: pytest.MonkeyPat
     assert long.whole_numbers() == {"id": 1}
     assert len(long.text) < 120
     assert other == {"id": 2}
+
+
+def test_texts_of_escapes_take_no_memory() -> None:
+    """A regular expression holds something for each of them."""
+    escapes = UnparsableItem('{"id": 1, "text": "' + "\\n" * 2**21)
+    tracemalloc.start()
+    assert escapes.whole_numbers() == {"id": 1}
+    used = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert used < 16 * 2**20
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[", "[{}", "[{},]", "[,]", "[{} {}]", "[{}}]", "[{}] []", '[{"a": "}]'])

@@ -20,6 +20,8 @@ _CHUNK = 2**18
 _BLANK = re.compile(r"[ \t\r\n]*")
 _MARK = re.compile(r'["\[\]{}]')
 _REST_OF_TEXT = re.compile(r'[^"\\]*(?:\\.[^"\\]*)*("|\\?\Z)', re.DOTALL)
+# For each escape the match holds some hundred bytes
+_MATCHED_AT_ONCE = 2**16
 # No more digits than an id has
 _NAMED_NUMBER = re.compile(r'"(\w+)"[ \t\r\n]*:[ \t\r\n]*([0-9]{1,18})[ \t\r\n]*[,}]', re.ASCII)
 _DECODER = json.JSONDecoder()
@@ -143,7 +145,10 @@ class _Brackets:
 
     def _after_text(self, piece: str, at: int) -> int:
         """Where a text ends that has begun before; it may go on in the next piece, in the middle of an escape too."""
-        rest = _REST_OF_TEXT.match(piece, at + self._is_escaped)
-        end = rest[1] if rest else ""
-        self._is_text, self._is_escaped = end != '"', end == "\\"
-        return rest.end() if rest else len(piece)
+        self._is_text = True
+        while self._is_text and at < len(piece):
+            rest = _REST_OF_TEXT.match(piece, at + self._is_escaped, at + _MATCHED_AT_ONCE)
+            end = rest[1] if rest else ""
+            self._is_text, self._is_escaped = end != '"', end == "\\"
+            at = rest.end() if rest else len(piece)
+        return at

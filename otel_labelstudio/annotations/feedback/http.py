@@ -46,7 +46,7 @@ class Answer:
         """The body as JSON; None where it is not."""
         try:
             return json.loads(self.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
 
 

@@ -27,7 +27,11 @@ def page(*projects: Any, **more: Any) -> Said:
 
 
 @pytest.mark.parametrize(
-    "answer", [Said(404, page().body), Said(400), Said(body=b"[]"), Said(body=b"{}"), page(1), page({}), page("x")]
+    "answer",
+    [
+        *(Said(404, page().body), Said(400), Said(body=b"[]"), Said(body=b"{}"), page(1), page({}), page("x")),
+        Said(body=b"[" * 100_000),
+    ],
 )
 def test_where_projects_are_not_listed_nothing_is_said_to_be_deleted(state: FeedbackState, answer: Said) -> None:
     """The run ends, and the next one deletes."""
