@@ -51,10 +51,11 @@ OnError: TypeAlias = Callable[[LabelStudioExportError], None]
 
 @dataclass(slots=True)
 class Recording:
-    """The telemetry of one or more files, in their order."""
+    """The telemetry of one or more files, in their order; ``is_protobuf`` where any of it was read as that."""
 
     spans: list[Span] = field(default_factory=list)
     log_records: list[LogRecord] = field(default_factory=list)
+    is_protobuf: bool = field(default=False, compare=False)
 
 
 @dataclass(slots=True)
@@ -104,6 +105,7 @@ def decode_files(
             if isinstance(part, Recording):
                 recording.spans += part.spans
                 recording.log_records += part.log_records
+                recording.is_protobuf |= part.is_protobuf
             elif on_error is None:
                 raise part
             else:
@@ -156,8 +158,8 @@ def _decode_protobuf(name: str, body: bytes, signal: Signal) -> Recording | Deco
 def _decode_message(body: bytes, signal: Signal) -> Recording | DecodeError:
     try:
         if signal == "logs":
-            return Recording(log_records=log_records_from_protobuf(body))
-        return Recording(spans=spans_from_protobuf(body))
+            return Recording(log_records=log_records_from_protobuf(body), is_protobuf=True)
+        return Recording(spans=spans_from_protobuf(body), is_protobuf=True)
     except DecodeError as error:
         other = "traces" if signal == "logs" else "logs"
         return DecodeError(f'{error}; if it holds {other}, say so with signal="{other}"')

@@ -177,6 +177,23 @@ def test_an_option_that_does_not_apply_is_an_error(
     assert said in capsys.readouterr().err
 
 
+def test_a_signal_applies_to_protobuf_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """JSON says by itself what it holds; beside a protobuf file it is no error, nor where a file could not be read."""
+    monkeypatch.setenv("LABEL_STUDIO_API_KEY", "key")
+    path = tmp_path / "traces.jsonl"
+    path.write_text('{"resourceSpans": []}\n', encoding="utf-8")
+    for command in ("convert", "send"):
+        with pytest.raises(SystemExit) as end:
+            main([command, str(path), "--signal", "traces"])
+        assert end.value.code == 2
+        assert "--signal does not apply: it says what a protobuf file holds" in capsys.readouterr().err
+    assert main(["convert", str(path), CHAT, "--mode", "chat", "--signal", "traces"]) == 0
+    assert main(["convert", str(tmp_path / "none.pb"), "--signal", "traces"]) == 1
+    assert "does not apply" not in capsys.readouterr().err
+
+
 def test_a_title_beside_an_id_in_the_environment_is_an_error(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

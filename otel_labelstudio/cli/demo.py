@@ -103,6 +103,9 @@ def _print_projects(server: EmbeddedLabelStudio, shown: list[Shown]) -> None:
     print(f"API key       {server.api_key}\n")
     for one in shown:
         print(f"{one.title}: {one.task_count} tasks  {server.url}/projects/{one.project_id}/data")
+    if earlier := sum(one.earlier_count for one in shown):
+        print(f"\n{earlier} of these tasks are of an earlier demo: {server.data_dir} had its data.")
+        print("To begin anew, delete that folder, or name another one with --data-dir.")
     sys.stdout.flush()
 
 
@@ -110,19 +113,43 @@ def _come_back(server: EmbeddedLabelStudio, projects: list[Shown], arguments: ar
     """The way from labels to a dataset and a report; there is none where nobody labels anything."""
     if not projects:
         return
-    if arguments.label:
-        _wait_for_labels()
-    else:
+    if not arguments.label:
         count = sum(label_project(server, project.project_id) for project in projects)
-        print(f"\nA scripted labeler has worked on {count} tasks; label yourself with --label.", flush=True)
+        print(f"\n{_labeled(count)}; label yourself with --label.", flush=True)
+    elif not _is_labeled():
+        _say_how_to_come_back(server, projects, arguments)
+        return
     directory = new_directory(arguments.output)
     write_results(server, projects, directory)
     print(f"Dataset       {directory / DATASET}\nReport        {directory / REPORT}", flush=True)
 
 
-def _wait_for_labels() -> None:
+def _labeled(count: int) -> str:
+    if count:
+        return f"A scripted labeler has worked on {count} tasks"
+    return "The scripted labeler left these projects alone, as there are labels in them"
+
+
+def _is_labeled() -> bool:
+    """Once somebody has pressed Enter; False where nobody can."""
     print("\nLabel some tasks of these projects, then press Enter here: ", end="", flush=True)
-    sys.stdin.readline()
+    return bool(sys.stdin.readline())
+
+
+def _say_how_to_come_back(server: EmbeddedLabelStudio, projects: list[Shown], arguments: argparse.Namespace) -> None:
+    """What Enter would have done, for a demo without a terminal."""
+    if arguments.once:
+        raise DemoError(
+            "nobody can press Enter, as standard input has ended: run demo --label in a terminal, or without --once"
+        )
+    ids = " ".join(f"--project-id {project.project_id}" for project in projects)
+    print(
+        "\nNobody can press Enter here, as standard input has ended. Label some tasks in the browser, then run:"
+        f"\n  export LABEL_STUDIO_URL={server.url} LABEL_STUDIO_API_KEY={server.api_key}"
+        f"\n  otel-labelstudio dataset {DATASET} {ids}"
+        f"\n  otel-labelstudio report {REPORT} {ids}",
+        flush=True,
+    )
 
 
 def _stay(server: EmbeddedLabelStudio) -> None:

@@ -39,7 +39,9 @@ def add_input_arguments(parser: argparse.ArgumentParser) -> None:
         "`trace` for the calls of one trace (layout agent); the call filter sees the joined call",
     )
     parser.add_argument(
-        "--signal", choices=("traces", "logs"), help="signal in a protobuf file whose name does not say it"
+        "--signal",
+        choices=("traces", "logs"),
+        help="signal in a protobuf file whose name does not say it; an error where all inputs are JSON",
     )
     parser.add_argument("--json", action="store_true", help="the summary as one line of JSON")
 
@@ -63,6 +65,8 @@ def read_input(options: argparse.Namespace, settings: Settings) -> Input:
         print(printable(f"otel-labelstudio: {error}"), file=sys.stderr)
 
     recording = decode_files(options.inputs, signal=options.signal, on_error=report)
+    if options.signal and not recording.is_protobuf and not errors:
+        options.usage_error("--signal does not apply: it says what a protobuf file holds, and all of this is JSON")
     recorded = read_recording(recording, takes_failed_calls=settings.failed_calls)
     calls = joined(recorded.folded, Join(options.join) if options.join else None)
     return Input(replace(recorded, folded=calls), len(errors), len(recorded.folded) - len(calls))

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from otel_labelstudio.demo.api import answer_of
 from otel_labelstudio.demo.errors import DemoError
@@ -46,12 +46,13 @@ PAGES = (
 
 @dataclass(frozen=True)
 class Shown:
-    """A project with the tasks of one page."""
+    """A project with the tasks of one page; ``earlier_count`` of them are of an earlier demo."""
 
     page: Page
     title: str
     project_id: int
     task_count: int
+    earlier_count: int = 0
 
 
 def show(server: EmbeddedLabelStudio, page: Page) -> Shown:
@@ -62,13 +63,13 @@ def show(server: EmbeddedLabelStudio, page: Page) -> Shown:
     """
     title = f"Demo: {page.name}"
     before = _project(server, page, title)
+    earlier = before.task_count if before else 0
     calls = _calls_of_application(server, page, title)
-    expected = (before.task_count if before else 0) + calls
     until_s = time.monotonic() + _DELIVERY_TIMEOUT_S
     while time.monotonic() < until_s:
         shown = _project(server, page, title)
-        if shown and shown.task_count >= expected:
-            return shown
+        if shown and shown.task_count >= earlier + calls:
+            return replace(shown, earlier_count=earlier)
         time.sleep(_POLL_S)
     raise DemoError(f"The application made {calls} calls, but not all became tasks of the project {title!r}")
 
@@ -79,17 +80,17 @@ def _calls_of_application(server: EmbeddedLabelStudio, page: Page, title: str) -
     print(f"The application runs for the page {page.name}; {answering}:", flush=True)
     command = [sys.executable, "-m", "otel_labelstudio.demo.application", "--conversations", page.conversations]
     environment = _environment(server, page, title)
-    process = subprocess.Popen(  # noqa: S603
-        command, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True
-    )
     calls = 0
-    try:
-        for line in process.stdout or ():
-            calls += line.endswith(" ms\n")
-            print(f"  {line.rstrip()}", flush=True)
-        process.wait()
-    finally:
-        stop(process)
+    with subprocess.Popen(  # noqa: S603
+        command, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        try:
+            for line in process.stdout or ():
+                calls += line.endswith(" ms\n")
+                print(f"  {line.rstrip()}", flush=True)
+            process.wait()
+        finally:
+            stop(process)
     if process.returncode != 0:
         raise DemoError(f"The application ended with status {process.returncode}")
     return calls

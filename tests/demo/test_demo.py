@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import io
 import json
 import os
 import re
@@ -14,10 +16,14 @@ from typing import Any
 
 import pytest
 
+from otel_labelstudio.cli import demo
 from otel_labelstudio.demo.api import answer_of
+from otel_labelstudio.demo.errors import DemoError
 from otel_labelstudio.demo.label_studio import EmbeddedLabelStudio
+from otel_labelstudio.demo.labeler import label_project
 from otel_labelstudio.demo.ports import LOOPBACK, free_port
 from otel_labelstudio.demo.scripted_answers import SCRIPTS
+from otel_labelstudio.demo.showing import PAGES, Shown, show
 
 pytest.importorskip("opentelemetry.instrumentation.langchain", reason="the demo needs its extra")
 
@@ -110,6 +116,58 @@ def test_with_label_it_waits_for_yours(tmp_path: Path) -> None:
     (directory,) = tmp_path.glob("labels/demo-labels-*")
     assert "1 judgements of 1 person" in (directory / "report.html").read_text(encoding="utf-8")
     assert len(lines_of(directory, "sft")) == 1
+
+
+def test_with_label_and_no_terminal_it_says_how_to_come_back(tmp_path: Path) -> None:
+    """Nobody can press Enter where standard input has ended: it stays for labels, and names the commands to run then,
+    which it does not run itself."""
+    command = [*COMMAND, "--label", "--only", "prompt"]
+    pipe, nothing = subprocess.PIPE, subprocess.DEVNULL
+    with subprocess.Popen(command, stdin=nothing, stdout=pipe, text=True, cwd=tmp_path) as demo:
+        assert demo.stdout is not None
+        printed = ""
+        for line in demo.stdout:
+            printed += line
+            if line.startswith("Ctrl-C"):
+                break
+        demo.send_signal(signal.SIGINT)
+        assert demo.wait(30) == 0
+    (link,) = LINK.findall(printed)
+    (key,) = re.findall(r"^API key +(\S+)$", printed, re.MULTILINE)
+    assert "Nobody can press Enter here, as standard input has ended." in printed
+    assert f"  export LABEL_STUDIO_URL={link[2]} LABEL_STUDIO_API_KEY={key}\n" in printed
+    assert f"  otel-labelstudio dataset dataset --project-id {link[3]}\n" in printed
+    assert f"  otel-labelstudio report report.html --project-id {link[3]}\n" in printed
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_a_terminal_once_cannot_wait_for_labels(
+    label_studio: EmbeddedLabelStudio, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """There would be nobody who labels, and no Label Studio afterwards."""
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    options = argparse.Namespace(label=True, once=True, output=tmp_path)
+    with pytest.raises(DemoError, match=r"standard input has ended: run demo --label in a terminal, or without --once"):
+        demo._come_back(label_studio, [Shown(PAGES[0], "Demo: review", 1, 11)], options)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_second_demo_with_the_same_data_says_so(
+    label_studio: EmbeddedLabelStudio, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The same calls come once more; it says how many are of the first, and how to begin anew. The scripted labeler
+    leaves what is labeled alone, and says that."""
+    page = next(page for page in PAGES if page.name == "compare")
+    labeled = []
+    for _ in range(2):
+        shown = show(label_studio, page)
+        labeled.append(label_project(label_studio, shown.project_id))
+        demo._print_projects(label_studio, [shown])
+    assert (shown.task_count, shown.earlier_count) == (6, 3)
+    assert labeled == [3, 0]
+    said = f"3 of these tasks are of an earlier demo: {label_studio.data_dir} had its data."
+    assert capsys.readouterr().out.count(said) == 1
+    assert demo._labeled(0).startswith("The scripted labeler left these projects alone")
 
 
 def label_one(url: str, project: str, key: str) -> None:

@@ -157,7 +157,7 @@ def failure(operation: Operation, error: Exception, url: str, patience_s: float)
         return kind(f"{url} cannot be reached: {error}", is_whole_server=True)
     wait_s = None
     if isinstance(error, NoAnswerError) and error.is_late:
-        message = f"{url} has not answered {operation.what} in time"
+        message = " ".join(filter(None, (f"{url} has not answered {operation.what} in time", str(error))))
         if not operation.is_import:
             return RetryableDeliveryError(message, is_whole_server=True)
         wait_s = patience_s  # it may still be at it: given as long again before it is asked what it has stored

@@ -17,6 +17,13 @@ from typing import Any
 
 import httpx
 
+try:
+    from socksio import SOCKSError
+except ImportError:  # then no request goes by way of a SOCKS proxy (`proxies`)
+    SOCKS_FAILURES: tuple[type[Exception], ...] = ()
+else:
+    SOCKS_FAILURES = (SOCKSError,)
+
 from otel_labelstudio.delivery.label_studio.answers import NoAnswerError, NotReachedError, RequestError, printable
 from otel_labelstudio.delivery.label_studio.proxies import Proxy
 
@@ -62,8 +69,13 @@ KINDS: dict[type[Exception], Kind] = {
     httpx.StreamClosed: Kind.NO_ANSWER,
     httpx.ResponseNotRead: Kind.NO_ANSWER,
     httpx.RequestNotRead: Kind.NO_ANSWER,
+    # httpcore lets them through as they are
+    **dict.fromkeys(SOCKS_FAILURES, Kind.NOT_SENT),
 }
-FAILURES = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, UnicodeError)
+FAILURES: tuple[type[Exception], ...] = (
+    *(httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, UnicodeError),
+    *SOCKS_FAILURES,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +112,43 @@ def _is_no_http(error: httpx.RemoteProtocolError) -> bool:
     return str(error).startswith(("illegal request line", "illegal status line"))
 
 
+def _says(*beginnings: str) -> Callable[[Exception], bool]:
+    return lambda error: str(error).startswith(beginnings)
+
+
 def _has_no_route(error: OSError) -> bool:
     return error.errno in (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EADDRNOTAVAIL)
 
+
+# What httpcore 1.0 makes of a SOCKS proxy's replies
+_NOT_CONNECTED = "Proxy Server could not connect: "
+_OF_SOCKS: tuple[tuple[type[Exception], Callable[[Any], bool], Cause], ...] = (
+    (
+        httpx.ProxyError,
+        _says("Requested NO AUTHENTICATION REQUIRED"),
+        Cause("it asks for a login", "write it into {proxy}, as socks5://user:password@host:port", is_lasting=True),
+    ),
+    (
+        httpx.ProxyError,
+        _says("Requested USERNAME/PASSWORD"),
+        Cause("it takes no login", "remove the login from {proxy}", is_lasting=True),
+    ),
+    (
+        httpx.ProxyError,
+        _says("Invalid username/password"),
+        Cause("it refuses the login", "correct the login in {proxy}", is_lasting=True),
+    ),
+    (
+        httpx.ProxyError,
+        _says(*(f"{_NOT_CONNECTED}{why}" for why in ("Network", "Host", "Connection refused", "TTL"))),
+        Cause("it cannot reach the server ({said})", "check url, or name the server in NO_PROXY"),
+    ),
+    (
+        Exception,
+        lambda error: isinstance(error, SOCKS_FAILURES),
+        Cause("it does not speak SOCKS5", "check the scheme and the port in {proxy}"),
+    ),
+)
 
 # The first that fits counts
 CAUSES: tuple[tuple[type[Exception], Callable[[Any], bool], Cause], ...] = (
@@ -164,9 +210,10 @@ CAUSES: tuple[tuple[type[Exception], Callable[[Any], bool], Cause], ...] = (
     ),
     (
         httpx.ProxyError,
-        lambda error: str(error).startswith(("407", "Requires")),
+        _says("407", "Requires"),
         Cause("it asks for a login", "write it into {proxy}, as http://user:password@host:port", is_lasting=True),
     ),
+    *_OF_SOCKS,
     (
         httpx.ProxyError,
         _any,
@@ -189,7 +236,9 @@ def request_error(error: Exception, proxy: Proxy | None, authorities: str = "SSL
     why = type(error).__name__ if found is None else _text(*found, proxy, authorities)
     if kind is Kind.NOT_SENT:
         return NotReachedError(why, is_lasting=found is not None and found[0].is_lasting)
-    return NoAnswerError(why, is_late=kind is Kind.LATE)
+    if kind is Kind.LATE:  # the server, or the proxy when it was asked to connect
+        return NoAnswerError(f"by way of {proxy}" if proxy else "", is_late=True)
+    return NoAnswerError(why)
 
 
 def _causes(chain: Sequence[Exception]) -> Iterator[tuple[Cause, Exception]]:
@@ -220,4 +269,5 @@ def _text(cause: Cause, error: Exception, proxy: Proxy | None, authorities: str)
 def _said(error: Exception) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return printable(error.verify_message).rstrip(".")
-    return printable((error.reason if isinstance(error, ssl.SSLError) else None) or str(error))
+    said = (error.reason if isinstance(error, ssl.SSLError) else None) or str(error)
+    return printable(said).removeprefix(_NOT_CONNECTED).rstrip(".")

@@ -129,8 +129,15 @@ def _as_httpx(proxy: Proxy, access: Access) -> httpx.Proxy:
 
 
 class _LimitedStream(httpcore.NetworkStream):
-    def __init__(self, stream: httpcore.NetworkStream, allowance: Allowance) -> None:
-        self._stream, self._allowance = stream, allowance
+    """``below`` is the one that TLS goes through, which is not to end before."""
+
+    def __init__(
+        self, stream: httpcore.NetworkStream, allowance: Allowance, below: httpcore.NetworkStream | None = None
+    ) -> None:
+        self._stream, self._allowance, self._below = stream, allowance, below
+
+    def __del__(self) -> None:
+        self.close()  # httpcore forgets the connection to a SOCKS proxy that refuses
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         data = self._stream.read(max_bytes, _wait_s(self._allowance, timeout, httpcore.ReadTimeout))
@@ -150,7 +157,7 @@ class _LimitedStream(httpcore.NetworkStream):
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
         wait_s = _wait_s(self._allowance, timeout, httpcore.ConnectTimeout)
-        return _LimitedStream(self._stream.start_tls(ssl_context, server_hostname, wait_s), self._allowance)
+        return _LimitedStream(self._stream.start_tls(ssl_context, server_hostname, wait_s), self._allowance, self)
 
     def get_extra_info(self, info: str) -> Any:
         return self._stream.get_extra_info(info)

@@ -89,10 +89,10 @@ class ForwardProxy:
         with socket.create_connection((host, int(port)), timeout=60) as target:
             handler.send_response(200)
             handler.end_headers()
-            _pump(handler.connection, target)
+            pump(handler.connection, target)
 
 
-def _pump(one: socket.socket, other: socket.socket) -> None:
+def pump(one: socket.socket, other: socket.socket) -> None:
     """Until either side ends."""
     peers = {one: other, other: one}
     while True:
