@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import http.client
 import json
-import threading
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
+
+from tests.served import LOOPBACK, Served
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,34 +41,23 @@ class Exchange:
         return [json.loads(line) for line in lines if line != "[DONE]"]
 
 
-class RecordingProxy:
+class RecordingProxy(Served):
     """Passes requests on to another server and keeps them with their answers; a context manager."""
 
     def __init__(self, target_url: str) -> None:
-        self._server = _Server(("127.0.0.1", 0), _Handler)
+        self._server = _Server((LOOPBACK, 0), _Handler)
         self._server.target = urlsplit(target_url).netloc
         self._path = urlsplit(target_url).path
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        super().__init__(self._server)
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}{self._path}"
+        return f"http://{self.address}{self._path}"
 
     @property
     def exchanges(self) -> list[Exchange]:
         """What was asked and answered so far."""
         return list(self._server.exchanges)
-
-    def __enter__(self) -> RecordingProxy:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
 
 
 class _Server(ThreadingHTTPServer):

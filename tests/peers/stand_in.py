@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
 
-from otel_labelstudio.demo.ports import LOOPBACK
 from tests.peers import chat_answers, response_answers
 from tests.peers.scenarios import UNKNOWN_MODEL, Json
+from tests.served import LOOPBACK, Served
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,32 +39,21 @@ _ENDPOINTS = {
 _NOT_FOUND = {"message": "The model does not exist", "type": "invalid_request_error", "code": "model_not_found"}
 
 
-class StandIn:
+class StandIn(Served):
     """A server in a thread of this process; a context manager."""
 
     def __init__(self) -> None:
         self._server = _Server((LOOPBACK, 0), _Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        super().__init__(self._server)
 
     @property
     def url(self) -> str:
         """What to give an OpenAI client as its base URL."""
-        return f"http://{LOOPBACK}:{self._server.server_address[1]}/v1"
+        return f"http://{self.address}/v1"
 
     def exchanges(self, trace_id: str) -> list[Exchange]:
         """What went over the wire in a scenario's trace."""
         return [exchange for of, exchange in list(self._server.exchanges) if of == trace_id]
-
-    def __enter__(self) -> StandIn:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
 
 
 class _Server(ThreadingHTTPServer):

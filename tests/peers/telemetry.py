@@ -6,40 +6,28 @@ import gzip
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import TracebackType
 
-from otel_labelstudio.demo.ports import LOOPBACK
+from tests.served import LOOPBACK, Served
 
 
-class Capture:
+class Capture(Served):
     """A server that writes ``N-traces.pb`` and ``N-logs.pb``, numbered as they arrive; a context manager."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self._server = _Server((LOOPBACK, 0), _Handler)
         self._server.directory = directory
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        super().__init__(self._server)
 
     @property
     def endpoint(self) -> str:
         """For ``OTEL_EXPORTER_OTLP_ENDPOINT``."""
-        return f"http://{LOOPBACK}:{self._server.server_address[1]}"
+        return f"http://{self.address}"
 
     @property
     def files(self) -> list[Path]:
         """What has come so far."""
         return sorted(self.directory.glob("*.pb"))
-
-    def __enter__(self) -> Capture:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
 
 
 class _Server(ThreadingHTTPServer):

@@ -7,13 +7,14 @@ import http.client
 import select
 import socket
 import ssl
-import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
 
+from tests.served import LOOPBACK, Served
 
-class ForwardProxy:
+
+class ForwardProxy(Served):
     """A context manager; ``login`` is the ``user:password`` that it asks for, ``tls`` how it is reached by TLS.
     ``asked`` is what it was asked for."""
 
@@ -36,23 +37,10 @@ class ForwardProxy:
             def do_CONNECT(self) -> None:
                 outer._connect(self)
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        server = ThreadingHTTPServer((LOOPBACK, 0), Handler)
         if tls is not None:
-            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
-
-    @property
-    def address(self) -> str:
-        return f"127.0.0.1:{self._server.server_port}"
-
-    def __enter__(self) -> ForwardProxy:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
+        super().__init__(server)
 
     def _is_refused(self, handler: BaseHTTPRequestHandler) -> bool:
         self.asked.append(handler.path)

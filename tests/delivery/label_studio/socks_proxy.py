@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import socket
 import socketserver
-import threading
 
 from tests.delivery.label_studio.forward_proxy import pump
+from tests.served import LOOPBACK, Served
 
 _IPV4, _NAME = 1, 3
 _NO_LOGIN, _LOGIN, _NONE_ACCEPTED = 0, 2, 255
@@ -14,7 +14,7 @@ _SUCCEEDED, _CONNECTION_REFUSED = 0, 5
 TIMEOUT_S = 60
 
 
-class SocksProxy:
+class SocksProxy(Served):
     """A context manager; ``login`` is the ``user:password`` that it asks for, ``refusal`` the code with which it
     refuses every server; ``says`` is all that it says instead. ``asked`` is what it was asked for."""
 
@@ -30,21 +30,7 @@ class SocksProxy:
                 if outer._lets_in(self):
                     outer._connect(self)
 
-        self._server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
-
-    @property
-    def address(self) -> str:
-        return f"127.0.0.1:{self._server.server_address[1]}"
-
-    def __enter__(self) -> SocksProxy:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()  # joins the connections' threads
+        super().__init__(socketserver.ThreadingTCPServer((LOOPBACK, 0), Handler))
 
     def _lets_in(self, handler: socketserver.StreamRequestHandler) -> bool:
         read, write = handler.rfile.read, handler.wfile.write
