@@ -18,6 +18,7 @@ from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, attach, detach,
 
 from otel_labelstudio.delivery.label_studio.access import Access
 from otel_labelstudio.delivery.label_studio.answers import NotReachedError
+from otel_labelstudio.delivery.label_studio.causes import SOCKS_FAILURES
 from otel_labelstudio.delivery.label_studio.proxies import proxy_for
 from otel_labelstudio.delivery.label_studio.trust import verification
 from otel_labelstudio.delivery.retry import retry_after_s
@@ -29,6 +30,7 @@ _MAX_BYTES = 2**22
 _SUCCESS, _REDIRECTS, _SERVER_FAULTS = range(200, 300), range(300, 400), range(500, 600)
 _NOT_ALLOWED = (401, 403, 407)
 _LATER = (408, 425, 429)
+_NO_ANSWER: tuple[type[Exception], ...] = (httpx.HTTPError, *SOCKS_FAILURES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ class BackEnd:
         self.url = url
         self._timeout_s, self._credentials_hint = timeout_s, credentials_hint
         try:
-            proxy = proxy_for(url)
+            self._proxy = proxy = proxy_for(url)
             self._client = httpx.Client(
                 headers=dict(headers),
                 auth=login,
@@ -103,8 +105,9 @@ class BackEnd:
             return self._asked(method, path, body, content_type, params)
         except httpx.InvalidURL:
             raise PausedDeliveryError(f"{self.url} is no address that can be asked") from None
-        except httpx.HTTPError as error:
-            raise RetryableDeliveryError(f"{self.url} did not answer ({type(error).__name__})") from None
+        except _NO_ANSWER as error:
+            way = f" by way of {self._proxy}" if self._proxy else ""
+            raise RetryableDeliveryError(f"{self.url} did not answer{way} ({type(error).__name__})") from None
         finally:
             detach(token)
 

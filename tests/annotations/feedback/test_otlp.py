@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
@@ -34,6 +35,7 @@ from tests.annotations.feedback.judged import (
     rating,
     send,
 )
+from tests.delivery.label_studio.socks_proxy import SocksProxy
 
 SOURCE = f"{SERVER} 5"
 
@@ -184,6 +186,31 @@ def test_what_the_environment_cannot_mean_is_said(
     with pytest.raises(ConfigError, match=why) as raised:
         feedback_sink("otlp", SinkOptions(endpoint="https://back-end.test"))
     assert "h\u00fcsh" not in str(raised.value) + caplog.text
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("says", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b""])
+def test_a_proxy_that_does_not_speak_socks_is_named(
+    says: bytes, state: FeedbackState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is tried again as a server that does not answer, and not an unexpected error; no login is shown."""
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    with SocksProxy(says=says) as proxy:
+        monkeypatch.setenv("ALL_PROXY", f"socks5://user:CANARY@{proxy.address}")
+        error = error_of_writing("http://back-end.test", state)
+    assert f"did not answer by way of the proxy socks5://{proxy.address} (ALL_PROXY)" in error
+    assert "CANARY" not in error
+    gc.collect()  # httpcore forgets that connection: its warning is to be here
+
+
+def error_of_writing(url: str, state: FeedbackState) -> str:
+    with closing(open_sink(SinkOptions(endpoint=url))) as sink:
+        writer, waits = without_waiting(sink, state)
+        with pytest.raises(RetryableDeliveryError) as raised:
+            write(writer, *rated([call()]))
+    assert waits
+    return str(raised.value)
 
 
 def test_server_errors_and_rate_limits_are_waited_out(state: FeedbackState) -> None:
