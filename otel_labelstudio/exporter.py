@@ -15,7 +15,7 @@ from otel_labelstudio.errors import ConfigError
 from otel_labelstudio.outbox.entry import DeadLetter
 from otel_labelstudio.pipeline import Pipeline
 from otel_labelstudio.printable import logger
-from otel_labelstudio.settings import Settings, prefix_of_config_file
+from otel_labelstudio.settings import Settings, as_in_config_file, prefix_of_config_file
 from otel_labelstudio.spans.from_sdk import decoded_each, span_from_sdk
 
 _logger = logger(__name__)
@@ -115,7 +115,7 @@ class AutoConfiguredLabelStudioSpanExporter(LabelStudioSpanExporter):
 
     def __init__(self, **settings: Any) -> None:
         try:
-            super().__init__(**settings)
+            super().__init__(**as_in_config_file(settings))
         except ConfigError as error:
             self._turn_off(f"{prefix_of_config_file(settings)}{error}")
         except Exception as error:

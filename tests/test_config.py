@@ -15,6 +15,7 @@ import yaml
 
 from otel_labelstudio.calls import LLMCall
 from otel_labelstudio.errors import ConfigError
+from otel_labelstudio.exporter import AutoConfiguredLabelStudioSpanExporter
 from otel_labelstudio.settings import DEFAULT_URL, VARIABLES, Settings
 from otel_labelstudio.tasks.binding import Mode, default_label_config
 from otel_labelstudio.tasks.layouts import Layout
@@ -349,15 +350,27 @@ def test_every_other_setting_tells_settings_apart() -> None:
             assert resolved(**{name: text}) == resolved(**{name: value}), name
 
 
-@pytest.mark.parametrize("off", ["off", " Off ", yaml.safe_load("off")])
+@pytest.mark.parametrize("off", ["off", " Off "])
 def test_a_filter_can_be_switched_off(off: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By each source, for those that count for less; also as YAML without quotes has it."""
+    """By each source, for those that count for less."""
     assert resolved(call_filter=off) == resolved()
     monkeypatch.setenv("OTEL_EXPORTER_LABELSTUDIO_CALL_FILTER", "operator:attrgetter")
     assert resolved(call_filter="").call_filter is EXAMPLES["call_filter"][2]
     assert resolved(call_filter=off).call_filter is None
     monkeypatch.setenv("OTEL_EXPORTER_LABELSTUDIO_CALL_FILTER", "off")
     assert Settings.resolve(needs_server=False, fallbacks={"call_filter": len}).call_filter is None
+
+
+def test_only_a_configuration_file_can_say_off_by_false(monkeypatch: pytest.MonkeyPatch) -> None:
+    """YAML makes it of an `off` without quotes. In code it is what a condition left of a filter, and an error: no slip
+    lets calls through unfiltered."""
+    monkeypatch.setenv("OTEL_EXPORTER_LABELSTUDIO_CALL_FILTER", "operator:attrgetter")
+    with pytest.raises(ConfigError, match="call_filter 'False': not a function"):
+        resolved(call_filter=False)
+    exporter = AutoConfiguredLabelStudioSpanExporter(**yaml.safe_load("{api_key: key, call_filter: off}"))
+    assert exporter._pipeline is not None
+    assert exporter._pipeline.settings.call_filter is None
+    exporter.shutdown()
 
 
 def test_a_filters_module_that_fails_is_a_configuration_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

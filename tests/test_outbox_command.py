@@ -23,7 +23,7 @@ from otel_labelstudio.pipeline import Pipeline
 from otel_labelstudio.recordings import read_calls
 from otel_labelstudio.settings import Settings
 from otel_labelstudio.testing import RecordingSink
-from tests.outbox.calls import DESTINATION, ROOMY, Clock
+from tests.outbox.calls import DESTINATION, ROOMY, Clock, in_trouble
 from tests.outbox.test_migration import FORMAT_1, FORMAT_2, NOW, insert
 
 CALLS = read_calls([Path(__file__).parent / "data" / "langchain-tools.pb"])
@@ -71,7 +71,7 @@ def test_status_tells_a_present_trouble_and_a_past_error_apart(path: Path, capsy
         return text, json.loads(capsys.readouterr().out)
 
     failed = str(datetime.fromtimestamp(clock()))
-    outbox.notes.delivery_failed(DESTINATION, "the server is down", is_paused=False)
+    in_trouble(outbox, DESTINATION, "the server is down", is_paused=False)
     text, record = told()
     assert 'retried: project "calls"' in text
     assert text.splitlines()[-1].endswith(f"{failed} the server is down")
@@ -81,7 +81,7 @@ def test_status_tells_a_present_trouble_and_a_past_error_apart(path: Path, capsy
     resumed = str(datetime.fromtimestamp(clock()))
     text, record = told()
     assert "retried" not in text
-    assert text.splitlines()[-1].endswith(f"{failed} the server is down (over: delivery resumed {resumed})")
+    assert text.splitlines()[-1].endswith(f"{failed} the server is down (over since {resumed})")
     assert (record["retried"], record["last_error_over_at"]) == ({}, clock())
     outbox.close()
 
@@ -91,7 +91,7 @@ def test_many_troubles_are_counted(path: Path, capsys: pytest.CaptureFixture[str
     outbox = Outbox(str(path), **ROOMY)
     with outbox.transaction():
         for number in range(150):
-            outbox.notes.delivery_failed(f'{{"title":"{number}"}}', "the server is down", is_paused=False)
+            in_trouble(outbox, f'{{"title":"{number}"}}', "the server is down", is_paused=False)
     outbox.close()
     assert main(["outbox", "status", str(path)]) == 0
     text = capsys.readouterr().out
@@ -134,15 +134,19 @@ os._exit(9)
 
 
 def test_looking_leaves_what_a_killed_process_has_left(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """What is in FILE-wal is counted and stays there: neither of the two files changes."""
+    """What is in FILE-wal is counted and stays there: neither of the two files changes, also where a link names the
+    file."""
     path = tmp_path / "calls.db"
     assert subprocess.run([sys.executable, "-c", KILLED, str(path)], check=False, timeout=60).returncode == 9
     files = path, path.with_name(f"{path.name}-wal")
     before = [file.read_bytes() for file in files]
-    assert main(["outbox", "list", str(path)]) == 0
-    assert main(["outbox", "status", str(path), "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["states"]["settling"] == 1
-    assert [file.read_bytes() for file in files] == before
+    link = tmp_path / "link.db"
+    link.symlink_to(path)
+    for name in (path, link):
+        assert main(["outbox", "list", str(name)]) == 0
+        assert main(["outbox", "status", str(name), "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["states"]["settling"] == 1
+        assert [file.read_bytes() for file in files] == before
 
 
 def test_list_names_the_dead_and_shows_no_content(path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -98,7 +98,7 @@ def _troubled(how: str, shown: Sequence[TroubledDestination], number: int) -> It
 def _last_error(status: OutboxStatus) -> str:
     if status.last_error_at is None:
         return "none"
-    over = "" if status.last_error_over_at is None else f" (over: delivery resumed {_time(status.last_error_over_at)})"
+    over = "" if status.last_error_over_at is None else f" (over since {_time(status.last_error_over_at)})"
     return f"{_time(status.last_error_at)} {status.last_error}{over}"
 
 

@@ -125,15 +125,20 @@ class _Lane:
         self._waiting.put(None)
 
     def _run(self) -> None:
-        while (work := self._waiting.get()) is not None:
-            try:
-                work()
-            except Exception as error:  # noqa: PERF203
-                self.error = error
-            finally:
-                self.done.set()
-        self.is_over = True
-        self._at_end()
+        try:
+            while (work := self._waiting.get()) is not None:
+                self._do(work)
+        finally:
+            self.is_over = True
+            self._at_end()
+
+    def _do(self, work: Work) -> None:
+        try:
+            work()
+        except Exception as error:
+            self.error = error
+        finally:
+            self.done.set()
 
 
 def _within(carried: context.Context, work: Work) -> None:

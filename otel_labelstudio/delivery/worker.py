@@ -50,6 +50,7 @@ class Worker:
         self._outbox, self._deliveries, self._jobs, self._election = outbox, deliveries, jobs, election
         self._is_elected = False
         self._is_another_elected = False
+        self._elections = 0  # how often it was asked who delivers
         self._said: defaultdict[Job | None, set[str]] = defaultdict(set)
         self._thread = BackgroundThread("otel-labelstudio-delivery", "Delivery", self._step, at_end=self._let_go)
         self._round_ended = threading.Condition()
@@ -81,10 +82,11 @@ class Worker:
             self._hurry += 1
             if is_last:
                 self._deliveries.hurry(deadline)
+            before = self._elections
             self._thread.wake()
         try:
             while not self._is_empty() and not self._thread.is_stopped and time.monotonic() < deadline:
-                if is_last and (self._is_another_elected or self._is_hopeless(deadline)):
+                if is_last and (self._is_left_to_another(before) or self._is_hopeless(deadline)):
                     break
                 if self._thread.is_alive:
                     with self._round_ended:
@@ -101,6 +103,10 @@ class Worker:
     def stop(self, timeout_s: float) -> None:
         """Deliver no more; wait for what is under way, within the time."""
         self._thread.stop(max(0.0, timeout_s))
+
+    def _is_left_to_another(self, elections: int) -> bool:
+        """Whether another process delivers, by an election after so many: what was known before may be over by now."""
+        return self._is_another_elected and self._elections > elections
 
     def _is_empty(self) -> bool:
         try:
@@ -160,6 +166,7 @@ class Worker:
     def _elect(self) -> bool:
         """Whether this process delivers; the first time, it takes over what another may have left."""
         self._is_another_elected = not self._election.is_won()
+        self._elections += 1
         if not self._is_another_elected and not self._is_elected:
             self._outbox.queue.recover(but_for=self._deliveries.under_way())
             self._is_elected = True

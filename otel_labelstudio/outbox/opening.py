@@ -63,6 +63,7 @@ def format_of_file(path: str) -> int:
 def _read_only(path: str) -> sqlite3.Connection:
     # At its end, a connection that may write moves what a killed process has left in FILE-wal into the file; one that
     # may not leaves a FILE-wal where there was none
+    path = os.path.realpath(path)  # beside which SQLite keeps its other files
     mode = "ro" if os.path.exists(f"{path}-wal") else "rw"
     address = f"{Path(path).absolute().as_uri()}?mode={mode}"
     return sqlite3.connect(address, uri=True, check_same_thread=False, isolation_level=None, timeout=_BUSY_TIMEOUT_S)

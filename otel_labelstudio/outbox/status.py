@@ -149,20 +149,20 @@ def _note(db: Connection, name: str) -> tuple[str, float] | tuple[None, None]:
 
 
 def _troubled_count(db: Connection, kind: str) -> int:
-    return int(db.execute(f"SELECT COUNT(*) FROM notes WHERE {_BEGINS}", _names(kind)).fetchone()[0])
+    return int(db.execute(f"SELECT COUNT(*) FROM notes WHERE {_IN_TROUBLE}", _names(kind)).fetchone()[0])
 
 
 def _troubled(db: Connection, kind: str, most: int) -> tuple[TroubledDestination, ...]:
     rows = db.execute(
-        f"SELECT name, substr(value, 1, ?), at FROM notes WHERE {_BEGINS} ORDER BY at DESC LIMIT ?",
-        (_MOST_CHARACTERS, *_names(kind), most),
+        f"SELECT name, substr(value, 1, :characters), at FROM notes WHERE {_IN_TROUBLE} ORDER BY at DESC LIMIT :most",
+        {"characters": _MOST_CHARACTERS, "most": most, **_names(kind)},
     )
     return tuple(TroubledDestination(name[len(kind) :], reason, at) for name, reason, at in rows)
 
 
-def _names(prefix: str) -> tuple[str, str]:
+def _names(prefix: str) -> dict[str, str | int]:
     """By the index of the names: up to the character after the one that ends the prefix."""
-    return prefix, prefix[:-1] + chr(ord(prefix[-1]) + 1)
+    return {"first": prefix, "end": prefix[:-1] + chr(ord(prefix[-1]) + 1), "at": len(prefix) + 1}
 
 
 def _dead_letters(db: Connection, most: int) -> tuple[RecentDeadLetter, ...]:
@@ -179,4 +179,8 @@ _OLDEST = (
     " WHERE state IN ('settling', 'pending', 'in_flight')"
 )
 _DELIVERED_SINCE = "SELECT COUNT(*) FROM readings WHERE state = 'delivered' AND done_at > ?"
-_BEGINS = "name >= ? AND name < ?"
+# A note may be left of a destination whose last call ended without a delivery
+_IN_TROUBLE = (
+    "name >= :first AND name < :end AND EXISTS (SELECT 1 FROM readings"
+    " WHERE state IN ('settling', 'pending', 'in_flight') AND destination = substr(name, :at))"
+)

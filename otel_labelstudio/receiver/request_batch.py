@@ -34,7 +34,7 @@ def request_batch(
 ) -> RequestBatch | None:
     """The first request with small ones behind it, of which ``following`` gives the next; None where it is by itself.
 
-    One that cannot be decoded ends the row.
+    One that cannot be decoded ends the batch.
     """
     if len(first.request.body) > SMALL_BYTES or _next_alike(first, following) is None:
         return None

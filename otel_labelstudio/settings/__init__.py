@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from otel_labelstudio.settings.api_keys import is_personal_access_token
 from otel_labelstudio.settings.environment import (
+    as_in_config_file,
     certificate_authorities,
     is_named_to_the_sdk,
     prefix_of_config_file,
@@ -35,6 +36,7 @@ __all__ = [
     "VARIABLES",
     "Settings",
     "Variable",
+    "as_in_config_file",
     "certificate_authorities",
     "is_named_to_the_sdk",
     "is_personal_access_token",

@@ -42,6 +42,11 @@ def prefix_of_config_file(settings: Mapping[str, Any]) -> str:
     return f"{file}: " if settings and file else ""
 
 
+def as_in_config_file(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """What an entry point was given, as it stands in that file: YAML makes False of ``off`` without quotes."""
+    return {name: "off" if name == "call_filter" and value is False else value for name, value in settings.items()}
+
+
 def certificate_authorities() -> tuple[str, str] | None:
     """The variable that names a file or a directory of trusted certificates, and what it names."""
     name, path = _first(_CERTIFICATE_AUTHORITIES)

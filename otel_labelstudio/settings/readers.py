@@ -112,8 +112,8 @@ def flag(value: Any) -> bool:
 
 
 def is_off(value: Any) -> bool:
-    """Whether it is the word ``off``, of which a YAML file without quotes around it makes False."""
-    return value is False or (isinstance(value, str) and value.strip().lower() == "off")
+    """Whether it is the word ``off``."""
+    return isinstance(value, str) and value.strip().lower() == "off"
 
 
 def choice(value: Any, choices: type[_E]) -> _E:

@@ -11,6 +11,7 @@ from playwright.sync_api import Page
 from otel_labelstudio.destinations.destination import Destination
 from tests.browser.chromium import page_of
 from tests.browser.test_hostile_text import Watch
+from tests.outbox.calls import in_trouble
 from tests.receiver.requests_made import traces
 from tests.receiver.serving import Receiver, post
 from tests.receiver.test_status_page import RefusingSink, bury, send, wait_for
@@ -49,8 +50,8 @@ def test_hostile_names_do_nothing(browser: Page, receiver: Receiver) -> None:
     with receiver.pipeline._outbox.transaction():
         for text in payloads:
             destination = Destination(title=text).dumps()
-            receiver.pipeline._outbox.notes.delivery_failed(destination, text, is_paused=True)
-    wait_for(receiver, waiting=0)
+            in_trouble(receiver.pipeline._outbox, destination, text)
+    wait_for(receiver, waiting=len(payloads))
     watch = Watch(browser, receiver.http)
     browser.goto(f"{receiver.http}/status")
     browser.evaluate("document.querySelectorAll('td').forEach(cell => cell.click())")

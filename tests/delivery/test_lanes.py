@@ -105,6 +105,20 @@ def test_an_error_that_comes_late_ends_nothing(lanes: Lanes, released: threading
     assert done.wait(SOON_S)
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_lane_is_over_however_it_ended() -> None:
+    """Also by what ends a thread: who waits for the end of all work is told."""
+    lanes, is_over = Lanes(number=2, patience_s=SOON_S), threading.Event()
+
+    def end_the_thread() -> None:
+        raise SystemExit
+
+    lanes.run("a", end_the_thread)
+    assert lanes.close(SOON_S)
+    lanes.when_over(is_over.set)
+    assert is_over.is_set()
+
+
 def test_work_has_the_context_of_who_hands_it_out(lanes: Lanes) -> None:
     """Which says that its requests are not to be traced."""
     token = context.attach(context.set_value("key", "value"))

@@ -224,6 +224,22 @@ def test_a_flush_waits_for_the_process_that_delivers(tmp_path: Path, desk: Desk)
     worker.stop(DEADLINE_S)
 
 
+def test_the_last_of_them_delivers_what_is_left(tmp_path: Path, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two end, one soon after the other: the second one looks anew whether the first one still delivers."""
+    monkeypatch.setattr(worker_module, "_ELECTION_WAIT_S", DEADLINE_S)
+    path = str(tmp_path / "calls.outbox")
+    other = Election(path, lambda: True)
+    assert other.is_won()
+    desk.accept(1)
+    worker = Worker(desk.outbox, desk.deliveries, [desk.deliveries], Election(path, lambda: True))
+    worker.notify()
+    until(lambda: worker._is_another_elected)
+    other.resign()
+    assert worker.drain(DEADLINE_S, is_last=True)
+    assert desk.states() == {"delivered": 1}
+    worker.stop(DEADLINE_S)
+
+
 def test_a_worker_that_never_began_ends_at_once(desk: Desk, made: Made) -> None:
     """As in a process that traced no call."""
     made(Counted()).stop(DEADLINE_S)

@@ -22,7 +22,7 @@ def test_every_public_name_can_be_imported() -> None:
 
 
 def test_a_ready_filter_may_be_named_where_there_is_no_code() -> None:
-    """A slip in its name is an error with the nearest name, though its module was not imported before."""
+    """A slip in its name is an error with the nearest name."""
     named = "otel_labelstudio.filters:redact_personal_data"
     assert Settings.resolve({"call_filter": named}, needs_server=False).call_filter is filters.redact_personal_data
     with pytest.raises(ConfigError, match="did you mean 'redact_personal_data'"):

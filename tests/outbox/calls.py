@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from typing import Any
 
@@ -68,6 +69,15 @@ def pending(outbox: Outbox, *calls: LLMCall, destination: str = DESTINATION) -> 
     for call in calls:
         outbox.accepting.put(call, destination, due_at=outbox.now())
     settle(outbox, outbox.now())
+
+
+_numbers = itertools.count(1_000_000)
+
+
+def in_trouble(outbox: Outbox, destination: str, why: str, *, is_paused: bool = True) -> None:
+    """Deliveries to this destination fail, and a call waits for it, which is not tried again within a test."""
+    outbox.accepting.put(numbered(next(_numbers)), destination, due_at=outbox.now() + 3600)
+    outbox.notes.delivery_failed(destination, why, is_paused=is_paused)
 
 
 def taken(outbox: Outbox, *calls: LLMCall, destination: str = DESTINATION) -> list[OutboxEntry]:

@@ -69,6 +69,7 @@ def test_the_last_delivery_and_the_rate_are_known(outbox: Outbox, clock: Clock) 
 
 def test_a_paused_destination_says_why_until_it_resumes(outbox: Outbox, clock: Clock) -> None:
     """Others, and errors that mend themselves, pause nothing; the last error stays."""
+    pending(outbox, numbered(1))
     outbox.notes.delivery_failed(DESTINATION, "the key is wrong", is_paused=True)
     clock.now += 1
     outbox.notes.delivery_failed(OTHER, "the server is down \ud800", is_paused=False)
@@ -85,6 +86,8 @@ def test_a_paused_destination_says_why_until_it_resumes(outbox: Outbox, clock: C
 
 def test_an_error_is_over_when_its_destination_resumes(outbox: Outbox, clock: Clock) -> None:
     """From then on, whatever becomes of other destinations, and until the next error."""
+    pending(outbox, numbered(1))
+    pending(outbox, numbered(2), destination=OTHER)
     notes, status = outbox.notes, outbox.figures.status
     notes.delivery_failed(OTHER, "the project is full", is_paused=False)
     clock.now += 1
@@ -105,6 +108,18 @@ def test_an_error_is_over_when_its_destination_resumes(outbox: Outbox, clock: Cl
     notes.delivery_failed(DESTINATION, "the key is wrong", is_paused=True)
     assert status().last_error_over_at is None
     assert (status().paused_count, status().retried_count) == (1, 0)
+
+
+def test_no_destination_is_in_trouble_for_which_nothing_waits(outbox: Outbox) -> None:
+    """However its last call ended: one that cannot be read is buried without a word to the sink."""
+    (entry,) = taken(outbox, numbered(1))
+    outbox.notes.delivery_failed(DESTINATION, "the key is wrong", is_paused=True)
+    assert (outbox.figures.paused_destination_count(), outbox.figures.status().paused_count) == (1, 1)
+    outbox.dead_letters.bury([(entry.seq, "cannot be read")])
+    assert (outbox.figures.paused_destination_count(), outbox.figures.status().paused_count) == (0, 0)
+    assert outbox.figures.status().paused == ()
+    taken(outbox, numbered(2))
+    assert [trouble.reason for trouble in outbox.figures.status().paused] == ["the key is wrong"]
 
 
 def test_an_error_that_an_earlier_version_noted_is_over_after_a_delivery(outbox: Outbox, clock: Clock) -> None:

@@ -104,34 +104,34 @@ def stored(number: int, received_at: float = 100.0, body: bytes | None = None) -
     return StoredRequest(Request(Signal.TRACES, PROTOBUF, content), received_at, number)
 
 
-def row(*requests: StoredRequest) -> RequestBatch | None:
+def batch_of(*requests: StoredRequest) -> RequestBatch | None:
     behind = dict(zip((request.end for request in requests), requests[1:], strict=False))
     return request_batch(requests[0], lambda request: behind.get(request.end))
 
 
 def test_one_second_at_a_time() -> None:
     """A project may be named after the second: calls of the next one are accepted with its time."""
-    found = row(stored(1, 100.2), stored(2, 100.9), stored(3, 101.0), stored(4, 101.1))
+    found = batch_of(stored(1, 100.2), stored(2, 100.9), stored(3, 101.0), stored(4, 101.1))
     assert found is not None
     assert found.last.end == 2
     assert len(found.telemetry.spans) == 2
 
 
-def test_one_that_cannot_be_decoded_ends_the_row() -> None:
+def test_one_that_cannot_be_decoded_ends_the_batch() -> None:
     """It is read by itself, and what is behind it after that."""
-    found = row(stored(1), stored(2), stored(3, body=b"\xff"), stored(4))
+    found = batch_of(stored(1), stored(2), stored(3, body=b"\xff"), stored(4))
     assert found is not None
     assert found.last.end == 2
-    assert row(stored(1), stored(2, body=b"\xff")) is None
-    assert row(stored(1)) is None
+    assert batch_of(stored(1), stored(2, body=b"\xff")) is None
+    assert batch_of(stored(1)) is None
 
 
-def test_a_row_is_bounded() -> None:
+def test_a_batch_is_bounded() -> None:
     """In requests and in bytes: whoever sends waits for the end of a step."""
-    many = row(*(stored(number) for number in range(1, 200)))
+    many = batch_of(*(stored(number) for number in range(1, 200)))
     assert many is not None
     assert many.last.end == batches._MOST_REQUESTS
     body = traces("Wide?", padding=SMALL_BYTES // 2).SerializeToString()
-    wide = row(*(stored(number, body=body) for number in range(1, 60)))
+    wide = batch_of(*(stored(number, body=body) for number in range(1, 60)))
     assert wide is not None
     assert len(body) * wide.last.end < batches._MOST_BYTES + len(body)
