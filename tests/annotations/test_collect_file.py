@@ -54,6 +54,11 @@ def exported(task_id: int, *, project: int = 1, annotations: int = 1, **fields: 
     }
 
 
+def with_value(task_id: int, value: str, **fields: Any) -> str:
+    """The JSON of a task whose data have this value."""
+    return json.dumps(exported(task_id, data={"odd": "value"}, **fields)).replace('"value"', value)
+
+
 def written(path: Path, content: str, encoding: str = "utf-8") -> ExportFile:
     path.write_text(content, encoding=encoding)
     return ExportFile(path)
@@ -107,6 +112,7 @@ def test_since_leaves_out_what_did_not_change(tmp_path: Path) -> None:
         (f"[{json.dumps(exported(1))}, {{{TOO_MANY_DIGITS}}}]", "is damaged after 1 tasks"),
         (f"[{json.dumps(exported(1))}]]", "is damaged after 1 tasks"),
         (f"{json.dumps(exported(1))}\n{{", "line 2 is no JSON"),
+        ('{"id": 1, garbage\n{"id": 2, garbage\n', "line 1 is no JSON"),
     ],
 )
 def test_what_is_no_export_says_so(tmp_path: Path, content: str, error: str) -> None:
@@ -114,11 +120,6 @@ def test_what_is_no_export_says_so(tmp_path: Path, content: str, error: str) -> 
     with pytest.raises(ExportFileError, match=error) as raised:
         all_of(written(tmp_path / "file", content))
     assert "Paris" not in str(raised.value)
-
-
-def with_value(task_id: int, value: str, **fields: Any) -> str:
-    """The JSON of a task whose data have this value."""
-    return json.dumps(exported(task_id, data={"odd": "value"}, **fields)).replace('"value"', value)
 
 
 def written_with(path: Path, form: str, task: str) -> ExportFile:
@@ -147,6 +148,36 @@ def test_a_task_that_cannot_be_parsed_costs_itself_alone(tmp_path: Path, form: s
         (3, "not_ours"),
     ]
     assert (first.without_annotations, list(last.all_ids or ())) == (frozenset(), [1, 2, 3])
+
+
+@pytest.mark.parametrize("kept", range(1, 250, 9))
+def test_lines_that_end_in_the_middle_of_a_task_are_refused(tmp_path: Path, kept: int) -> None:
+    """Wherever it is cut, though its id is there: those that would have followed are not deleted."""
+    lines = [json.dumps(exported(number)) for number in (1, 2)]
+    assert len(lines[1]) > kept
+    for cut in (lines[1][:kept], with_value(2, TOO_MANY_DIGITS)[:-kept]):
+        with pytest.raises(ExportFileError, match="line 2 is no JSON"):
+            all_of(written(tmp_path / "file", f"{lines[0]}\n{cut}"))
+
+
+@pytest.mark.parametrize("longest", [100, 2**25], ids=["too long", "not too long"])
+@pytest.mark.parametrize("second", [json.dumps(exported(2)), with_value(2, TOO_MANY_DIGITS)])
+@pytest.mark.parametrize("between", ["", " ", ",", "\r", "\r\r"])
+def test_two_tasks_on_a_line_are_refused(
+    tmp_path: Path, between: str, second: str, longest: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """None of them would be counted, or the first alone; old line ends (CR) are no others."""
+    monkeypatch.setattr("otel_labelstudio.annotations.collecting.from_file.LONGEST_ITEM", longest)
+    with pytest.raises(ExportFileError, match="line 1 is no JSON"):
+        all_of(written(tmp_path / "file", between.join((json.dumps(exported(1)), second))))
+
+
+def test_a_line_that_is_too_long_and_cut_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its end is looked for, though it is not parsed."""
+    monkeypatch.setattr("otel_labelstudio.annotations.collecting.from_file.LONGEST_ITEM", 1_000)
+    long = json.dumps(exported(2, data="x" * 5_000))
+    with pytest.raises(ExportFileError, match="line 2 is no JSON"):
+        all_of(written(tmp_path / "file", f"{json.dumps(exported(1))}\n{long[:-1]}\n"))
 
 
 @pytest.mark.parametrize("form", [ARRAY, LINES])

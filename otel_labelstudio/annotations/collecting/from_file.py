@@ -11,17 +11,20 @@ Ranker's buckets, a rating's scale), a server tells more.
 from __future__ import annotations
 
 import codecs
+import json
 import os
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from io import TextIOWrapper
 from itertools import groupby, islice
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
-from otel_labelstudio.annotations.collecting.array_items import LONGEST_ITEM, UnparsableItem, array_items, parsed_item
+from otel_labelstudio.annotations.collecting.array_items import LONGEST_ITEM, UNPARSABLE, array_items
 from otel_labelstudio.annotations.collecting.batches import Batch, Since, TaskIds, beginning
 from otel_labelstudio.annotations.collecting.tasks import task_of, whole_number
+from otel_labelstudio.annotations.collecting.unparsable import UnparsableItem, only_item
 from otel_labelstudio.annotations.records import UNREADABLE_TASK, AnnotatedProject, AnnotatedTask
 from otel_labelstudio.errors import ExportFileError
 
@@ -76,7 +79,7 @@ def _tasks(path: Path) -> Iterator[AnnotatedTask]:
 
 def _task(record: Any, before: AnnotatedProject) -> AnnotatedTask | None:
     if isinstance(record, UnparsableItem):
-        return _unreadable_task(record.whole_numbers(), before)
+        return _unreadable_task(record.numbers, before)
     project_id = whole_number(record.get("project")) if isinstance(record, Mapping) else None
     return task_of(record, AnnotatedProject(project_id or 0), {})
 
@@ -121,25 +124,32 @@ def _of_array(path: Path, file: TextIO) -> Iterator[Any]:
 def _of_lines(path: Path, file: TextIO) -> Iterator[Any]:
     number = 0
     try:
-        for number, line in enumerate(_lines(file), start=1):  # noqa: B007
+        while line := file.readline(LONGEST_ITEM + 1):
+            number += 1
             if line.strip():
-                yield _with_id(parsed_item(line))
+                yield _with_id(_of_line(line, file))
     except ValueError:
         raise ExportFileError(f"{path}: line {number} is no JSON; {_CURE}") from None
 
 
-def _lines(file: TextIO) -> Iterator[str]:
-    """Each whole, or as much of it as shows that it is too long."""
-    while line := file.readline(LONGEST_ITEM + 1):
-        rest = line
-        while rest and not rest.endswith("\n"):
-            rest = file.readline(LONGEST_ITEM)
+def _of_line(line: str, file: TextIO) -> Any:
+    """Its only item; one that is too long is not parsed, and its end is still to be read."""
+    with suppress(*UNPARSABLE):
+        if len(line) <= LONGEST_ITEM:
+            return json.loads(line)
+    return only_item(_pieces(line, file))
+
+
+def _pieces(line: str, file: TextIO) -> Iterator[str]:
+    yield line
+    while line and not line.endswith("\n"):
+        line = file.readline(LONGEST_ITEM)
         yield line
 
 
 def _with_id(item: Any) -> Any:
     """Raises `ValueError` where not even that can be told of what cannot be parsed: then it is no task."""
-    if isinstance(item, UnparsableItem) and "id" not in item.whole_numbers():
+    if isinstance(item, UnparsableItem) and "id" not in item.numbers:
         raise ValueError("no task")
     return item
 
