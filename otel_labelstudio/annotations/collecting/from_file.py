@@ -29,6 +29,8 @@ from otel_labelstudio.annotations.records import UNREADABLE_TASK, AnnotatedProje
 from otel_labelstudio.errors import ExportFileError
 
 _TASKS_AT_ONCE = 200
+# Of tasks that do not say theirs
+_NO_PROJECT = AnnotatedProject(0)
 _CURE = 'export the project from Label Studio as "JSON"'
 
 
@@ -46,8 +48,10 @@ class ExportFile:
             while listed := list(islice(tasks, _TASKS_AT_ONCE)):
                 seen.extend(task.id for task in listed)
                 yield _batch(project, listed, since)
+        # A task that does not say its project may be of any of them
+        has_all = len(ids) == 1 or _NO_PROJECT not in ids
         for project, seen in ids.items():
-            yield Batch(project=project, all_ids=TaskIds(seen))
+            yield Batch(project=project, all_ids=TaskIds(seen) if has_all else None)
 
 
 def _batch(project: AnnotatedProject, tasks: Sequence[AnnotatedTask], since: Since) -> Batch:
@@ -65,29 +69,23 @@ def _may_have_annotations(task: AnnotatedTask) -> bool:
 
 
 def _tasks(path: Path) -> Iterator[AnnotatedTask]:
-    has_tasks, project = False, AnnotatedProject(0)
+    has_tasks = False
     for record in _records(path):
-        task = _task(record, project)
+        task = _task(record)
         is_parsed = not isinstance(record, UnparsableItem)
         if is_parsed and not has_tasks and (task is None or not {"data", "annotations"} <= record.keys()):
             raise ExportFileError(f"{path} has no tasks with their annotations, as JSON_MIN has none; {_CURE}")
         has_tasks = has_tasks or is_parsed
         if task is not None:
-            project = task.project
             yield task
 
 
-def _task(record: Any, before: AnnotatedProject) -> AnnotatedTask | None:
+def _task(record: Any) -> AnnotatedTask | None:
     if isinstance(record, UnparsableItem):
-        return _unreadable_task(record.numbers, before)
+        project = AnnotatedProject(record.numbers.get("project", _NO_PROJECT.id))
+        return AnnotatedTask(id=record.numbers["id"], project=project, why_no_call=UNREADABLE_TASK)
     project_id = whole_number(record.get("project")) if isinstance(record, Mapping) else None
-    return task_of(record, AnnotatedProject(project_id or 0), {})
-
-
-def _unreadable_task(numbers: Mapping[str, int], before: AnnotatedProject) -> AnnotatedTask:
-    """Of the project of the one before it where too little was kept of it to tell."""
-    project = AnnotatedProject(numbers["project"]) if "project" in numbers else before
-    return AnnotatedTask(id=numbers["id"], project=project, why_no_call=UNREADABLE_TASK)
+    return task_of(record, AnnotatedProject(project_id or _NO_PROJECT.id), {})
 
 
 def _records(path: Path) -> Iterator[Any]:
