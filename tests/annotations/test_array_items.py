@@ -16,6 +16,17 @@ from otel_labelstudio.annotations.collecting import unparsable
 from otel_labelstudio.annotations.collecting.array_items import array_items
 from otel_labelstudio.annotations.collecting.unparsable import UnparsableItem, only_item
 
+
+class CountedReads(StringIO):
+    """How often it was read."""
+
+    reads = 0
+
+    def read(self, size: int | None = -1, /) -> str:
+        self.reads += 1
+        return super().read(size)
+
+
 TEXTS = st.text(st.sampled_from('a"\\[]{},:\n\u00e9\U0001f339'), max_size=8)
 VALUES = st.recursive(
     st.none() | st.integers() | TEXTS,
@@ -78,6 +89,24 @@ def test_texts_of_escapes_take_no_memory() -> None:
     used = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert used < 16 * 2**20
+
+
+@pytest.mark.parametrize("item", ["null", "7", '"a"', "{}", "[]"])
+def test_small_items_are_not_read_on_for(item: str) -> None:
+    """Each reading copies what is still to be parsed: one for each item would take a time that is quadratic."""
+
+    def reads(items: int) -> int:
+        file = CountedReads(f"[{', '.join([item] * items)}]")
+        assert sum(1 for _ in array_items(file)) == items
+        return file.reads
+
+    assert reads(60_000) <= reads(20_000) + 5
+
+
+def test_numbers_are_read_as_a_whole() -> None:
+    """Also where what is read at once ends within them, as long as any that is parsed."""
+    longest = "1" * 4_300
+    assert items_of(f"[{longest}, 1.25, {longest}]", read_at_once=100) == [int(longest), 1.25, int(longest)]
 
 
 TASK = '{"id": 1, "annotations": [{"id": 5, "result": []}], "data": {"text": "a", "n": undefined}, "project": 1}'

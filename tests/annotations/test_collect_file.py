@@ -36,6 +36,8 @@ ODD = {
     "a name twice": '{"a": 1, "a": 2}',
     "five hundred levels": "[" * 500 + "]" * 500,
 }
+# What an export has nowhere: in its place may have been a task
+NO_TASKS = ("null", "7", '"text"', "[]", "{}", '{"id": "7"}')
 TIME = "2026-11-26T11:18:49.156402Z"
 
 
@@ -117,6 +119,8 @@ def test_since_leaves_out_what_did_not_change(tmp_path: Path) -> None:
         (f"[{json.dumps(exported(1))}, {{{TOO_MANY_DIGITS}}}]", "is damaged after 1 tasks"),
         (f"[{json.dumps(exported(1))}]]", "is damaged after 1 tasks"),
         (f"{json.dumps(exported(1))}\n{{", "line 2 is no JSON"),
+        *((ARRAY.format(f"{json.dumps(exported(1))}, {no_task}"), "is damaged after 1 tasks") for no_task in NO_TASKS),
+        *((f"{json.dumps(exported(1))}\n{no_task}\n", "is damaged after 1 tasks") for no_task in NO_TASKS),
         ('{"id": 1, garbage\n{"id": 2, garbage\n', "line 1 is no JSON"),
     ],
 )

@@ -18,6 +18,8 @@ from otel_labelstudio.annotations.collecting.unparsable import Outline
 # As large as the largest answer of a server that is read
 LONGEST_ITEM = 32 * 2**20
 _CHUNK = 2**18
+# Of a number or a text, which is no task: as many digits as are parsed, and more
+_LONGEST_SCALAR = 2**13
 _BLANK = re.compile(r"[ \t\r\n]*")
 _DECODER = json.JSONDecoder()
 # Too many digits, too many levels, or no JSON
@@ -61,12 +63,17 @@ class _Window:
     def item(self) -> Any:
         """The next one, parsed if it can be."""
         if self.next_character() not in ("{", "["):
-            self._read_on()  # else the window might end within a number
-            return self._parsed()
+            return self._scalar()
         try:
             return self._parsed()
         except UNPARSABLE:
             return self._outlined()
+
+    def _scalar(self) -> Any:
+        """Read as a whole, since the window might end within a number."""
+        while len(self._text) - self._at < _LONGEST_SCALAR and self._read_on():
+            pass
+        return self._parsed()
 
     def _parsed(self) -> Any:
         value, self._at = _DECODER.raw_decode(self._text, self._at)

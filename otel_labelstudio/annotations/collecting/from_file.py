@@ -69,15 +69,16 @@ def _may_have_annotations(task: AnnotatedTask) -> bool:
 
 
 def _tasks(path: Path) -> Iterator[AnnotatedTask]:
-    has_tasks = False
-    for record in _records(path):
+    is_export = False
+    for number, record in enumerate(_records(path)):
         task = _task(record)
         is_parsed = not isinstance(record, UnparsableItem)
-        if is_parsed and not has_tasks and (task is None or not {"data", "annotations"} <= record.keys()):
+        if is_parsed and not is_export and (task is None or not {"data", "annotations"} <= record.keys()):
             raise ExportFileError(f"{path} has no tasks with their annotations, as JSON_MIN has none; {_CURE}")
-        has_tasks = has_tasks or is_parsed
-        if task is not None:
-            yield task
+        if task is None:
+            raise ExportFileError(f"{path} is damaged after {number} tasks")
+        is_export = is_export or is_parsed
+        yield task
 
 
 def _task(record: Any) -> AnnotatedTask | None:
