@@ -127,6 +127,14 @@ def test_one_item_that_was_two_is_an_error() -> None:
         items_of(f"[{TASK[:-1]}, {TASK[1:]}]")
 
 
+@pytest.mark.parametrize("following", ["[]", "]", "{", "1", ","])
+def test_nothing_follows_the_array(following: str) -> None:
+    """But white space, of any length."""
+    assert items_of(f"[{{}}]{' ' * 20}") == [{}]
+    with pytest.raises(ValueError, match="more than an array"):
+        items_of(f"[{{}}]{' ' * 20}{following}")
+
+
 @pytest.mark.parametrize("text", ["", "{}", "[", "[{}", "[{},]", "[,]", "[{} {}]", "[{}}]", "[{}] []", '[{"a": "}]'])
 def test_what_is_no_array_is_an_error(text: str) -> None:
     """Nothing is left out in silence."""

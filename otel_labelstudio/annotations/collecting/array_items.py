@@ -37,7 +37,7 @@ def array_items(file: TextIO) -> Iterator[Any]:
             window.take(",")
             yield window.item()
     window.take("]")
-    window.take("")
+    window.expect_end()
 
 
 class _Window:
@@ -58,7 +58,12 @@ class _Window:
         """Raises `ValueError` where another one comes."""
         if self.next_character() != character:
             raise ValueError("no array")
-        self._at += len(character)
+        self._at += 1
+
+    def expect_end(self) -> None:
+        """Raises `ValueError` where anything follows."""
+        if self.next_character():
+            raise ValueError("more than an array")
 
     def item(self) -> Any:
         """The next one, parsed if it can be."""
