@@ -84,8 +84,9 @@ class Outline:
         return mark.end()
 
     def _note_number(self) -> None:
-        number = _WHOLE_NUMBER.fullmatch(self._since_mark)
-        if number and self._mark == '"' and self._open == ["{"] and self._text in _NUMBERS:
+        is_own = len(self._open) == 1 and self._mark == '"' and self._text in _NUMBERS
+        number = _WHOLE_NUMBER.fullmatch(self._since_mark) if is_own else None
+        if number:
             self._is_repeated |= self._text in self._numbers
             self._numbers[self._text] = int(number[1])
 
