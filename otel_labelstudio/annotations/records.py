@@ -16,6 +16,8 @@ from otel_labelstudio.calls import LLMCall
 
 # Why nothing can be said of a task that may well hold something
 UNREADABLE_TASK, JUDGING_FAILED = "unreadable_task", "fault"
+# Of a Rating that says none
+DEFAULT_MAX_RATING = 5
 # An annotation's times of creation and of its first update are taken some milliseconds apart
 _CREATION = timedelta(seconds=1)
 

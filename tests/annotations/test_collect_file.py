@@ -36,10 +36,12 @@ ODD = {
     "a name twice": '{"a": 1, "a": 2}',
     "five hundred levels": "[" * 500 + "]" * 500,
 }
+# What an export has nowhere: in its place may have been a task
+NO_TASKS = ("null", "7", '"text"', "[]", "{}", '{"id": "7"}')
 TIME = "2026-11-26T11:18:49.156402Z"
 
 
-def exported(task_id: int, *, project: int = 1, annotations: int = 1, **fields: Any) -> dict[str, Any]:
+def exported(task_id: int, *, project: int | str | None = 1, annotations: int = 1, **fields: Any) -> dict[str, Any]:
     """A task as Label Studio exports it, with as much as is read of one."""
     made = {"id": task_id, "completed_by": 1, "result": [], "created_at": TIME, "updated_at": TIME}
     return {
@@ -54,6 +56,11 @@ def exported(task_id: int, *, project: int = 1, annotations: int = 1, **fields: 
     }
 
 
+def with_value(task_id: int, value: str, **fields: Any) -> str:
+    """The JSON of a task whose data have this value."""
+    return json.dumps(exported(task_id, data={"odd": "value"}, **fields)).replace('"value"', value)
+
+
 def written(path: Path, content: str, encoding: str = "utf-8") -> ExportFile:
     path.write_text(content, encoding=encoding)
     return ExportFile(path)
@@ -61,6 +68,11 @@ def written(path: Path, content: str, encoding: str = "utf-8") -> ExportFile:
 
 def all_of(file: ExportFile) -> list[Batch]:
     return list(collect(file))
+
+
+def ids_of(batches: list[Batch]) -> dict[int, list[int] | None]:
+    """All ids that are told of each project in the end; None where they are not."""
+    return {batch.project.id: None if batch.all_ids is None else list(batch.all_ids) for batch in batches}
 
 
 def test_tasks_come_in_batches_and_their_ids_at_the_end(tmp_path: Path) -> None:
@@ -107,6 +119,9 @@ def test_since_leaves_out_what_did_not_change(tmp_path: Path) -> None:
         (f"[{json.dumps(exported(1))}, {{{TOO_MANY_DIGITS}}}]", "is damaged after 1 tasks"),
         (f"[{json.dumps(exported(1))}]]", "is damaged after 1 tasks"),
         (f"{json.dumps(exported(1))}\n{{", "line 2 is no JSON"),
+        *((ARRAY.format(f"{json.dumps(exported(1))}, {no_task}"), "is damaged after 1 tasks") for no_task in NO_TASKS),
+        *((f"{json.dumps(exported(1))}\n{no_task}\n", "is damaged after 1 tasks") for no_task in NO_TASKS),
+        ('{"id": 1, garbage\n{"id": 2, garbage\n', "line 1 is no JSON"),
     ],
 )
 def test_what_is_no_export_says_so(tmp_path: Path, content: str, error: str) -> None:
@@ -114,11 +129,6 @@ def test_what_is_no_export_says_so(tmp_path: Path, content: str, error: str) -> 
     with pytest.raises(ExportFileError, match=error) as raised:
         all_of(written(tmp_path / "file", content))
     assert "Paris" not in str(raised.value)
-
-
-def with_value(task_id: int, value: str, **fields: Any) -> str:
-    """The JSON of a task whose data have this value."""
-    return json.dumps(exported(task_id, data={"odd": "value"}, **fields)).replace('"value"', value)
 
 
 def written_with(path: Path, form: str, task: str) -> ExportFile:
@@ -149,17 +159,63 @@ def test_a_task_that_cannot_be_parsed_costs_itself_alone(tmp_path: Path, form: s
     assert (first.without_annotations, list(last.all_ids or ())) == (frozenset(), [1, 2, 3])
 
 
+@pytest.mark.parametrize("kept", range(1, 250, 9))
+def test_lines_that_end_in_the_middle_of_a_task_are_refused(tmp_path: Path, kept: int) -> None:
+    """Wherever it is cut, though its id is there: those that would have followed are not deleted."""
+    lines = [json.dumps(exported(number)) for number in (1, 2)]
+    assert len(lines[1]) > kept
+    for cut in (lines[1][:kept], with_value(2, TOO_MANY_DIGITS)[:-kept]):
+        with pytest.raises(ExportFileError, match="line 2 is no JSON"):
+            all_of(written(tmp_path / "file", f"{lines[0]}\n{cut}"))
+
+
+@pytest.mark.parametrize("longest", [100, 2**25], ids=["too long", "not too long"])
+@pytest.mark.parametrize("second", [json.dumps(exported(2)), with_value(2, TOO_MANY_DIGITS)])
+@pytest.mark.parametrize("between", ["", " ", ",", "\r", "\r\r"])
+def test_two_tasks_on_a_line_are_refused(
+    tmp_path: Path, between: str, second: str, longest: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """None of them would be counted, or the first alone; old line ends (CR) are no others."""
+    monkeypatch.setattr("otel_labelstudio.annotations.collecting.from_file.LONGEST_ITEM", longest)
+    with pytest.raises(ExportFileError, match="line 1 is no JSON"):
+        all_of(written(tmp_path / "file", between.join((json.dumps(exported(1)), second))))
+
+
+def test_a_line_that_is_too_long_and_cut_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its end is looked for, though it is not parsed."""
+    monkeypatch.setattr("otel_labelstudio.annotations.collecting.from_file.LONGEST_ITEM", 1_000)
+    long = json.dumps(exported(2, data="x" * 5_000))
+    with pytest.raises(ExportFileError, match="line 2 is no JSON"):
+        all_of(written(tmp_path / "file", f"{json.dumps(exported(1))}\n{long[:-1]}\n"))
+
+
 @pytest.mark.parametrize("form", [ARRAY, LINES])
-def test_a_task_that_is_too_long_costs_itself_alone(tmp_path: Path, form: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its project, which an export tells at the end of a task, is that of the one before."""
+@pytest.mark.parametrize("place", [0, 1, 2, 3, 4])
+def test_a_task_that_is_too_long_costs_itself_alone(
+    tmp_path: Path, form: str, place: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever it stands among those of two projects, it is of its own, which an export tells at the end of a task."""
     for module in ("array_items", "from_file"):
         monkeypatch.setattr(f"otel_labelstudio.annotations.collecting.{module}.LONGEST_ITEM", 1_000)
-    long = json.dumps({"id": 2, "data": "x" * 600_000, "project": 1})
-    first, _ = all_of(written_with(tmp_path / "file", form, long))
-    assert [(task.id, task.why_no_call == UNREADABLE_TASK) for task in first.tasks] == [
-        *((1, False), (2, True)),
-        (3, False),
-    ]
+    tasks = [json.dumps(exported(number, project=project)) for number, project in ((1, 1), (2, 1), (3, 2), (4, 2))]
+    tasks.insert(place, json.dumps({"id": 5, "data": "x" * 600_000, "project": 2}))
+    file = written(tmp_path / "file", form.format((", " if form == ARRAY else "\n").join(tasks)))
+    batches = all_of(file)
+    unreadable = [task for batch in batches for task in batch.tasks if task.why_no_call == UNREADABLE_TASK]
+    assert [(task.id, task.project.id) for task in unreadable] == [(5, 2)]
+    assert ids_of(batches) == {1: [1, 2], 2: [3, 4, 5]}
+
+
+def test_where_a_project_is_not_known_nothing_counts_as_deleted(tmp_path: Path) -> None:
+    """The task may be of any of them; where no task says its project, they are of one."""
+
+    def all_ids(*tasks: str) -> dict[int, list[int] | None]:
+        return ids_of(all_of(written(tmp_path / "file", ARRAY.format(", ".join(tasks)))))
+
+    known, none = json.dumps(exported(1)), json.dumps(exported(2, project=None))
+    unknown = json.dumps(exported(3, project="value")).replace('"value"', TOO_MANY_DIGITS)
+    assert all_ids(known, unknown) == all_ids(unknown, known) == all_ids(known, none) == {0: None, 1: None}
+    assert all_ids(none, unknown) == {0: [2, 3]}
 
 
 def test_a_file_may_begin_with_a_task_that_cannot_be_parsed(tmp_path: Path) -> None:

@@ -60,7 +60,8 @@ class Batch:
     ``tasks`` have annotations or drafts; ``without_annotations`` are ids of tasks that have none, or none any more.
     Whoever has taken in this batch and those before it may begin with ``watermark`` the next time; it is None where
     nothing tells the time, and where what changed before was not read.
-    The last batch of a project, which may be empty, has ``all_ids``: a task that is not among them was deleted.
+    The last batch of a project, which may be empty, has ``all_ids``: a task that is not among them was deleted. It is
+    None there where not all of them are known.
     """
 
     project: AnnotatedProject

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from xml.etree import ElementTree as ET
 
-from otel_labelstudio.annotations.records import Control
+from otel_labelstudio.annotations.records import DEFAULT_MAX_RATING, Control
 from otel_labelstudio.tasks.label_config import LabelConfigError, parsed
 
-# Label Studio's defaults (https://labelstud.io/tags)
-_MAX_RATING = 5
+# Label Studio's default (https://labelstud.io/tags)
 _INDEX_FLAG = "{{idx}}"
 
 
@@ -53,4 +52,4 @@ def _variable(value: str) -> str:
 
 def _max_rating(element: ET.Element) -> int:
     text = element.get("maxRating", "").strip()
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else _MAX_RATING
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else DEFAULT_MAX_RATING

@@ -11,21 +11,26 @@ Ranker's buckets, a rating's scale), a server tells more.
 from __future__ import annotations
 
 import codecs
+import json
 import os
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from io import TextIOWrapper
 from itertools import groupby, islice
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
-from otel_labelstudio.annotations.collecting.array_items import LONGEST_ITEM, UnparsableItem, array_items, parsed_item
+from otel_labelstudio.annotations.collecting.array_items import LONGEST_ITEM, UNPARSABLE, array_items
 from otel_labelstudio.annotations.collecting.batches import Batch, Since, TaskIds, beginning
 from otel_labelstudio.annotations.collecting.tasks import task_of, whole_number
+from otel_labelstudio.annotations.collecting.unparsable import UnparsableItem, only_item
 from otel_labelstudio.annotations.records import UNREADABLE_TASK, AnnotatedProject, AnnotatedTask
 from otel_labelstudio.errors import ExportFileError
 
 _TASKS_AT_ONCE = 200
+# Of tasks that do not say theirs
+_NO_PROJECT = AnnotatedProject(0)
 _CURE = 'export the project from Label Studio as "JSON"'
 
 
@@ -43,8 +48,10 @@ class ExportFile:
             while listed := list(islice(tasks, _TASKS_AT_ONCE)):
                 seen.extend(task.id for task in listed)
                 yield _batch(project, listed, since)
+        # A task that does not say its project may be of any of them
+        has_all = len(ids) == 1 or _NO_PROJECT not in ids
         for project, seen in ids.items():
-            yield Batch(project=project, all_ids=TaskIds(seen))
+            yield Batch(project=project, all_ids=TaskIds(seen) if has_all else None)
 
 
 def _batch(project: AnnotatedProject, tasks: Sequence[AnnotatedTask], since: Since) -> Batch:
@@ -62,29 +69,24 @@ def _may_have_annotations(task: AnnotatedTask) -> bool:
 
 
 def _tasks(path: Path) -> Iterator[AnnotatedTask]:
-    has_tasks, project = False, AnnotatedProject(0)
-    for record in _records(path):
-        task = _task(record, project)
+    is_export = False
+    for number, record in enumerate(_records(path)):
+        task = _task(record)
         is_parsed = not isinstance(record, UnparsableItem)
-        if is_parsed and not has_tasks and (task is None or not {"data", "annotations"} <= record.keys()):
+        if is_parsed and not is_export and (task is None or not {"data", "annotations"} <= record.keys()):
             raise ExportFileError(f"{path} has no tasks with their annotations, as JSON_MIN has none; {_CURE}")
-        has_tasks = has_tasks or is_parsed
-        if task is not None:
-            project = task.project
-            yield task
+        if task is None:
+            raise ExportFileError(f"{path} is damaged after {number} tasks")
+        is_export = is_export or is_parsed
+        yield task
 
 
-def _task(record: Any, before: AnnotatedProject) -> AnnotatedTask | None:
+def _task(record: Any) -> AnnotatedTask | None:
     if isinstance(record, UnparsableItem):
-        return _unreadable_task(record.whole_numbers(), before)
+        project = AnnotatedProject(record.numbers.get("project", _NO_PROJECT.id))
+        return AnnotatedTask(id=record.numbers["id"], project=project, why_no_call=UNREADABLE_TASK)
     project_id = whole_number(record.get("project")) if isinstance(record, Mapping) else None
-    return task_of(record, AnnotatedProject(project_id or 0), {})
-
-
-def _unreadable_task(numbers: Mapping[str, int], before: AnnotatedProject) -> AnnotatedTask:
-    """Of the project of the one before it where too little was kept of it to tell."""
-    project = AnnotatedProject(numbers["project"]) if "project" in numbers else before
-    return AnnotatedTask(id=numbers["id"], project=project, why_no_call=UNREADABLE_TASK)
+    return task_of(record, AnnotatedProject(project_id or _NO_PROJECT.id), {})
 
 
 def _records(path: Path) -> Iterator[Any]:
@@ -121,25 +123,32 @@ def _of_array(path: Path, file: TextIO) -> Iterator[Any]:
 def _of_lines(path: Path, file: TextIO) -> Iterator[Any]:
     number = 0
     try:
-        for number, line in enumerate(_lines(file), start=1):  # noqa: B007
+        while line := file.readline(LONGEST_ITEM + 1):
+            number += 1
             if line.strip():
-                yield _with_id(parsed_item(line))
+                yield _with_id(_of_line(line, file))
     except ValueError:
         raise ExportFileError(f"{path}: line {number} is no JSON; {_CURE}") from None
 
 
-def _lines(file: TextIO) -> Iterator[str]:
-    """Each whole, or as much of it as shows that it is too long."""
-    while line := file.readline(LONGEST_ITEM + 1):
-        rest = line
-        while rest and not rest.endswith("\n"):
-            rest = file.readline(LONGEST_ITEM)
+def _of_line(line: str, file: TextIO) -> Any:
+    """Its only item; one that is too long is not parsed, and its end is still to be read."""
+    with suppress(*UNPARSABLE):
+        if len(line) <= LONGEST_ITEM:
+            return json.loads(line)
+    return only_item(_pieces(line, file))
+
+
+def _pieces(line: str, file: TextIO) -> Iterator[str]:
+    yield line
+    while line and not line.endswith("\n"):
+        line = file.readline(LONGEST_ITEM)
         yield line
 
 
 def _with_id(item: Any) -> Any:
     """Raises `ValueError` where not even that can be told of what cannot be parsed: then it is no task."""
-    if isinstance(item, UnparsableItem) and "id" not in item.whole_numbers():
+    if isinstance(item, UnparsableItem) and "id" not in item.numbers:
         raise ValueError("no task")
     return item
 

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from string import hexdigits
 
+from otel_labelstudio.annotations.records import DEFAULT_MAX_RATING
+
 # Under which a back end has what no convention names
 _NAMESPACE = "labelstudio"
 # And the text that a person put in the answer's place
@@ -57,8 +59,10 @@ class Evaluation:
     @property
     def fingerprint(self) -> str:
         """Changes with whatever a back end would show differently; not when the annotation is stored again as it is."""
-        result = (self.name, self.score, self.max_score, self.label, self.explanation, self.corrected)
-        return digest(*result, self.annotator, self.span_id)
+        result = (self.name, self.score, self.label, self.explanation, self.corrected, self.annotator, self.span_id)
+        # States of format 1 have fingerprints without a scale
+        scale = () if self.max_score in (None, DEFAULT_MAX_RATING) else (self.max_score,)
+        return digest(*result, *scale)
 
     @property
     def facts(self) -> dict[str, str | int | float]:

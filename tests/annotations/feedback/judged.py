@@ -51,8 +51,8 @@ def call(**facts: Any) -> LLMCall:
     return LLMCall(**{**given, **facts})
 
 
-def rating(value: float, name: str = "rating") -> Verdict:
-    return Verdict(name, "rating", value, max_value=5)
+def rating(value: float, name: str = "rating", *, max_value: int = 5) -> Verdict:
+    return Verdict(name, "rating", value, max_value=max_value)
 
 
 def choices(*values: str, name: str = "verdict", **facts: Any) -> Verdict:
@@ -89,11 +89,10 @@ def judged(
     return JudgedCall(task=task, call=of, judgements=judgements)
 
 
-def rated(calls: Sequence[LLMCall], value: float = 4) -> list[JudgedCall]:
+def rated(calls: Sequence[LLMCall], value: float = 4, *, max_value: int = 5) -> list[JudgedCall]:
     """Each call with one rating, on tasks and annotations of their own."""
-    return [
-        judged(judgement(rating(value), annotation_id=100 + n), of=one, task_id=200 + n) for n, one in enumerate(calls)
-    ]
+    said = rating(value, max_value=max_value)
+    return [judged(judgement(said, annotation_id=100 + n), of=one, task_id=200 + n) for n, one in enumerate(calls)]
 
 
 def send(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import signal
 import sqlite3
@@ -13,16 +15,30 @@ from pathlib import Path
 
 import pytest
 
-from otel_labelstudio.annotations.feedback import FeedbackState, SinkOptions
+from otel_labelstudio.annotations.feedback import FeedbackState, SinkOptions, evaluations_of
+from otel_labelstudio.annotations.feedback.evaluation import Evaluation
 from otel_labelstudio.annotations.feedback.langfuse import open_sink
 from otel_labelstudio.annotations.feedback.state import Noted
 from otel_labelstudio.annotations.records import AnnotatedProject
 from otel_labelstudio.errors import ConfigError
 from tests.annotations.annotated import NOON
 from tests.annotations.feedback.back_end import Asked, BackEndServer, Said
-from tests.annotations.feedback.judged import RULES, call, rated, send
+from tests.annotations.feedback.judged import RULES, SERVER, call, rated, send
 from tests.annotations.feedback.test_langfuse import KEYS, Contract
 
+# As it was written
+FORMAT_1 = """
+    CREATE TABLE secrets (name TEXT PRIMARY KEY, value BLOB NOT NULL);
+    CREATE TABLE evaluations (
+        target TEXT NOT NULL, source TEXT NOT NULL, task_id INTEGER NOT NULL, key TEXT NOT NULL, name TEXT NOT NULL,
+        fingerprint TEXT NOT NULL, refused TEXT, PRIMARY KEY (target, source, task_id, key)
+    ) WITHOUT ROWID;
+    CREATE TABLE watermarks (
+        target TEXT NOT NULL, source TEXT NOT NULL, updated_at TEXT NOT NULL, PRIMARY KEY (target, source)
+    ) WITHOUT ROWID;
+    PRAGMA application_id = 0x6662636B;
+    PRAGMA user_version = 1;
+"""
 CHILD = Path(__file__).with_name("killed.py")
 
 
@@ -71,6 +87,29 @@ def test_a_state_of_the_format_before_is_taken_over(tmp_path: Path) -> None:
     with closing(FeedbackState(path)) as state:
         assert state.read_until("otlp", project) == NOON
         assert state.read_until("langfuse", project) is None
+
+
+def test_what_a_state_of_the_format_before_has_is_not_sent_again(tmp_path: Path) -> None:
+    """It was noted without the scale of a rating: only one that is not the usual one is news."""
+    path, calls, contract = tmp_path / "feedback.db", [call(), call()], Contract()
+    contents = [evaluations_of(one, RULES)[0] for one in rated(calls)]
+    with BackEndServer(otherwise=contract) as server:
+        with closing(sqlite3.connect(path)) as former, former:
+            former.executescript(FORMAT_1)
+            rows = [(f"langfuse {server.url}", one.task_id, one.key, said_in_format_1(one)) for one in contents]
+            former.executemany(f"INSERT INTO evaluations VALUES (?, '{SERVER} 5', ?, ?, 'rating', ?, NULL)", rows)
+        with (
+            closing(FeedbackState(path)) as state,
+            closing(open_sink(SinkOptions(endpoint=server.url, credentials=KEYS))) as sink,
+        ):
+            assert send(rated(calls), sink, state, RULES).counts == {"unchanged": 2}
+            assert send(rated(calls, max_value=10), sink, state, RULES).counts == {"sent": 2}
+            assert send(rated(calls, max_value=10), sink, state, RULES).counts == {"unchanged": 2}
+
+
+def said_in_format_1(one: Evaluation) -> str:
+    said = (one.name, one.score, one.label, one.explanation, one.corrected, one.annotator, one.span_id)
+    return hashlib.sha256(json.dumps(said).encode()).hexdigest()
 
 
 def test_one_run_at_a_time(tmp_path: Path) -> None:
