@@ -8,8 +8,10 @@ from __future__ import annotations
 import argparse
 import importlib
 import logging
+import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 import shtab
 
@@ -75,8 +77,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(printable(f"otel-labelstudio: {error}"), file=sys.stderr)
         return 1
     except BrokenPipeError:  # the reader of a pipe has seen enough
-        sys.stderr.close()
+        _write_to_nobody()
         return 1
     except KeyboardInterrupt:
         return 130
     return status
+
+
+def _write_to_nobody() -> None:
+    """At its end Python writes what is left in its buffers; that nobody reads it is neither a word nor a status."""
+    sys.stderr.close()
+    with suppress(OSError, ValueError):  # an output that is no file
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

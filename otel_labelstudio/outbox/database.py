@@ -67,9 +67,6 @@ class Database:
             if self._connection is not None:
                 self._connection.close()
 
-    def __del__(self) -> None:
-        self.close()  # an exporter may be asked for its dead letters after its shutdown, until nobody is left to ask
-
     def close_and_lock(self) -> None:
         """For a fork: SQLite's connections to files must not be carried into another process. Waits until nobody is at
         work in here, and keeps everybody out until `unlock`, by the same thread; the next use connects again.

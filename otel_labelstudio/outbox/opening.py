@@ -10,6 +10,7 @@ from pathlib import Path
 
 from otel_labelstudio.errors import ConfigError
 from otel_labelstudio.outbox.schema import APPLICATION_ID, FORMAT_VERSION, OLDER_FORMATS, create, migrate
+from otel_labelstudio.sqlite_connection import ClosingConnection
 
 # Python raises the second where SQLite's own message repeats bytes of a damaged file
 SQLITE_ERRORS = (sqlite3.Error, UnicodeDecodeError)
@@ -21,7 +22,7 @@ def open_outbox_file(path: str | None) -> sqlite3.Connection:
     """The database, made where there is none; raises `ConfigError` for a file that is no outbox of this version."""
     try:
         _make_for_owner_only(path)
-        db = sqlite3.connect(path or ":memory:", check_same_thread=False, isolation_level=None, timeout=_BUSY_TIMEOUT_S)
+        db = _connected(path or ":memory:")
     except (sqlite3.Error, OSError) as error:
         raise _unusable(path, error) from None
     try:
@@ -41,7 +42,7 @@ def open_to_look(path: str) -> sqlite3.Connection:
         db = _read_only(path)
         if _format_of(db, path) != FORMAT_VERSION:
             with closing(db) as file:
-                db = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
+                db = _connected(":memory:")
                 file.backup(db)
             _prepare(db, None)
         db.execute("PRAGMA query_only = ON")
@@ -66,7 +67,18 @@ def _read_only(path: str) -> sqlite3.Connection:
     path = os.path.realpath(path)  # beside which SQLite keeps its other files
     mode = "ro" if os.path.exists(f"{path}-wal") else "rw"
     address = f"{Path(path).absolute().as_uri()}?mode={mode}"
-    return sqlite3.connect(address, uri=True, check_same_thread=False, isolation_level=None, timeout=_BUSY_TIMEOUT_S)
+    return _connected(address, is_uri=True)
+
+
+def _connected(address: str, *, is_uri: bool = False) -> sqlite3.Connection:
+    return sqlite3.connect(
+        address,
+        uri=is_uri,
+        check_same_thread=False,
+        isolation_level=None,
+        timeout=_BUSY_TIMEOUT_S,
+        factory=ClosingConnection,
+    )
 
 
 def _prepare(db: sqlite3.Connection, path: str | None) -> None:

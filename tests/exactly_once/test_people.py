@@ -62,7 +62,7 @@ def test_nothing_that_a_person_touched_is_deleted_and_no_call_is_lost(
 
     def perhaps(exchange: Exchange) -> None:
         watch_commit(exchange, too_late)
-        if faulty.count("projects/import") <= 6:
+        if faulty.count("projects/import") <= 6 or not people.deletions:
             late_commit(_STORED_TWICE_S)(exchange)
         else:
             goes_wrong = time.monotonic() < ends_at and rng.random() < 0.35
@@ -73,7 +73,8 @@ def test_nothing_that_a_person_touched_is_deleted_and_no_call_is_lost(
         faulty.plan(perhaps, kind, times=float("inf"))
     kills = 0
     with people.working():
-        while time.monotonic() < ends_at:
+        # On a busy machine people may have been quicker with all that was stored twice
+        while time.monotonic() < ends_at + (0 if people.deletions else 2 * SECONDS):
             point = f"{POINTS[kills % len(POINTS)]}:{rng.randint(1, 2)}"
             options = ("--calls", 40, "--linger-s", 90, "--die", point)
             applications.start(behind, outbox, title, kills * _NUMBERS, *options).wait(120)

@@ -110,7 +110,7 @@ NOT_RUNNING = (
 )
 
 NOW_S = 1_763_800_000.0
-PATIENCE_S = 30.0
+PATIENCE_S = 90.0
 # Where what a fault has cost is counted
 COUNTED = (
     "calls.dropped[fault]",

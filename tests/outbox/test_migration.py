@@ -167,7 +167,7 @@ class Counted(sqlite3.Connection):
         return super().execute(*arguments)
 
 connect = sqlite3.connect
-sqlite3.connect = lambda *arguments, **named: connect(*arguments, **named, factory=Counted)
+sqlite3.connect = lambda *arguments, **named: connect(*arguments, **{**named, "factory": Counted})
 open_outbox_file(sys.argv[1]).close()
 """
 

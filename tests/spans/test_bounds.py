@@ -6,6 +6,7 @@ import json
 import math
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from datetime import datetime, timezone
 from typing import Any
 
@@ -86,7 +87,8 @@ def test_what_is_done_with_times_later_can_be_done_with_the_last_one() -> None:
     """It is a date, it has room for slack, and SQLite stores the sum."""
     assert datetime.fromtimestamp(MAX_TIME_UNIX_NANO / 1e9, timezone.utc) == datetime(2262, 1, 1, tzinfo=timezone.utc)
     hundred_days_ns = 100 * 86_400 * 10**9
-    (stored,) = sqlite3.connect(":memory:").execute("SELECT ?", (MAX_TIME_UNIX_NANO + hundred_days_ns,)).fetchone()
+    with closing(sqlite3.connect(":memory:")) as db:
+        (stored,) = db.execute("SELECT ?", (MAX_TIME_UNIX_NANO + hundred_days_ns,)).fetchone()
     assert stored == MAX_TIME_UNIX_NANO + hundred_days_ns
 
 

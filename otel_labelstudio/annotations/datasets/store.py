@@ -17,6 +17,7 @@ from pathlib import Path
 from otel_labelstudio.annotations.datasets.left_out import REASONS, LeftOut
 from otel_labelstudio.annotations.datasets.rows import Row, TaskRows
 from otel_labelstudio.errors import LabelStudioExportError
+from otel_labelstudio.sqlite_connection import ClosingConnection
 
 # Of this file's tables and of what is in the rows: another version's rows are made anew
 _VERSION = "2"
@@ -88,7 +89,7 @@ class RowStore:
         self._file.touch(mode=0o600)
         self._file.chmod(0o600)  # one that was copied or restored may have another mode
         try:
-            self.connection = sqlite3.connect(self._file, isolation_level=None)
+            self.connection = sqlite3.connect(self._file, isolation_level=None, factory=ClosingConnection)
             self.connection.execute("PRAGMA journal_mode=WAL")
             self.connection.execute("PRAGMA synchronous=NORMAL")
             self.connection.execute("PRAGMA foreign_keys=ON")

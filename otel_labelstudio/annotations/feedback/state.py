@@ -21,6 +21,7 @@ from otel_labelstudio.annotations.annotators import new_annotator_key
 from otel_labelstudio.annotations.records import AnnotatedProject
 from otel_labelstudio.annotations.watermarks import controls_digest, read_until
 from otel_labelstudio.errors import ConfigError
+from otel_labelstudio.sqlite_connection import ClosingConnection
 
 _FORMAT = 2
 # SQLite's application_id: "fbck"
@@ -71,7 +72,10 @@ class FeedbackState:
 
     def __init__(self, path: str | os.PathLike[str] | None) -> None:
         self._connection = sqlite3.connect(
-            ":memory:" if path is None else _private(Path(path)), timeout=0, isolation_level=None
+            ":memory:" if path is None else _private(Path(path)),
+            timeout=0,
+            isolation_level=None,
+            factory=ClosingConnection,
         )
         try:
             self._connection.execute("PRAGMA locking_mode = EXCLUSIVE")
