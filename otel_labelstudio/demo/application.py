@@ -22,6 +22,8 @@ from otel_labelstudio import LabelStudioSpanExporter, LabelStudioSpanProcessor
 from otel_labelstudio.demo.conversations import CONVERSATIONS
 from otel_labelstudio.demo.openai_stand_in import OpenAIStandIn
 
+_DELIVERY_TIMEOUT_MS = 120_000
+
 
 def main() -> None:
     """Holds conversations of one kind; ends when all of them are delivered."""
@@ -42,6 +44,8 @@ def traced() -> Iterator[None]:
     try:
         yield
     finally:
+        # On a slow machine, Label Studio may take longer for the first calls than a shutdown waits
+        provider.force_flush(_DELIVERY_TIMEOUT_MS)
         provider.shutdown()
 
 

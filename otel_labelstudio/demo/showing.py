@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass, replace
+from urllib.parse import urlencode
 
 from otel_labelstudio.demo.api import answer_of
 from otel_labelstudio.demo.errors import DemoError
@@ -16,6 +17,8 @@ from otel_labelstudio.demo.running import stop
 
 _DELIVERY_TIMEOUT_S = 60.0
 _POLL_S = 0.2
+# Titles are not unique, and the server's filter finds parts of them too
+_MOST_OF_A_TITLE = 100
 # Other settings of the user's would change what the demo shows, or send it elsewhere
 _OWN_SETTINGS = ("LABEL_STUDIO_", "OTEL_", "TRACELOOP_", "LANGSMITH_", "LANGCHAIN_")
 _MODE, _LAYOUT = "OTEL_EXPORTER_LABELSTUDIO_MODE", "OTEL_EXPORTER_LABELSTUDIO_LAYOUT"
@@ -118,6 +121,7 @@ def _environment(server: EmbeddedLabelStudio, page: Page, title: str) -> dict[st
 
 def _project(server: EmbeddedLabelStudio, page: Page, title: str) -> Shown | None:
     """The oldest project of the title, which is the one that the exporter takes."""
-    projects = answer_of(f"{server.url}/api/projects?page_size=1000&ordering=id", server.api_key)["results"]
+    query = urlencode({"title": title, "ordering": "id", "page_size": _MOST_OF_A_TITLE})
+    projects = answer_of(f"{server.url}/api/projects?{query}", server.api_key)["results"]
     found = next((project for project in projects if project["title"] == title), None)
     return Shown(page, title, found["id"], found["task_number"]) if found else None
