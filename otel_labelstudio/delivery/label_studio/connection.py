@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import encodings.idna  # noqa: F401 - else the first look at a name imports it, in the middle of which a process may fork
 import json
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
@@ -67,7 +68,8 @@ class Connection:
             headers={"Accept-Encoding": "identity", **dict(access.headers)},
             event_hooks={"response": [_refuse_compressed, _read_whole, _refuse_errors]},
         )
-        _limit(self._client, allowance)
+        self._opened = _OpenedStreams()
+        _limit(self._client, allowance, self._opened)
         try:
             self._keys = SyncClientWrapper(
                 base_url=f"{url}/",  # without the slash the SDK loses a path when it exchanges its token
@@ -91,6 +93,7 @@ class Connection:
         body: object = None,
     ) -> Any:
         """The JSON of a successful answer; None where there is no content. ``body`` is sent as JSON."""
+        self._opened.forget()
         try:
             response = self._client.request(
                 method,
@@ -100,6 +103,7 @@ class Connection:
                 content=None if body is None else json.dumps(body).encode(),
             )
         except FAILURES as error:
+            self._opened.close()
             raise request_error(error, self._proxy, self._access.authorities_variable) from None
         except ApiError as error:
             raise _unusable_key(error) from None
@@ -128,16 +132,28 @@ def _as_httpx(proxy: Proxy, access: Access) -> httpx.Proxy:
         raise not_an_address(proxy) from None
 
 
+class _OpenedStreams(threading.local):
+    """Those that a thread's request has opened. httpcore forgets the one to a SOCKS proxy that refuses: it would stay
+    open until the garbage is collected."""
+
+    def __init__(self) -> None:
+        self._streams: list[httpcore.NetworkStream] = []
+
+    def add(self, stream: httpcore.NetworkStream) -> None:
+        self._streams.append(stream)
+
+    def forget(self) -> None:
+        self._streams.clear()
+
+    def close(self) -> None:
+        for stream in self._streams:
+            stream.close()
+        self.forget()
+
+
 class _LimitedStream(httpcore.NetworkStream):
-    """``below`` is the one that TLS goes through, which is not to end before."""
-
-    def __init__(
-        self, stream: httpcore.NetworkStream, allowance: Allowance, below: httpcore.NetworkStream | None = None
-    ) -> None:
-        self._stream, self._allowance, self._below = stream, allowance, below
-
-    def __del__(self) -> None:
-        self.close()  # httpcore forgets the connection to a SOCKS proxy that refuses
+    def __init__(self, stream: httpcore.NetworkStream, allowance: Allowance) -> None:
+        self._stream, self._allowance = stream, allowance
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         data = self._stream.read(max_bytes, _wait_s(self._allowance, timeout, httpcore.ReadTimeout))
@@ -157,15 +173,15 @@ class _LimitedStream(httpcore.NetworkStream):
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
         wait_s = _wait_s(self._allowance, timeout, httpcore.ConnectTimeout)
-        return _LimitedStream(self._stream.start_tls(ssl_context, server_hostname, wait_s), self._allowance, self)
+        return _LimitedStream(self._stream.start_tls(ssl_context, server_hostname, wait_s), self._allowance)
 
     def get_extra_info(self, info: str) -> Any:
         return self._stream.get_extra_info(info)
 
 
 class _LimitedBackend(httpcore.NetworkBackend):
-    def __init__(self, backend: httpcore.NetworkBackend, allowance: Allowance) -> None:
-        self._backend, self._allowance = backend, allowance
+    def __init__(self, backend: httpcore.NetworkBackend, allowance: Allowance, opened: _OpenedStreams) -> None:
+        self._backend, self._allowance, self._opened = backend, allowance, opened
 
     def connect_tcp(
         self,
@@ -177,18 +193,19 @@ class _LimitedBackend(httpcore.NetworkBackend):
     ) -> httpcore.NetworkStream:
         wait_s = _wait_s(self._allowance, timeout, httpcore.ConnectTimeout)
         stream = self._backend.connect_tcp(host, port, wait_s, local_address, socket_options)
+        self._opened.add(stream)
         return _LimitedStream(stream, self._allowance)
 
 
-def _limit(client: httpx.Client, allowance: Allowance) -> None:
-    """Have all connections of a client counted, those through the environment's proxies too.
+def _limit(client: httpx.Client, allowance: Allowance, opened: _OpenedStreams) -> None:
+    """Have all connections of a client counted and noted, those through the environment's proxies too.
 
     httpx has no argument for it where it makes its transports by itself, as it does for proxies.
     """
     for transport in (client._transport, *client._mounts.values()):
         if transport is not None:
             pool = transport._pool  # type: ignore[attr-defined]
-            pool._network_backend = _LimitedBackend(pool._network_backend, allowance)
+            pool._network_backend = _LimitedBackend(pool._network_backend, allowance, opened)
 
 
 def _wait_s(allowance: Allowance, timeout: float | None, error: type[httpcore.TimeoutException]) -> float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import os
 import ssl
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -17,7 +19,7 @@ from tests.delivery.label_studio.forward_proxy import ForwardProxy
 from tests.delivery.label_studio.socks_proxy import SocksProxy
 from tests.delivery.label_studio.test_causes import NOBODY, VARIABLES, failure, version
 from tests.delivery.labeling import Labeling, fresh_title
-from tests.delivery.pipelines import Pipelines
+from tests.delivery.pipelines import Pipelines, until
 from tests.delivery.test_in_front import sends_a_call
 from tests.ports import steady_port
 
@@ -108,6 +110,18 @@ def test_one_that_does_not_let_us_in(
     error = refused(proxy.address, monkeypatch, login)
     assert isinstance(error, PausedDeliveryError)
     assert str(error) == by_way_of(proxy.address, said)
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="open files are counted as Linux lists them")
+def test_its_connection_is_closed_at_once(started: ExitStack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not when garbage is collected: until then, each try would leave another one open."""
+    proxy = started.enter_context(SocksProxy("user:secret"))
+    started.callback(gc.enable)
+    gc.disable()
+    before = len(os.listdir("/proc/self/fd"))
+    errors = [refused(proxy.address, monkeypatch) for _ in range(3)]
+    until(lambda: len(os.listdir("/proc/self/fd")) <= before)
+    assert len(errors) == 3
 
 
 @pytest.mark.parametrize(
