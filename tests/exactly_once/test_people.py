@@ -80,8 +80,10 @@ def test_nothing_that_a_person_touched_is_deleted_and_no_call_is_lost(
             applications.start(behind, outbox, title, kills * _NUMBERS, *options).wait(120)
             kills += 1
         # What is left is delivered and rechecked while people go on
-        applications.start(behind, outbox, title, kills * _NUMBERS, "--calls", 20, "--linger-s", 10**6)
-        until(lambda: len(applications.said()) >= 20 and left_to_do(outbox) == 0, 120 + SECONDS)
+        first = kills * _NUMBERS
+        applications.start(behind, outbox, title, first, "--calls", 20, "--linger-s", 10**6)
+        until(lambda: sum(number >= first for number in applications.said()) == 20, 120)
+        until(lambda: left_to_do(outbox) == 0, 120 + SECONDS)
     accepted = set(accepted_calls(outbox))
     print(f"{len(accepted)} calls, {kills} kills, {dict(people.acts)}, {len(people.deletions)} tasks deleted by us")
     assert people.acts
