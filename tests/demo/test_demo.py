@@ -118,18 +118,24 @@ def test_with_label_it_waits_for_yours(tmp_path: Path) -> None:
     assert len(lines_of(directory, "sft")) == 1
 
 
+def printed_until_it_waits(demo: subprocess.Popen[str]) -> str:
+    """What a demo prints before it waits for Ctrl-C, and the line that says so."""
+    assert demo.stdout is not None
+    printed = ""
+    for line in demo.stdout:
+        printed += line
+        if line.startswith("Ctrl-C"):
+            break
+    return printed
+
+
 def test_with_label_and_no_terminal_it_says_how_to_come_back(tmp_path: Path) -> None:
     """Nobody can press Enter where standard input has ended: it stays for labels, and names the commands to run then,
     which it does not run itself."""
     command = [*COMMAND, "--label", "--only", "prompt"]
     pipe, nothing = subprocess.PIPE, subprocess.DEVNULL
     with subprocess.Popen(command, stdin=nothing, stdout=pipe, text=True, cwd=tmp_path) as demo:
-        assert demo.stdout is not None
-        printed = ""
-        for line in demo.stdout:
-            printed += line
-            if line.startswith("Ctrl-C"):
-                break
+        printed = printed_until_it_waits(demo)
         demo.send_signal(signal.SIGINT)
         assert demo.wait(30) == 0
     (link,) = LINK.findall(printed)
@@ -237,12 +243,7 @@ def test_stays_until_it_is_stopped_and_leaves_nothing() -> None:
     port = free_port()
     command = [*COMMAND, "--only", "prompt", "--port", str(port)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as demo:
-        assert demo.stdout is not None
-        printed = ""
-        for line in demo.stdout:
-            printed += line
-            if line.startswith("Ctrl-C"):
-                break
+        printed = printed_until_it_waits(demo)
         (link,) = LINK.findall(printed)
         assert link[:3] == ("prompt", "6", f"http://{LOOPBACK}:{port}")
         data_dir = Path(re.findall(r"its data in (\S+)", printed)[0])
