@@ -143,7 +143,7 @@ def test_the_call_of_these_tests_has_the_text_everywhere() -> None:
 
 
 @pytest.mark.parametrize(
-    ("pattern", "text"), [(pattern, text) for pattern, found in EXAMPLES.items() for text in found]
+    ("pattern", "text"), [pytest.param(pattern, text, id=text) for pattern, found in EXAMPLES.items() for text in found]
 )
 def test_nothing_of_it_stays_anywhere(pattern: re.Pattern[str], text: str) -> None:
     """In texts, names, keys, tool arguments, results and definitions: the whole of it is replaced, and nothing else."""
@@ -279,7 +279,7 @@ def steps(pattern: re.Pattern[str], text: str) -> float:
 
 
 @pytest.mark.parametrize(
-    ("pattern", "unit"), [(pattern, unit) for pattern, units in HARD.items() for unit in units], ids=repr
+    ("pattern", "unit"), [pytest.param(pattern, unit, id=unit) for pattern, units in HARD.items() for unit in units]
 )
 def test_no_text_is_hard_for_a_pattern(pattern: re.Pattern[str], unit: str) -> None:
     """Eight times the length costs about eight times as much, where trying everything again costs sixty-four times."""
