@@ -18,7 +18,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from functools import partial
 
 from otel_labelstudio.annotations import collect
@@ -159,7 +159,7 @@ def _names(value: str) -> Mapping[str, str]:
 
 
 def _seconds(value: str) -> float:
-    seconds = float(value)
-    if not 0 < seconds < threading.TIMEOUT_MAX:
-        raise argparse.ArgumentTypeError(f"{value!r} is no number of seconds")
-    return seconds
+    with suppress(ValueError):
+        if 0 < (seconds := float(value)) < threading.TIMEOUT_MAX:
+            return seconds
+    raise argparse.ArgumentTypeError(f"{value!r} is no number of seconds")

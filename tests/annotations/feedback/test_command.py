@@ -231,6 +231,7 @@ def test_with_every_it_goes_on_until_sigterm(
         (["--to=phoenix", "--state=x", "--as=spans"], "--to otlp"),
         (["--to=jsonl", "--names=rating"], "rating=quality"),
         (["--to=jsonl", "--every=0"], "no number of seconds"),
+        (["--to=jsonl", "--every=hourly"], "no number of seconds"),
     ],
 )
 def test_flags_that_do_not_fit_are_a_wrong_command_line(
