@@ -34,7 +34,8 @@ def parser() -> argparse.ArgumentParser:
     root = argparse.ArgumentParser(
         prog="otel-labelstudio",
         description="Traced LLM calls to Label Studio tasks.",
-        epilog="otel-labelstudio COMMAND --help says more, with examples.",
+        epilog="otel-labelstudio COMMAND --help says more, with examples. Exit status: 0 success, 1 a failure that is "
+        "explained on standard error, 2 a wrong command line.",
     )
     root.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     shtab.add_argument_to(root, help="print a script that completes this command in your shell, see the README")

@@ -3,7 +3,8 @@
 status  counts by state, the oldest call's age, the rate, where delivery is in trouble now and why, and whether the
         last error is over
 list    the dead letters, one a line: when, where to, which call, why (no content)
-retry   deliver the dead letters after all, once their cause is corrected; the next start of the exporter does it
+retry   deliver the dead letters after all, once their cause is corrected: the exporter that runs does it, or the next
+        one that starts
 purge   forget the dead letters
 
 status and list change nothing in the file; one of an older version is read as it is. The others convert it first.

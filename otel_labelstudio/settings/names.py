@@ -35,4 +35,4 @@ def renamed(arguments: Mapping[str, Any]) -> Mapping[str, Any]:
 @cache
 def say_renamed(former: str, name: str) -> None:
     """Warn once that a name is a former one."""
-    _logger.warning("%s is called %s now. The former name works still.", former, name)
+    _logger.warning("The setting %s is now called %s. The former name still works.", former, name)
