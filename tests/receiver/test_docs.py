@@ -46,9 +46,12 @@ def test_the_file_can_be_read(tmp_path: Path) -> None:
 
 
 def test_every_status_is_in_the_table() -> None:
-    """Each HTTP status that the receiver answers with has a row, and the hints are as said."""
-    rows = {int(found): line for line in DOCS.splitlines() for found in re.findall(r"^\|[^|]*\| (\d{3})", line)}
-    assert set(rows) == {answer.http_status for answer in ANSWERS.values()}
+    """Each HTTP status that the receiver answers with has its rows, with the outcomes as the metrics name them; and the
+    hints are as said."""
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in DOCS.splitlines()]
+    rows = [(int(row[1][:3]), row[-1]) for row in cells if len(row) == 5 and row[1][:3].isdigit()]
+    told = {(status, outcome) for status, outcomes in rows for outcome in re.findall(r"`(\w+)`", outcomes)}
+    assert told == {(answer.http_status, outcome.value) for outcome, answer in ANSWERS.items()}
     for outcome in (Outcome.FULL, Outcome.BUSY):
         assert f"`Retry-After: {ANSWERS[outcome].retry_after_s}`" in DOCS
 
