@@ -14,6 +14,7 @@ import yaml
 
 from otel_labelstudio import telemetry
 from otel_labelstudio.cli import COMMANDS, parser
+from otel_labelstudio.cli.settings import WITHOUT_FLAG
 from otel_labelstudio.delivery.label_studio.causes import CAUSES
 from otel_labelstudio.settings import VARIABLES, Variable
 
@@ -100,6 +101,12 @@ def test_every_command_is_named() -> None:
     assert all(
         f"`otel-labelstudio {command} " in README or f"`otel-labelstudio {command}`" in README for command in COMMANDS
     )
+
+
+def test_the_settings_without_a_flag_are_named() -> None:
+    """All others are flags too, as it says."""
+    (sentence,) = re.findall(r"Settings are flags too, but for (.*?):", README)
+    assert tuple(re.findall(r"`(\w+)`", sentence)) == WITHOUT_FLAG
 
 
 @pytest.mark.parametrize("command", COMMANDS)
