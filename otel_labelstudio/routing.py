@@ -62,12 +62,18 @@ class Router:
         route = self._route(span)
         return route.settings if route else self._settings
 
-    def destination(self, span: Span | None, at: datetime) -> Destination:
-        """Where a call of this span, or of none that is known, goes when it is accepted ``at`` (local time)."""
+    def destination(
+        self, span: Span | None, at: datetime, resource_attributes: Mapping[str, Any] | None = None
+    ) -> Destination:
+        """Where a call of this span, or of none that is known, goes when it is accepted ``at`` (local time).
+
+        ``resource_attributes`` are what is known of a call without its span: a title may ask for them.
+        """
         route = self._route(span)
         settings = route.settings if route else self._settings
         names = attributes_of_title(settings.project_name)
-        asked = tuple((name, attribute_text(_attribute(span, name))) for name in names)
+        resource = resource_attributes or {}
+        asked = tuple((n, attribute_text(_attribute(span, n) if span else resource.get(n))) for n in names)
         is_short = sum(len(value) for _, value in asked) <= _RENDERED_LENGTH
         return (self._rendered if is_short else self._render)(route, at.replace(microsecond=0), asked)
 
@@ -105,9 +111,7 @@ def rules_of(settings: Settings) -> ProjectRules:
     )
 
 
-def _attribute(span: Span | None, name: str) -> Any:
-    if span is None:
-        return None
+def _attribute(span: Span, name: str) -> Any:
     value = span.attributes.get(name)
     return span.resource.get(name) if value is None else value
 

@@ -53,9 +53,8 @@ class Selection:
         for call in self._filtered(calls, span, span.resource if span else resource_attributes):
             try:
                 known = self._identified(call)
-                routed.append(
-                    RoutedCall(self._without_large_media(known), self._destination(span, accepted_at), resource)
-                )
+                destination = self._destination(span, accepted_at, resource_attributes)
+                routed.append(RoutedCall(self._without_large_media(known), destination, resource))
             except Exception as error:  # noqa: PERF203
                 self._count_fault(error)
         return routed
@@ -86,5 +85,5 @@ class Selection:
     def _without_large_media(self, call: LLMCall) -> LLMCall:
         return without_large_media(call, self._settings.media_max_bytes)
 
-    def _destination(self, span: Span | None, accepted_at: float) -> str:
-        return self._router.destination(span, datetime.fromtimestamp(accepted_at)).dumps()
+    def _destination(self, span: Span | None, accepted_at: float, resource_attributes: Mapping[str, Any] | None) -> str:
+        return self._router.destination(span, datetime.fromtimestamp(accepted_at), resource_attributes).dumps()

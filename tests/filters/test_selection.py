@@ -53,6 +53,15 @@ def test_a_route_has_a_filter_of_its_own(tmp_path: Path) -> None:
     assert telemetry.counts()["calls.dropped[filtered]"] == 3
 
 
+def test_a_title_has_the_attributes_of_a_resource_without_a_span() -> None:
+    """Of a call out of a file its resource is known: `send` delivers it to the project to which it goes live."""
+    settings = Settings.resolve({"project_name": "{service.name} {tenant.id} calls"}, needs_server=False)
+    selection = Selection(settings, Router(settings), Telemetry(), print)
+    (live,) = selection.routed([CALL], 0.0, span("shop"))
+    (recorded,) = selection.routed([CALL], 0.0, resource_attributes={"service.name": "shop"})
+    assert live.destination == recorded.destination == '{"title": "shop unknown calls"}'
+
+
 def test_a_route_that_cannot_be_found_lets_nothing_through(tmp_path: Path) -> None:
     """Whose filter holds is not known then: each call is dropped and counted, and it is said once."""
 
