@@ -25,9 +25,9 @@ class LabelStudioSpanExporter(SpanExporter):
     """Turns the LLM calls among finished spans into tasks of a Label Studio project.
 
     For `LabelStudioSpanProcessor`, ``BatchSpanProcessor`` and ``SimpleSpanProcessor`` alike: `export` reads the spans,
-    puts the calls into the outbox and returns; a thread of the exporter's own delivers them. Every parameter is a plain
-    JSON value and has an environment variable (see docs/configuration.md); an argument beats the environment. Raises
-    `ConfigError` where a setting is missing or wrong, without asking the server.
+    puts the calls into the outbox and returns; a thread of the exporter's own delivers them. Every parameter can be a
+    plain JSON value and has an environment variable (see docs/configuration.md); an argument beats the environment.
+    Raises `ConfigError` where a setting is missing or wrong, without asking the server.
     """
 
     def __init__(

@@ -78,9 +78,10 @@ def read_calls(
 ) -> list[LLMCall]:
     """The LLM calls that recorded OTLP files tell of, each once, in the order in which they started.
 
-    ``paths`` are files as the head of `otel_labelstudio.recordings` lists them. ``failed_calls``: those that failed
-    before any answer came as well, with their ``error_type`` and without ``output_messages``. Raises `ConfigError` for
-    a file that cannot be opened and `DecodeError` for one that is not OTLP.
+    ``paths`` are files as the head of `otel_labelstudio.recordings` lists them. ``signal`` says what protobuf files
+    hold, whatever their names. ``failed_calls``: those that failed before any answer came as well, with their
+    ``error_type`` and without ``output_messages``. Raises `ConfigError` for a file that cannot be opened and
+    `DecodeError` for one that is not OTLP.
     """
     return read_recording(decode_files(paths, signal=signal), takes_failed_calls=failed_calls).calls
 

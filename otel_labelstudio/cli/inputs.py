@@ -41,7 +41,7 @@ def add_input_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--signal",
         choices=("traces", "logs"),
-        help="signal in a protobuf file whose name does not say it; an error where all inputs are JSON",
+        help="what all protobuf inputs hold, whatever their names; an error where all inputs are JSON",
     )
     parser.add_argument("--json", action="store_true", help="the summary as one line of JSON")
 
