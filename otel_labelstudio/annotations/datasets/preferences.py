@@ -16,6 +16,7 @@ from otel_labelstudio.annotations.datasets.example import (
     final_answer,
     model_answer,
     written_answer,
+    written_texts,
 )
 from otel_labelstudio.annotations.datasets.left_out import LeftOut
 from otel_labelstudio.annotations.datasets.options import DatasetOptions, Kind
@@ -85,15 +86,15 @@ def _written(judged: JudgedCall, judgement: Judgement, text: str, worse: int) ->
 
 def _imported(judged: JudgedCall, judgement: Judgement) -> Iterator[Found]:
     """What a person made of another model's answer, against that answer."""
-    finals = [*judgement.written, *(answer.final for answer in judgement.answers if answer.final is not None)]
-    if not finals or finals[0] == judgement.imported_base:
+    base, texts = judgement.imported_base or "", written_texts(judgement)
+    if not texts or texts[0].split() == base.split():
         yield NoExample(Kind.DPO, LeftOut.NOTHING_SAID)
         return
     yield Example(
         kind=Kind.DPO,
         call=judged.call,
-        completion=written_answer(judged.call, finals[0]),
-        rejected=written_answer(judged.call, judgement.imported_base or ""),
+        completion=written_answer(judged.call, texts[0]),
+        rejected=written_answer(judged.call, base),
         act="edited",
         judgements=(judgement,),
     )

@@ -139,6 +139,12 @@ def test_comparisons_give_the_rows_of_the_table(control: Control, region: Region
     assert rows(task(BOTH, annotation(untouched, region), controls=(control,))) == expected
 
 
+def test_a_comparison_says_the_same_from_a_file() -> None:
+    """Which has no labeling configuration: neither of two compared answers is one to learn."""
+    compared = annotation(box("Rosie", "Ruby"), said("pairwise", "better", "right"))
+    assert rows(task(BOTH, compared)) == ([], [("Ruby", "Rosie")], [])
+
+
 def test_what_nobody_judged_gives_nothing_and_is_counted() -> None:
     """Skipped with half an edit, a draft, made of predictions in bulk, and the same person's earlier work."""
     of = task(
@@ -256,6 +262,22 @@ def test_what_was_made_of_another_models_answer_stands_against_that() -> None:
     )
     assert texts(of, Kind.SFT) == ["Lilian"]
     assert texts(of, Kind.DPO) == [("Lilian", "Lily")]
+
+
+def test_another_models_answer_that_was_left_as_it_was_is_learned_unless_it_is_bad() -> None:
+    """As the model's own; of who only rated it, no text is known. White space alone makes no pair of it."""
+    predictions = (Prediction(10, "ours", (box("Rosie"),)), Prediction(11, "other", (box("Lily"),)))
+
+    def left(*regions: Region) -> AnnotatedTask:
+        return task(ROSE, annotation(*regions, parent_prediction_id=11), predictions=predictions)
+
+    assert texts(left(box("Lily"), GOOD), Kind.SFT) == ["Lily"]
+    assert texts(left(box("Lily"), BAD), Kind.SFT) == [LeftOut.BAD]
+    assert texts(left(box("Lily"), UNSURE), Kind.SFT) == [LeftOut.UNDECIDED]
+    assert texts(left(box("Lily")), Kind.SFT, accepted=False) == [LeftOut.ACCEPTED]
+    assert texts(left(box("Lilian"), BAD), Kind.SFT) == ["Lilian"]
+    assert texts(left(box("Lily ")), Kind.DPO) == [LeftOut.NOTHING_SAID]
+    assert rows(left(replace(RATED[1], origin=None))) == ([], [], [])
 
 
 def test_accepted_answers_are_the_models_own_messages() -> None:
