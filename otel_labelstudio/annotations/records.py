@@ -28,7 +28,8 @@ class Control:
 
     ``repeats`` is the variable of the Repeater around it, in which case ``name`` holds the index flag; ``max_rating``
     is that of a Rating, ``buckets`` are those of a Ranker, best first, ``items`` the variables that a Pairwise
-    compares, a Ranker sorts or dynamic Choices offer, without their ``$``.
+    compares, a Ranker sorts or dynamic Choices offer, without their ``$``. One that ``is_conditional`` is on the page
+    only after a certain choice, and leaves nothing in an annotation while it is not.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Control:
     max_rating: int | None = None
     buckets: tuple[str, ...] = ()
     items: tuple[str, ...] = ()
+    is_conditional: bool = False
 
 
 @dataclass(frozen=True, slots=True)

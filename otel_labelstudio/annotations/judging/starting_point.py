@@ -16,7 +16,8 @@ from otel_labelstudio.tasks.mend import mend_text
 @dataclass(frozen=True, slots=True)
 class StartingPoint:
     """``texts`` are the model's answers, ``answer_name`` is the control that has what became of them; None where there
-    is no such control. ``was_filled_in``: they, or the imported ones, stood in it at the beginning."""
+    is no such control. ``was_filled_in``: they, or the imported ones, stood in it at the beginning, where it could be
+    seen by everybody."""
 
     texts: tuple[str, ...] = field(repr=False)
     answer_name: str | None
@@ -51,10 +52,17 @@ def starting_point(task: AnnotatedTask, annotation: Annotation, texts: tuple[str
     return StartingPoint(
         texts,
         _answer_name(task, annotation),
-        was_filled_in=parent_id is not None and bool(filled_in),
+        was_filled_in=parent_id is not None and bool(filled_in) and not may_be_hidden(task),
         imported_base=filled_in[0] if is_imported and parent else None,
         imported_model=parent.model_version if is_imported and parent else None,
     )
+
+
+def may_be_hidden(task: AnnotatedTask) -> bool:
+    """Whether the answer's control is on the page only after a certain choice: that an annotation has nothing of it
+    says that it was not there, or that it was cleared."""
+    names = set(_candidates(task))
+    return any(control.is_conditional for control in task.project.controls if control.name in names)
 
 
 def texts_of(value: Any) -> tuple[str, ...]:

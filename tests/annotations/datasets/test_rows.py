@@ -207,6 +207,19 @@ def test_an_answer_that_may_have_been_cleared_is_not_learned() -> None:
     assert rows(task(ROSE, annotation(scripts, parent_prediction_id=None), **gone)) == (["Rosie"], [], [])
 
 
+def test_an_answer_whose_box_was_not_on_the_page_is_not_removed() -> None:
+    """A box that is shown after "bad" alone leaves nothing where the answer is good; nor is it known to be cleared."""
+    controls = (
+        Control("verdict", "Choices", "dialogue"),
+        Control("response", "TextArea", "dialogue", is_conditional=True),
+    )
+    assert rows(task(ROSE, annotation(GOOD), controls=controls)) == (["Rosie"], [], [("Rosie", True)])
+    assert rows(task(ROSE, annotation(BAD), controls=controls)) == ([], [], [("Rosie", False)])
+    neither = said("choices", "tone", ("kind",))
+    assert rows(task(ROSE, annotation(neither), controls=controls), accepted_is_good=True) == ([], [], [])
+    assert rows(task(ROSE, annotation(GOOD))) == ([], [], [])
+
+
 def test_labels_are_voted_upon() -> None:
     """So all people count for `kto`, unless there is ground truth."""
     of = task(ROSE, annotation(box("Rosie"), BAD), annotation(box("Rosie"), GOOD, by=BEN, updated_by=BEN, minute=1))
