@@ -86,6 +86,17 @@ def test_of_an_empty_answer_nothing_is_removed() -> None:
     ]
 
 
+def test_the_empty_box_of_a_call_without_an_answer_is_no_other_models() -> None:
+    """Its prediction says nothing, where the telemetry has no output; what a person says of it is of this call."""
+    for finals in ("",), ("My own.",):
+        own = Prediction(OURS, "gpt-4o-mini", (box("", origin=None),))
+        origin = AnswerOrigin("response", "dialogue", answers_digest([""]))
+        rated = annotation(box(*finals), said("rating", "rating", 1))
+        found = judgement(task(answered(), rated, predictions=(own,), origin=origin))
+        assert (found.imported_base, found.answers, len(found.verdicts)) == (None, (), 1)
+        assert found.written == tuple(filter(None, finals))
+
+
 @pytest.mark.parametrize(
     ("finals", "expected", "written"),
     [

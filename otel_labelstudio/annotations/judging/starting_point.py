@@ -13,6 +13,10 @@ from otel_labelstudio.tasks.build import answers_digest
 from otel_labelstudio.tasks.mend import mend_text
 
 
+# What the prediction of a call without an output message says
+_NO_ANSWER = ("",)
+
+
 @dataclass(frozen=True, slots=True)
 class StartingPoint:
     """``texts`` are the model's answers, ``answer_name`` is the control that has what became of them; None where there
@@ -48,7 +52,7 @@ def starting_point(task: AnnotatedTask, annotation: Annotation, texts: tuple[str
     parent_id = _root(task, annotation).parent_prediction_id
     parent = next((p for p in task.predictions if p.id == parent_id), None)
     filled_in = _answers_in(parent) if parent else texts if _has_own_prediction(task) else ()
-    is_imported = bool(filled_in) and filled_in != texts
+    is_imported = bool(filled_in) and filled_in != (texts or _NO_ANSWER)
     return StartingPoint(
         texts,
         _answer_name(task, annotation),
