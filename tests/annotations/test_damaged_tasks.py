@@ -116,10 +116,10 @@ def test_controls_of_a_configuration() -> None:
     config = """<View><Repeater on="$turns" indexFlag="%n%"><Text name="t%n%" value="$turns[%n%].body"/>
         <Rating name="r%n%" toName="t%n%" maxRating="7"/></Repeater></View>"""
     assert controls_of(config) == (Control("r{{idx}}", "Rating", "t{{idx}}", repeats="turns", max_rating=7),)
-    assert [(c.name, c.items, c.buckets) for c in PROJECT.controls[:3]] == [
-        ("better", ("answer_a", "answer_b"), ()),
-        ("rank", ("answers",), ()),
-        ("sort", ("choices",), ("best", "ok", "bad")),
+    assert [(c.name, c.items, c.buckets, c.default_bucket) for c in PROJECT.controls[:3]] == [
+        ("better", ("answer_a", "answer_b"), (), None),
+        ("rank", ("answers",), (), None),
+        ("sort", ("choices",), ("best", "ok", "bad"), "ok"),
     ]
     assert controls_of("<View><unclosed>") == ()
 

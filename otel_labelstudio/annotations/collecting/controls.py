@@ -42,6 +42,7 @@ def _control(
         repeats=None if repeater is None else _variable(repeater.get("on", "")),
         max_rating=_max_rating(element) if element.tag == "Rating" else None,
         buckets=tuple(b.attrib["name"] for b in element.iter("Bucket") if b.get("name")),
+        default_bucket=next((b.get("name") for b in element.iter("Bucket") if b.get("default") == "true"), None),
         items=tuple(_items(element, objects)),
         is_conditional=is_conditional,
     )

@@ -12,7 +12,6 @@ from otel_labelstudio.tasks import render
 from otel_labelstudio.tasks.build import answers_digest
 from otel_labelstudio.tasks.mend import mend_text
 
-
 # What the prediction of a call without an output message says
 _NO_ANSWER = ("",)
 
