@@ -45,9 +45,10 @@ def tool_names(call: LLMCall) -> frozenset[str]:
 def _pieces(text: str, calls: Sequence[ToolCallPart], names: frozenset[str]) -> Iterator[Part]:
     at, unused = 0, list(calls)
     while begin := _BEGIN.search(text, at):
-        yield from _text(text[at : begin.start()])
+        yield from _text(text[at : begin.start()].removesuffix("\n"))
         part, at = _unchanged(text, begin.start(), unused) or _tool_call(text, begin, names)
         yield part
+        at += text.startswith("\n", at)
     yield from _text(text[at:])
 
 
@@ -55,7 +56,7 @@ def _text(text: str) -> Iterator[TextPart]:
     if _MARK in text:
         raise ToolCallTextError("a tool call is not written as NAME(JSON)")
     if text.strip():
-        yield TextPart(text.removeprefix("\n").removesuffix("\n"))
+        yield TextPart(text)
 
 
 def _unchanged(text: str, start: int, unused: list[ToolCallPart]) -> tuple[ToolCallPart, int] | None:

@@ -25,6 +25,16 @@ def test_text_is_one_part() -> None:
     assert edited("Yes,\n\n  four. ") == (TextPart("Yes,\n\n  four. "),)
 
 
+def test_line_breaks_around_a_text_are_kept() -> None:
+    """As a completion begins and ends; only those beside a tool call are no text."""
+    assert edited("\n\nRoses are blue.\n") == (TextPart("\n\nRoses are blue.\n"),)
+    assert edited('\nSo:\n\n[tool call] stock({"article": "rose"})\n\nWait.\n', ROSE) == (
+        TextPart("\nSo:\n"),
+        ROSE,
+        TextPart("\nWait.\n"),
+    )
+
+
 def test_an_edited_tool_call_keeps_its_id() -> None:
     """Only the arguments are new."""
     assert edited('[tool call] stock({"article": "lily"})', ROSE) == (
