@@ -1,5 +1,4 @@
-"""Rows for fine-tuning at OpenAI and Azure, and for Together, Fireworks, Mistral and LLaMA-Factory, which take the
-same.
+"""Rows for fine-tuning at OpenAI and Azure, and for Together, Fireworks and Mistral, which take the same.
 
 Arguments are JSON text, the content of an answer of tool calls alone is null, and ``weight: 0`` keeps earlier answers
 out of the loss. Keys that OpenAI does not know are refused there, so there are none.
