@@ -50,6 +50,7 @@ def acts(found: Judgement) -> list[tuple[Act, str | None]]:
     [
         ("The poplar grows fast.", Act.ACCEPTED),
         ("The poplar grows  fast.\n", Act.WHITESPACE),
+        ("\ufeffThe poplar\u200b\xa0grows fast.\r\n", Act.WHITESPACE),
         ("The poplar grows very fast.", Act.EDITED),
         ("A willow, and nothing else", Act.REWRITTEN),
     ],

@@ -51,11 +51,11 @@ class AgreementTally:
         """A call, whoever judged it."""
         if len(judged.judgements) < 2:
             return
-        units: dict[tuple[Control, Unit], list[Value]] = defaultdict(list)
+        units: dict[tuple[Control, Unit, str | None], list[Value]] = defaultdict(list)
         for judgement in judged.judgements:
-            for of, value in _said_once(judgement):
-                units[of].append(value)
-        for (control, _), values in units.items():
+            for (control, unit), value in _said_once(judgement):
+                units[control, unit, judgement.imported_base].append(value)
+        for (control, _, _), values in units.items():
             if len(values) > 1:
                 self._units[control][tuple(sorted(values, key=str))] += 1
 

@@ -12,6 +12,7 @@ import pytest
 from otel_labelstudio.annotations.datasets import DatasetOptions, Kind, LeftOut, Several
 from otel_labelstudio.annotations.datasets.example import Example
 from otel_labelstudio.annotations.datasets.examples import annotations_left_out, examples_of
+from otel_labelstudio.annotations.datasets.judgement_records import judgement_records
 from otel_labelstudio.annotations.datasets.rows import rows_of
 from otel_labelstudio.annotations.judging import judge
 from otel_labelstudio.annotations.records import AnnotatedTask, Control, Prediction, Region
@@ -291,6 +292,22 @@ def test_another_models_answer_that_was_left_as_it_was_is_learned_unless_it_is_b
     assert texts(left(box("Lilian"), BAD), Kind.SFT) == ["Lilian"]
     assert texts(left(box("Lily ")), Kind.DPO) == [LeftOut.NOTHING_SAID]
     assert rows(left(replace(RATED[1], origin=None))) == ([], [], [])
+
+
+def test_who_judged_another_models_answer_says_nothing_of_this_one_in_an_evaluation() -> None:
+    """What they made of it is what the answer should have been; where that is nothing, there is no row."""
+    predictions = (Prediction(10, "ours", (box("Rosie"),)), Prediction(11, "other", (box("Lily"),)))
+    options = DatasetOptions(kinds=(Kind.EVAL,))
+
+    def judged_other(*regions: Region) -> list[Any]:
+        of = task(ROSE, annotation(*regions, parent_prediction_id=11), predictions=predictions)
+        return list(examples_of(judged(of), Kind.EVAL, options))
+
+    [found] = judged_other(box("Lilian"), RATED[1])
+    assert isinstance(found, Example)
+    assert found.reference
+    assert (message_text("assistant", found.reference.parts), judgement_records(found)) == ("Lilian", [])
+    assert [as_text(one) for one in judged_other(box("Lily"), RATED[1])] == [LeftOut.NOTHING_SAID]
 
 
 def test_accepted_answers_are_the_models_own_messages() -> None:

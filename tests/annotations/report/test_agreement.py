@@ -78,6 +78,19 @@ def test_nobody_disagrees_with_themselves() -> None:
     assert found(tally)["facts"].units == 10
 
 
+def test_who_judged_another_models_answer_agrees_with_those_who_judged_that_one() -> None:
+    """And not with those who judged the call's own: three good words of it and two bad ones of the other are two
+    units."""
+    tally = AgreementTally()
+    for _ in range(10):
+        own = [judgement(by=by, says=[chosen("good")]) for by in range(3)]
+        other = [judgement(by=by, says=[chosen("bad")], imported_base="No.") for by in (3, 4)]
+        tally.add(judged(*own, *other))
+    (agreement,) = tally.agreement()
+    assert agreement.alpha == pytest.approx(1.0)
+    assert (agreement.units, agreement.pairs) == (20, 40)
+
+
 def test_what_became_of_the_text_and_the_best_answer_are_compared_too() -> None:
     """Half of the pairs disagree where one person edits each answer, and the other removes every second one. Who began
     with another model's answer says nothing of the call's own."""
