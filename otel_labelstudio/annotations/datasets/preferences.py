@@ -1,7 +1,8 @@
 """DPO: pairs of a chosen and a rejected answer to one prompt.
 
 A correction is better than what it corrects, an answer that was left standing better than one that was removed, and
-what a ranking or a comparison puts first better than what it puts behind.
+what a ranking or a comparison puts first better than what it puts behind. A text of the person's own is better than
+what they removed or called bad.
 """
 
 from __future__ import annotations
@@ -40,6 +41,8 @@ def _pairs(judged: JudgedCall, judgement: Judgement, options: DatasetOptions) ->
         for better in judgement.answers:
             if better.act.keeps_answer:
                 yield _pair(judged, judgement, better.index, worse.index, "kept")
+    bad = [one for one in judgement.answers if one.index in judgement.disliked and one.act.keeps_answer]
+    for worse in (*removed, *bad):
         for text in judgement.written[:1]:
             yield _written(judged, judgement, text, worse.index)
     for one in judgement.preferences:

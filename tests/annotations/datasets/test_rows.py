@@ -140,6 +140,17 @@ def test_comparisons_give_the_rows_of_the_table(control: Control, region: Region
     assert rows(task(BOTH, annotation(untouched, region), controls=(control,))) == expected
 
 
+def test_a_text_that_is_written_where_no_answer_is_good_is_better_than_all() -> None:
+    """As the layout `compare` asks for it."""
+    none = said("choices", "best", ("none",))
+    of = task(BOTH, annotation(box("Rosie", "Ruby", "Lilian of the valley"), none))
+    assert rows(of) == (
+        ["Lilian of the valley"],
+        [("Lilian of the valley", "Rosie"), ("Lilian of the valley", "Ruby")],
+        [("Rosie", False), ("Ruby", False), ("Lilian of the valley", True)],
+    )
+
+
 def test_a_comparison_says_the_same_from_a_file() -> None:
     """Which has no labeling configuration: neither of two compared answers is one to learn."""
     compared = annotation(box("Rosie", "Ruby"), said("pairwise", "better", "right"))
