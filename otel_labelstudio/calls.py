@@ -281,9 +281,10 @@ class LLMCall:
 
     @property
     def answer_origins(self) -> tuple[JSONObject, ...]:
-        """Of answers to compare, what is known of each one's own call; empty where this call gave them all."""
+        """Of answers to compare, what is known of each one's own call; empty where one call gave them all. Such a call
+        names no model, but one that was joined of the calls of a run does."""
         joined = self.metadata.get(JOINED)
-        if not isinstance(joined, Sequence) or len(joined) != len(self.output_messages):
+        if self.model is not None or not isinstance(joined, Sequence) or len(joined) != len(self.output_messages):
             return ()
         return tuple(origin if isinstance(origin, Mapping) else {} for origin in joined)
 

@@ -138,6 +138,8 @@ def test_what_is_said_of_one_of_several_models_answers_stands_on_its_own_span() 
         ("verdict", "2", "2", "shop 2", None),
         ("correction", "2", "2", "shop 2", None),
     ]
+    run = replace(of, request_model="gpt-4o-mini")  # of which the same is kept, and whose answers are its own
+    assert {e.span_id for e in evaluations_of(judged(judgement(*verdicts), of=run), RULES)} == {of.span_id}
     damaged = replace(of, metadata={JOINED: [{"trace_id": 1}, "?"]})
     assert not any(e.has_valid_ids for e in evaluations_of(judged(judgement(*verdicts), of=damaged), RULES))
 
