@@ -280,12 +280,19 @@ class LLMCall:
         return tuple(m.finish_reason for m in self.output_messages if m.finish_reason)
 
     @property
+    def answer_origins(self) -> tuple[JSONObject, ...]:
+        """Of answers to compare, what is known of each one's own call; empty where one call gave them all. Such a call
+        names no model, but one that was joined of the calls of a run does."""
+        joined = self.metadata.get(JOINED)
+        if self.model is not None or not isinstance(joined, Sequence) or len(joined) != len(self.output_messages):
+            return ()
+        return tuple(origin if isinstance(origin, Mapping) else {} for origin in joined)
+
+    @property
     def answer_models(self) -> tuple[str | None, ...]:
         """The model of each output message: of answers to compare, each has its own."""
-        joined = self.metadata.get(JOINED)
-        if not isinstance(joined, Sequence) or len(joined) != len(self.output_messages):
-            return (self.model,) * len(self.output_messages)
-        return tuple(origin.get("model") if isinstance(origin, Mapping) else None for origin in joined)
+        origins = self.answer_origins
+        return tuple(one.get("model") for one in origins) if origins else (self.model,) * len(self.output_messages)
 
     def to_dict(self) -> dict[str, Any]:
         """The call as JSON values; `from_dict` is the way back. Fields without a value are left out."""

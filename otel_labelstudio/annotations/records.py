@@ -27,8 +27,10 @@ class Control:
     """A control tag of a labeling configuration: ``tag`` is ``TextArea``, ``Choices``, ``Rating``, ...
 
     ``repeats`` is the variable of the Repeater around it, in which case ``name`` holds the index flag; ``max_rating``
-    is that of a Rating, ``buckets`` are those of a Ranker, best first, ``items`` the variables that a Pairwise
-    compares, a Ranker sorts or dynamic Choices offer, without their ``$``.
+    is that of a Rating, ``buckets`` are those of a Ranker, best first, ``default_bucket`` the one in which all begin,
+    ``items`` the variables that a Pairwise compares, a Ranker sorts or dynamic Choices offer, without their ``$``. One
+    that ``is_conditional`` is on the page only after a certain choice, and leaves nothing in an annotation while it is
+    not.
     """
 
     name: str
@@ -37,7 +39,9 @@ class Control:
     repeats: str | None = None
     max_rating: int | None = None
     buckets: tuple[str, ...] = ()
+    default_bucket: str | None = None
     items: tuple[str, ...] = ()
+    is_conditional: bool = False
 
 
 @dataclass(frozen=True, slots=True)

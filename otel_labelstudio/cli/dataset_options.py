@@ -43,8 +43,8 @@ def _add_kinds(parser: argparse.ArgumentParser) -> None:
         parser,
         "--format",
         choices=tuple(FORMATS),
-        help="trl, also for Unsloth, Axolotl and ms-swift; openai, also for Azure, Together and Fireworks; or calls, "
-        "which loses nothing; default trl",
+        help="trl, also for Unsloth; openai, also for Azure, Together and Fireworks; or calls, which loses nothing; "
+        "default trl",
     )
 
 

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from otel_labelstudio.calls import LLMCall, Message, Part, TextPart, ToolCallPart
 from otel_labelstudio.tasks.render import part_text
 
-_MARK = "[tool call]"
 _BEGIN = re.compile(r"^\[tool call\] ([^\s(]+)\(", re.MULTILINE)
 _END = re.compile(r"\s*\)[ \t]*$", re.MULTILINE)
+# What is left of one that a person has edited amiss
+_MARK = re.compile(r"\[\s*tool[ _-]?calls?\s*\]", re.IGNORECASE)
 _DECODER = json.JSONDecoder()
 
 
@@ -43,19 +44,23 @@ def tool_names(call: LLMCall) -> frozenset[str]:
 
 
 def _pieces(text: str, calls: Sequence[ToolCallPart], names: frozenset[str]) -> Iterator[Part]:
-    at, unused = 0, list(calls)
+    at, unused, called = 0, list(calls), {call.name for call in calls}
     while begin := _BEGIN.search(text, at):
-        yield from _text(text[at : begin.start()])
+        yield from _text(text[at : begin.start()].removesuffix("\n"), called)
         part, at = _unchanged(text, begin.start(), unused) or _tool_call(text, begin, names)
         yield part
-    yield from _text(text[at:])
+        at += text.startswith("\n", at)
+    yield from _text(text[at:], called)
 
 
-def _text(text: str) -> Iterator[TextPart]:
-    if _MARK in text:
+def _text(text: str, called: Collection[str]) -> Iterator[TextPart]:
+    """A text in which no tool call is left, neither its mark nor, of the tools that were ``called``, a line without
+    it."""
+    lines = (line.lstrip() for line in text.splitlines())
+    if _MARK.search(text) or any(line.startswith(f"{name}(") for line in lines for name in called):
         raise ToolCallTextError("a tool call is not written as NAME(JSON)")
     if text.strip():
-        yield TextPart(text.removeprefix("\n").removesuffix("\n"))
+        yield TextPart(text)
 
 
 def _unchanged(text: str, start: int, unused: list[ToolCallPart]) -> tuple[ToolCallPart, int] | None:

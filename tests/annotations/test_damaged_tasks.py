@@ -116,9 +116,26 @@ def test_controls_of_a_configuration() -> None:
     config = """<View><Repeater on="$turns" indexFlag="%n%"><Text name="t%n%" value="$turns[%n%].body"/>
         <Rating name="r%n%" toName="t%n%" maxRating="7"/></Repeater></View>"""
     assert controls_of(config) == (Control("r{{idx}}", "Rating", "t{{idx}}", repeats="turns", max_rating=7),)
-    assert [(c.name, c.items, c.buckets) for c in PROJECT.controls[:3]] == [
-        ("better", ("answer_a", "answer_b"), ()),
-        ("rank", ("answers",), ()),
-        ("sort", ("choices",), ("best", "ok", "bad")),
+    assert [(c.name, c.items, c.buckets, c.default_bucket) for c in PROJECT.controls[:3]] == [
+        ("better", ("answer_a", "answer_b"), (), None),
+        ("rank", ("answers",), (), None),
+        ("sort", ("choices",), ("best", "ok", "bad"), "ok"),
     ]
     assert controls_of("<View><unclosed>") == ()
+
+
+def test_controls_that_a_choice_hides_are_known() -> None:
+    """By their own `visibleWhen`, or that of a View around them; regions that are selected hide no result."""
+    boxes = ('<TextArea name="a" toName="t" visibleWhen="choice-selected"/>', '<TextArea name="b" toName="t"/>')
+    views = ("choice-selected", "region-selected")
+    around = (
+        f'<View visibleWhen="{when}"><View><Rating name="{n}" toName="t"/></View></View>'
+        for n, when in enumerate(views)
+    )
+    config = f'<View><Text name="t" value="$text"/>{"".join(boxes)}{"".join(around)}</View>'
+    assert {control.name: control.is_conditional for control in controls_of(config)} == {
+        "a": True,
+        "b": False,
+        "0": True,
+        "1": False,
+    }

@@ -50,6 +50,7 @@ def acts(found: Judgement) -> list[tuple[Act, str | None]]:
     [
         ("The poplar grows fast.", Act.ACCEPTED),
         ("The poplar grows  fast.\n", Act.WHITESPACE),
+        ("\ufeffThe poplar\u200b\xa0grows fast.\r\n", Act.WHITESPACE),
         ("The poplar grows very fast.", Act.EDITED),
         ("A willow, and nothing else", Act.REWRITTEN),
     ],
@@ -84,6 +85,17 @@ def test_of_an_empty_answer_nothing_is_removed() -> None:
     assert acts(judgement(task(answered(""), annotation(said("choices", "verdict", ("good",)))))) == [
         (Act.ACCEPTED, "")
     ]
+
+
+def test_the_empty_box_of_a_call_without_an_answer_is_no_other_models() -> None:
+    """Its prediction says nothing, where the telemetry has no output; what a person says of it is of this call."""
+    for finals in ("",), ("My own.",):
+        own = Prediction(OURS, "gpt-4o-mini", (box("", origin=None),))
+        origin = AnswerOrigin("response", "dialogue", answers_digest([""]))
+        rated = annotation(box(*finals), said("rating", "rating", 1))
+        found = judgement(task(answered(), rated, predictions=(own,), origin=origin))
+        assert (found.imported_base, found.answers, len(found.verdicts)) == (None, (), 1)
+        assert found.written == tuple(filter(None, finals))
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -174,6 +175,28 @@ def test_buckets_are_in_the_order_of_the_configuration() -> None:
     found = judgement(said("ranker", "rank", value), controls=controls)
     assert (pairs(found), *liked(found)) == ([(1, 0), (1, 2)], {1}, {0, 2})
     assert judgement(said("ranker", "rank", value), box("Dawn")).preferences == ()
+
+
+@pytest.mark.parametrize(
+    ("control", "untouched"),
+    [
+        (Control("rank", "Ranker", "list", items=("answers",)), ("0", "1", "2")),
+        (
+            Control("rank", "Ranker", "list", buckets=("ok", "bad"), default_bucket="bad", items=("answers",)),
+            {"ok": (), "bad": ("0", "1", "2")},
+        ),
+    ],
+    ids=["an order", "buckets"],
+)
+def test_a_ranker_that_nobody_touched_says_nothing_beside_something_else(control: Control, untouched: Any) -> None:
+    """The page stores it all the same. Alone, that order is what the person said; a program says what it means."""
+    ranked = said("ranker", "rank", untouched)
+    beside = judgement(ranked, said("rating", "stars", 1), controls=(control,))
+    assert (pairs(beside), *liked(beside)) == ([], set(), set())
+    alone = judgement(ranked, controls=(control,))
+    assert pairs(alone) or alone.disliked
+    programs = judgement(replace(ranked, origin=None), said("rating", "stars", 1, origin=None), controls=(control,))
+    assert pairs(programs) or programs.disliked
 
 
 def test_dynamic_choices_of_the_answers() -> None:

@@ -25,6 +25,16 @@ def test_text_is_one_part() -> None:
     assert edited("Yes,\n\n  four. ") == (TextPart("Yes,\n\n  four. "),)
 
 
+def test_line_breaks_around_a_text_are_kept() -> None:
+    """As a completion begins and ends; only those beside a tool call are no text."""
+    assert edited("\n\nRoses are blue.\n") == (TextPart("\n\nRoses are blue.\n"),)
+    assert edited('\nSo:\n\n[tool call] stock({"article": "rose"})\n\nWait.\n', ROSE) == (
+        TextPart("\nSo:\n"),
+        ROSE,
+        TextPart("\nWait.\n"),
+    )
+
+
 def test_an_edited_tool_call_keeps_its_id() -> None:
     """Only the arguments are new."""
     assert edited('[tool call] stock({"article": "lily"})', ROSE) == (
@@ -83,6 +93,8 @@ def test_the_models_own_arguments_need_be_no_json() -> None:
         '[tool call] stock({"article": "rose"}) and more',
         '[tool call]stock({"article": "rose"})',
         'So: [tool call] stock({"article": "rose"})',
+        '[Tool Call] stock({"article": "rose"})',
+        'So:\n stock({"article": "rose"})',  # its mark was deleted
     ],
 )
 def test_a_tool_call_that_cannot_be_read_is_refused(text: str) -> None:
@@ -90,6 +102,11 @@ def test_a_tool_call_that_cannot_be_read_is_refused(text: str) -> None:
     with pytest.raises(ToolCallTextError) as raised:
         edited(text, ROSE)
     assert "rose" not in str(raised.value)
+
+
+def test_an_answer_that_called_no_tool_may_speak_of_one() -> None:
+    """As a line of code."""
+    assert edited("stock() counts.", TextPart("It counts.")) == (TextPart("stock() counts."),)
 
 
 # Drawing the first texts takes a busy machine a while

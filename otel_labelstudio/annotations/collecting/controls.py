@@ -10,6 +10,8 @@ from otel_labelstudio.tasks.label_config import LabelConfigError, parsed
 
 # Label Studio's default (https://labelstud.io/tags)
 _INDEX_FLAG = "{{idx}}"
+# Of visibleWhen: what hides a control's result too, on the control or on any View around it
+_ON_CHOICE = ("choice-selected", "choice-unselected")
 
 
 def controls_of(label_config: str) -> tuple[Control, ...]:
@@ -20,10 +22,17 @@ def controls_of(label_config: str) -> tuple[Control, ...]:
         return ()
     objects = {e.attrib["name"]: e for e in root.iter() if e.get("name") and not e.get("toName")}
     repeaters = {e: repeater for repeater in root.iter("Repeater") for e in repeater.iter()}
-    return tuple(_control(e, objects, repeaters.get(e)) for e in root.iter() if e.get("name") and e.get("toName"))
+    conditional = {e for parent in root.iter() if parent.get("visibleWhen") in _ON_CHOICE for e in parent.iter()}
+    return tuple(
+        _control(e, objects, repeaters.get(e), is_conditional=e in conditional)
+        for e in root.iter()
+        if e.get("name") and e.get("toName")
+    )
 
 
-def _control(element: ET.Element, objects: Mapping[str, ET.Element], repeater: ET.Element | None) -> Control:
+def _control(
+    element: ET.Element, objects: Mapping[str, ET.Element], repeater: ET.Element | None, *, is_conditional: bool
+) -> Control:
     """The index flag of its Repeater is always written as ``{{idx}}``."""
     flag = _INDEX_FLAG if repeater is None else repeater.get("indexFlag", _INDEX_FLAG)
     return Control(
@@ -33,7 +42,9 @@ def _control(element: ET.Element, objects: Mapping[str, ET.Element], repeater: E
         repeats=None if repeater is None else _variable(repeater.get("on", "")),
         max_rating=_max_rating(element) if element.tag == "Rating" else None,
         buckets=tuple(b.attrib["name"] for b in element.iter("Bucket") if b.get("name")),
+        default_bucket=next((b.get("name") for b in element.iter("Bucket") if b.get("default") == "true"), None),
         items=tuple(_items(element, objects)),
+        is_conditional=is_conditional,
     )
 
 

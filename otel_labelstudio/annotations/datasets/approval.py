@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import Enum
 
 from otel_labelstudio.annotations.datasets.options import DatasetOptions
+from otel_labelstudio.annotations.judging.starting_point import may_be_hidden
 from otel_labelstudio.annotations.records import About, JudgedCall, Judgement, Verdict
 
 
@@ -66,8 +67,10 @@ def _of_choices(name: str, values: tuple[str, ...], options: DatasetOptions) -> 
 
 def may_be_cleared(judged: JudgedCall, judgement: Judgement) -> bool:
     """Whether an annotation without a text may be of somebody who cleared it. With its prediction Label Studio forgets
-    that an annotation began with it, so that nobody can tell whether an answer was left as it was or taken away."""
+    that an annotation began with it, and a box that a choice hides leaves nothing either: then nobody can tell whether
+    an answer was left as it was or taken away."""
     origin, annotation = judged.task.origin, judgement.annotation
     was_sent = origin is not None and origin.answers_sha256 is not None
     is_of_page = any(region.origin for region in annotation.regions)
-    return was_sent and is_of_page and annotation.parent_prediction_id is None
+    is_unknown = annotation.parent_prediction_id is None or may_be_hidden(judged.task)
+    return was_sent and is_of_page and is_unknown

@@ -20,7 +20,13 @@ from otel_labelstudio.annotations.datasets.rows import TaskRows, rows_of
 from otel_labelstudio.annotations.datasets.store import RowStore
 from otel_labelstudio.annotations.datasets.writing import OnRows, write_files
 from otel_labelstudio.annotations.judging import judged_or_left_out
-from otel_labelstudio.annotations.records import JUDGING_FAILED, AnnotatedProject, JudgedCall, NotJudged
+from otel_labelstudio.annotations.records import (
+    DEFAULT_MAX_RATING,
+    JUDGING_FAILED,
+    AnnotatedProject,
+    JudgedCall,
+    NotJudged,
+)
 from otel_labelstudio.annotations.watermarks import controls_digest, read_until
 from otel_labelstudio.errors import ConfigError
 from otel_labelstudio.printable import logger
@@ -106,6 +112,8 @@ class Dataset:
     def take_in(self, batch: Batch) -> None:
         """Take in what `collect` gives, all batches in their order; tasks that are gone are forgotten."""
         project = batch.project.key
+        if project not in self._projects:
+            self._warn_of_scales(batch.project)
         self._projects.add(project)
         judged = (judged_or_left_out(task, keep_bulk=self._options.bulk) for task in batch.tasks)
         self.read(one for one in judged if not self._keeps_earlier_rows(one))
@@ -140,6 +148,17 @@ class Dataset:
             contents = write_files(self._store, new, self._options, on_rows)
             self._output.publish()
         return contents
+
+    def _warn_of_scales(self, project: AnnotatedProject) -> None:
+        """Of ten stars, four are no praise."""
+        scales = {control.max_rating for control in project.controls if control.max_rating} - {DEFAULT_MAX_RATING}
+        if scales and self._options.has_default_bounds:
+            _logger.warning(
+                "Project %d rates by %s stars. Say which are good with --min-rating and bad with --max-bad-rating: now "
+                "it is %g and more, and %g and fewer.",
+                *(project.id, " and ".join(map(str, sorted(scales)))),
+                *(self._options.min_rating, self._options.max_bad_rating),
+            )
 
     def _keeps_earlier_rows(self, judged: Judged) -> bool:
         """Of a task that cannot be read this time: a fault takes no rows back."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from otel_labelstudio.annotations.datasets.canonical import message_digest
 from otel_labelstudio.annotations.datasets.choosing import counting
 from otel_labelstudio.annotations.datasets.example import Example, Found, NoExample, model_answer
-from otel_labelstudio.annotations.datasets.left_out import RowLeftOutError
+from otel_labelstudio.annotations.datasets.left_out import LeftOut, RowLeftOutError
 from otel_labelstudio.annotations.datasets.options import DatasetOptions, Kind, Several
 from otel_labelstudio.annotations.datasets.supervised import supervised
 from otel_labelstudio.annotations.records import JudgedCall, Judgement
@@ -21,11 +21,15 @@ def evaluation(judged: JudgedCall, judgements: Sequence[Judgement], options: Dat
     except RowLeftOutError as left_out:
         yield NoExample(Kind.EVAL, left_out.reason)
         return
+    reference = _reference(judged, judgements, options)
+    if reference is None and all(judgement.imported_base is not None for judgement in judgements):
+        yield NoExample(Kind.EVAL, LeftOut.NOTHING_SAID)
+        return
     yield Example(
         kind=Kind.EVAL,
         call=judged.call,
         completion=answer,
-        reference=_reference(judged, judgements, options),
+        reference=reference,
         act="judged",
         judgements=tuple(judgements),
     )

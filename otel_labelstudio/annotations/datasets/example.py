@@ -74,6 +74,14 @@ def final_answer(call: LLMCall, answer: JudgedAnswer) -> Message:
     return written_answer(call, answer.final or "", original)
 
 
+def written_texts(judgement: Judgement) -> tuple[str, ...]:
+    """What a person wrote beside the model's answers, or made of another model's."""
+    if judgement.imported_base is None:
+        return judgement.written
+    finals = (answer.final for answer in judgement.answers if answer.act is not Act.UNTOUCHED)
+    return (*judgement.written, *(final for final in finals if final is not None))
+
+
 def written_answer(call: LLMCall, text: str, original: Message | None = None) -> Message:
     """A text as an answer, with tool calls as structure; the model's reasoning no longer fits, so it is left out."""
     if original and any(_is_unreadable(text, part) for part in original.parts):

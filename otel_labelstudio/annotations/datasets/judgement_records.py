@@ -9,8 +9,9 @@ from otel_labelstudio.annotations.records import Judgement, Verdict
 
 
 def judgement_records(example: Example) -> list[dict[str, Any]]:
-    """One record a person, oldest first; who it was stands in the provenance alone."""
-    return [_record(judgement) for judgement in example.judgements]
+    """One record a person, oldest first; who it was stands in the provenance alone. Who began with another model's
+    answer judged that one."""
+    return [_record(judgement) for judgement in example.judgements if judgement.imported_base is None]
 
 
 def verdict_record(verdict: Verdict) -> dict[str, Any]:

@@ -1,5 +1,4 @@
-"""Rows for fine-tuning at OpenAI and Azure, and for Together, Fireworks, Mistral and LLaMA-Factory, which take the
-same.
+"""Rows for fine-tuning at OpenAI and Azure, and for Together, Fireworks and Mistral, which take the same.
 
 Arguments are JSON text, the content of an answer of tool calls alone is null, and ``weight: 0`` keeps earlier answers
 out of the loss. Keys that OpenAI does not know are refused there, so there are none.
@@ -8,6 +7,7 @@ https://developers.openai.com/api/docs/guides/supervised-fine-tuning and .../dir
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from otel_labelstudio.annotations.datasets.example import Example
@@ -29,6 +29,8 @@ def row(example: Example, options: DatasetOptions) -> dict[str, Any]:
     dialogue = dialogue_of(example.call, example.answers, reasoning=False, media=options.media)
     if not dialogue.is_every_tool_call_answered:
         raise RowLeftOutError(LeftOut.TOOL_RESULT)
+    if example.kind is not Kind.EVAL:
+        _expect_objects(dialogue.answers[0])
     prompt = [_message(message) for message in dialogue.prompt]
     answers = [_message(message) for message in dialogue.answers]
     return _ROWS[example.kind](example, prompt, answers, _tools(example.call))
@@ -74,6 +76,13 @@ def _tools(call: LLMCall) -> _Tools:
         return {}
     parallel = call.request_parameters.get(_PARALLEL)
     return {"tools": tools, **({_PARALLEL: parallel} if isinstance(parallel, bool) else {})}
+
+
+def _expect_objects(learned: WireMessage) -> None:
+    """As arguments of an answer that is learned. The rejected one, and those before, may have what the model wrote."""
+    arguments = (call["function"]["arguments"] for call in learned.get("tool_calls", ()))
+    if not all(isinstance(one, Mapping) for one in arguments):
+        raise RowLeftOutError(LeftOut.TOOL_ARGUMENTS)
 
 
 def _without_loss(message: WireMessage) -> WireMessage:

@@ -74,6 +74,12 @@ class DatasetOptions:
         if self.max_bad_rating >= self.min_rating:
             raise ConfigError("--max-bad-rating must be lower than --min-rating")
 
+    @property
+    def has_default_bounds(self) -> bool:
+        """Whether nobody has said which ratings are good and bad: the bounds are for scales of five."""
+        default = DatasetOptions()
+        return (self.min_rating, self.max_bad_rating) == (default.min_rating, default.max_bad_rating)
+
     def fingerprint(self) -> str:
         """What the rows of a call depend on: cached rows are of use for the same alone."""
         return repr([(f.name, _stable(getattr(self, f.name))) for f in fields(self) if f.name not in _AFTERWARDS])

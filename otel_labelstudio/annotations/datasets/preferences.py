@@ -1,7 +1,8 @@
 """DPO: pairs of a chosen and a rejected answer to one prompt.
 
 A correction is better than what it corrects, an answer that was left standing better than one that was removed, and
-what a ranking or a comparison puts first better than what it puts behind.
+what a ranking or a comparison puts first better than what it puts behind. A text of the person's own is better than
+what they removed or called bad.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from otel_labelstudio.annotations.datasets.example import (
     final_answer,
     model_answer,
     written_answer,
+    written_texts,
 )
 from otel_labelstudio.annotations.datasets.left_out import LeftOut
 from otel_labelstudio.annotations.datasets.options import DatasetOptions, Kind
@@ -39,6 +41,8 @@ def _pairs(judged: JudgedCall, judgement: Judgement, options: DatasetOptions) ->
         for better in judgement.answers:
             if better.act.keeps_answer:
                 yield _pair(judged, judgement, better.index, worse.index, "kept")
+    bad = [one for one in judgement.answers if one.index in judgement.disliked and one.act.keeps_answer]
+    for worse in (*removed, *bad):
         for text in judgement.written[:1]:
             yield _written(judged, judgement, text, worse.index)
     for one in judgement.preferences:
@@ -85,15 +89,15 @@ def _written(judged: JudgedCall, judgement: Judgement, text: str, worse: int) ->
 
 def _imported(judged: JudgedCall, judgement: Judgement) -> Iterator[Found]:
     """What a person made of another model's answer, against that answer."""
-    finals = [*judgement.written, *(answer.final for answer in judgement.answers if answer.final is not None)]
-    if not finals or finals[0] == judgement.imported_base:
+    base, texts = judgement.imported_base or "", written_texts(judgement)
+    if not texts or texts[0].split() == base.split():
         yield NoExample(Kind.DPO, LeftOut.NOTHING_SAID)
         return
     yield Example(
         kind=Kind.DPO,
         call=judged.call,
-        completion=written_answer(judged.call, finals[0]),
-        rejected=written_answer(judged.call, judgement.imported_base or ""),
+        completion=written_answer(judged.call, texts[0]),
+        rejected=written_answer(judged.call, base),
         act="edited",
         judgements=(judgement,),
     )

@@ -10,7 +10,7 @@ from otel_labelstudio.annotations.annotators import NameOf
 from otel_labelstudio.annotations.datasets.example import Example
 from otel_labelstudio.annotations.datasets.judgement_records import verdict_record
 from otel_labelstudio.annotations.records import AnnotatedTask, Judgement
-from otel_labelstudio.calls import Message
+from otel_labelstudio.calls import LLMCall, Message
 from otel_labelstudio.tasks.render import answers, message_text
 
 
@@ -29,10 +29,20 @@ def provenance(example: Example, task: AnnotatedTask, name_of: NameOf) -> dict[s
         "project": task.project.id,
         "task": task.id,
         "act": example.act,
+        **_origins(call, example.answers),
         "annotations": [_annotation(judgement, task.project.url, name_of) for judgement in example.judgements],
         "base_sha256": _sha256("\n".join(answers(call))),
         "content_sha256": _sha256("\n".join(_texts(example.answers))),
     }
+
+
+def _origins(call: LLMCall, answers: Sequence[Message]) -> dict[str, Any]:
+    """Where answers of several calls were compared, what is known of the call of each in the row; null for one that a
+    person wrote or changed."""
+    origins, outputs = call.answer_origins, call.output_messages
+    if not origins:
+        return {}
+    return {"answers_of": [dict(origins[outputs.index(one)]) if one in outputs else None for one in answers]}
 
 
 def _annotation(judgement: Judgement, url: str, name_of: NameOf) -> dict[str, Any]:

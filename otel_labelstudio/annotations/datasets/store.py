@@ -20,7 +20,7 @@ from otel_labelstudio.errors import LabelStudioExportError
 from otel_labelstudio.sqlite_connection import ClosingConnection
 
 # Of this file's tables and of what is in the rows: another version's rows are made anew
-_VERSION = "2"
+_VERSION = "3"
 _BATCH = 500
 
 _SCHEMA = """

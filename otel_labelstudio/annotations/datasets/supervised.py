@@ -9,7 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from otel_labelstudio.annotations.datasets.approval import Approval, approval, may_be_cleared
-from otel_labelstudio.annotations.datasets.example import Example, Found, NoExample, final_answer, written_answer
+from otel_labelstudio.annotations.datasets.example import (
+    Example,
+    Found,
+    NoExample,
+    final_answer,
+    written_answer,
+    written_texts,
+)
 from otel_labelstudio.annotations.datasets.left_out import LeftOut
 from otel_labelstudio.annotations.datasets.options import DatasetOptions, Kind
 from otel_labelstudio.annotations.records import Act, JudgedAnswer, JudgedCall, Judgement
@@ -29,12 +36,14 @@ def supervised(judged: JudgedCall, judgement: Judgement, options: DatasetOptions
                 yield _example(judged, judgement, answer)
                 return
             reasons.append(reason)
-    text = next(iter(_texts(judgement)), None)
-    if text is not None:
+    text = next(iter(written_texts(judgement)), None)
+    if text is None:
+        yield NoExample(Kind.SFT, reasons[0] if reasons else LeftOut.NOTHING_SAID)
+    elif why := _why_not_learned(judgement, text, options):
+        yield NoExample(Kind.SFT, why)
+    else:
         completion = written_answer(judged.call, text)
         yield Example(kind=Kind.SFT, call=judged.call, completion=completion, act="written", judgements=(judgement,))
-    else:
-        yield NoExample(Kind.SFT, reasons[0] if reasons else LeftOut.NOTHING_SAID)
 
 
 def _example(judged: JudgedCall, judgement: Judgement, answer: JudgedAnswer) -> Example:
@@ -44,12 +53,13 @@ def _example(judged: JudgedCall, judgement: Judgement, answer: JudgedAnswer) -> 
     )
 
 
-def _texts(judgement: Judgement) -> tuple[str, ...]:
-    """What a person wrote beside the model's answers, or made of another model's."""
-    if judgement.imported_base is None:
-        return judgement.written
-    finals = [answer.final for answer in judgement.answers if answer.final is not None]
-    return (*judgement.written, *finals)
+def _why_not_learned(judgement: Judgement, text: str, options: DatasetOptions) -> LeftOut | None:
+    """Of another model's answer that a person left as it was; what they wrote counts whatever they called it."""
+    if judgement.imported_base is None or text.split() != judgement.imported_base.split():
+        return None
+    if why := _REASONS.get(approval(judgement, 0, options)):
+        return why
+    return LeftOut.ACCEPTED if text == judgement.imported_base and not options.accepted else None
 
 
 def _best_first(judgement: Judgement) -> list[JudgedAnswer]:
@@ -73,14 +83,14 @@ def _reason(
         return why
     if answer.act is Act.UNTOUCHED and may_be_cleared(judged, judgement):
         is_vouched_for = False
-    if said is Approval.NONE and (not is_vouched_for or _is_only_compared(judged, judgement)):
+    if said is Approval.NONE and (not is_vouched_for or _is_only_compared(judgement)):
         return LeftOut.NOTHING_SAID
     is_untouched = answer.act is not Act.WHITESPACE
     return LeftOut.ACCEPTED if is_untouched and not options.accepted else None
 
 
-def _is_only_compared(judged: JudgedCall, judgement: Judgement) -> bool:
+def _is_only_compared(judgement: Judgement) -> bool:
     """That one answer is better than another does not make it good: a Pairwise alone vouches for none."""
-    tags = {control.name: control.tag for control in judged.task.project.controls}
-    compared = {tags.get(preference.control) for preference in judgement.preferences}
-    return compared == {"Pairwise"} and all(answer.act.keeps_answer for answer in judgement.answers)
+    pairwise = {region.from_name for region in judgement.annotation.regions if region.type == "pairwise"}
+    compared = {preference.control for preference in judgement.preferences}
+    return bool(compared) and compared <= pairwise and all(answer.act.keeps_answer for answer in judgement.answers)

@@ -1,4 +1,4 @@
-"""Rows for TRL and what reads its rows: Unsloth, Axolotl, ms-swift.
+"""Rows for TRL, and for Unsloth, which reads the same.
 
 Prompt and completion, so that the loss is on what a person vouched for and not on what the model said before. Arguments
 are objects, contents texts and keys never null: a chat template turns anything else into wrong text, mostly silently.

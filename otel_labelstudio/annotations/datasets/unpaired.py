@@ -46,8 +46,8 @@ def _label(judged: JudgedCall, judgement: Judgement, answer: JudgedAnswer, optio
     if answer.act.changes_answer:
         is_bad = said is Approval.BAD or (options.edited_is_bad and said is not Approval.GOOD)
         return False if is_bad else None
-    if answer.act is Act.REMOVED:
-        return False
+    if answer.act is Act.REMOVED:  # of one that is called good all the same, nobody knows what is meant
+        return None if said is Approval.GOOD else False
     if said in (Approval.GOOD, Approval.BAD):
         return said is Approval.GOOD
     survived_others = any(other.act is Act.REMOVED for other in judgement.answers)

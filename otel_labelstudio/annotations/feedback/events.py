@@ -8,6 +8,8 @@
   shows; they are for datasets.
 - Comments explain all evaluations of their annotation. Alone, they are one without a result.
 - Where the person worked on another model's answer, that somebody had imported, nothing is said of this call.
+- Answers to compare came of several calls: what is said of one goes to its own span, and what is said of the whole to
+  that of the first, which it judges.
 """
 
 from __future__ import annotations
@@ -20,11 +22,13 @@ from dataclasses import dataclass, field, replace
 from otel_labelstudio.annotations.annotators import NameOf
 from otel_labelstudio.annotations.feedback.evaluation import Evaluation, digest
 from otel_labelstudio.annotations.records import About, Act, JudgedAnswer, JudgedCall, Judgement, Verdict
+from otel_labelstudio.calls import LLMCall
 from otel_labelstudio.tasks.mend import mend_text
 
 _CORRECTION, _PREFERENCE = "correction", "preference"
 # Neither infinite nor too large for a double
 _MOST = 1e300
+_OF_ORIGIN = ("trace_id", "span_id", "response_id", "service_name")
 _ACCEPTED, _EDITED, _REJECTED = "accepted", "edited", "rejected"
 # An answer that was left untouched, with nothing of its text in the annotation, was rated or compared only
 _LABELS = {
@@ -75,7 +79,7 @@ def _of_one_person(judged: JudgedCall, judgement: Judgement, rules: EvaluationRu
         place = values[name, said.index]
         values[name, said.index] += 1
         yield replace(
-            template,
+            _on_its_span(template, judged.call, said),
             key=digest(judged.task.project.url, template.project_id, template.annotation_id, name, said.index, place),
             name=name,
             score=said.score,
@@ -107,6 +111,23 @@ def _template(judged: JudgedCall, judgement: Judgement, rules: EvaluationRules) 
         lead_time_s=annotation.lead_time_s if math.isfinite(annotation.lead_time_s or 0) else None,
         url=task.url,
         service_name=_mended(call.service_name),
+    )
+
+
+def _on_its_span(template: Evaluation, call: LLMCall, said: _Said) -> Evaluation:
+    """Where the answers came of several calls, on the span of the one that gave this answer."""
+    origins, index = call.answer_origins, said.index or 0
+    if said.about not in (About.CALL, About.ANSWER) or index >= len(origins):
+        return template
+    trace_id, span_id, response_id, service_name = (
+        mend_text(value) if isinstance(value := origins[index].get(name), str) else None for name in _OF_ORIGIN
+    )
+    return replace(
+        template,
+        trace_id=trace_id or "",
+        span_id=span_id or "",
+        response_id=response_id,
+        service_name=service_name,
     )
 
 

@@ -16,6 +16,8 @@ from otel_labelstudio.annotations.records import Act, JudgedAnswer
 EDIT = 0.5
 """Similarity from which a text counts as an edit of another."""
 
+# Zero-width space, word joiner, byte order mark: what is pasted along with a text
+_INVISIBLE = dict.fromkeys((0x200B, 0x2060, 0xFEFF))
 # More texts than any call has answers: a script's. The rest of them stands for none of the model's
 _MOST_COMPARED = 32
 
@@ -73,7 +75,7 @@ def _partners(bases: Sequence[str], finals: Sequence[str]) -> dict[int, int]:
         return final if is_one else None
 
     pair(first(lambda base, final: base == final))
-    pair(first(lambda base, final: base.split() == final.split()))
+    pair(first(lambda base, final: _words(base) == _words(final)))
     pair(most_similar)
     pair(in_place)
     return partner
@@ -85,6 +87,10 @@ def _judged(index: int, base: str, final: str | None) -> JudgedAnswer:
     if final is None:
         return JudgedAnswer(index, base, None, Act.REMOVED, 0.0)
     alike = similarity(base, final)
-    if base.split() == final.split():
+    if _words(base) == _words(final):
         return JudgedAnswer(index, base, final, Act.WHITESPACE, alike)
     return JudgedAnswer(index, base, final, Act.EDITED if alike >= EDIT else Act.REWRITTEN, alike)
+
+
+def _words(text: str) -> list[str]:
+    return text.translate(_INVISIBLE).split()

@@ -2,6 +2,9 @@
 
 A comparison or a ranking says that one is better than another, and no more. That an answer is good or bad by itself say
 the first and the last of a Ranker's buckets, the choice of the best one, and a verdict on each.
+
+Label Studio's page stores a Ranker that nobody has touched too: in the order in which the answers came, or all in the
+bucket where they begin. So such an order says something only where it is all that the person said.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ from typing import Any, TypeGuard
 
 from otel_labelstudio.annotations.indexes import index_in
 from otel_labelstudio.annotations.judging.starting_point import texts_of
-from otel_labelstudio.annotations.judging.verdicts import place_of
+from otel_labelstudio.annotations.judging.verdicts import Place, place_of
 from otel_labelstudio.annotations.records import About, Annotation, Control, Preference, Region, Verdict
 from otel_labelstudio.tasks.label_config import Variable
 from otel_labelstudio.tasks.variables import answer_index, shows_answer
@@ -42,12 +45,26 @@ def opinion_of(
     annotation: Annotation, controls: Sequence[Control], verdicts: Iterable[Verdict], answers: int
 ) -> Opinion:
     """What the annotation says of a call that has so many answers."""
-    opinions = [_of_region(region, controls, answers) for region in annotation.regions]
+    others = len(annotation.regions) - 1
+    opinions = [
+        _of_region(region, place, answers)
+        for region, place in ((region, place_of(region, controls)) for region in annotation.regions)
+        if not (others and _may_be_untouched(region, place.control, answers))
+    ]
     return _joined([*opinions, _of_verdicts(verdicts, answers)])
 
 
-def _of_region(region: Region, controls: Sequence[Control], answers: int) -> Opinion:
-    place = place_of(region, controls)
+def _may_be_untouched(region: Region, control: Control | None, answers: int) -> bool:
+    """Whether a Ranker is as the page showed it at first; a program's is as it was meant."""
+    if region.type != "ranker" or region.origin is None:
+        return False
+    if isinstance(region.value, Mapping):
+        default = control.default_bucket if control else None
+        return not any(ids for bucket, ids in region.value.items() if bucket != default)
+    return _indexes(region.value, answers) == list(range(answers))
+
+
+def _of_region(region: Region, place: Place, answers: int) -> Opinion:
     match region.type:
         case "pairwise":
             return _of_pairwise(place.name, region.value, _sides(place.control, answers))

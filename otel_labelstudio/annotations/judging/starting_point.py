@@ -12,11 +12,15 @@ from otel_labelstudio.tasks import render
 from otel_labelstudio.tasks.build import answers_digest
 from otel_labelstudio.tasks.mend import mend_text
 
+# What the prediction of a call without an output message says
+_NO_ANSWER = ("",)
+
 
 @dataclass(frozen=True, slots=True)
 class StartingPoint:
     """``texts`` are the model's answers, ``answer_name`` is the control that has what became of them; None where there
-    is no such control. ``was_filled_in``: they, or the imported ones, stood in it at the beginning."""
+    is no such control. ``was_filled_in``: they, or the imported ones, stood in it at the beginning, where it could be
+    seen by everybody."""
 
     texts: tuple[str, ...] = field(repr=False)
     answer_name: str | None
@@ -47,14 +51,21 @@ def starting_point(task: AnnotatedTask, annotation: Annotation, texts: tuple[str
     parent_id = _root(task, annotation).parent_prediction_id
     parent = next((p for p in task.predictions if p.id == parent_id), None)
     filled_in = _answers_in(parent) if parent else texts if _has_own_prediction(task) else ()
-    is_imported = bool(filled_in) and filled_in != texts
+    is_imported = bool(filled_in) and filled_in != (texts or _NO_ANSWER)
     return StartingPoint(
         texts,
         _answer_name(task, annotation),
-        was_filled_in=parent_id is not None and bool(filled_in),
+        was_filled_in=parent_id is not None and bool(filled_in) and not may_be_hidden(task),
         imported_base=filled_in[0] if is_imported and parent else None,
         imported_model=parent.model_version if is_imported and parent else None,
     )
+
+
+def may_be_hidden(task: AnnotatedTask) -> bool:
+    """Whether the answer's control is on the page only after a certain choice: that an annotation has nothing of it
+    says that it was not there, or that it was cleared."""
+    names = set(_candidates(task))
+    return any(control.is_conditional for control in task.project.controls if control.name in names)
 
 
 def texts_of(value: Any) -> tuple[str, ...]:

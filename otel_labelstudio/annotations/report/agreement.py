@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from math import comb
+from statistics import fmean
 from typing import Any, Literal, TypeAlias
 
 import krippendorff
@@ -50,11 +51,11 @@ class AgreementTally:
         """A call, whoever judged it."""
         if len(judged.judgements) < 2:
             return
-        units: dict[tuple[Control, Unit], list[Value]] = defaultdict(list)
+        units: dict[tuple[Control, Unit, str | None], list[Value]] = defaultdict(list)
         for judgement in judged.judgements:
-            for control, unit, value in _said(judgement):
-                units[control, unit].append(value)
-        for (control, _), values in units.items():
+            for (control, unit), value in _said_once(judgement):
+                units[control, unit, judgement.imported_base].append(value)
+        for (control, _, _), values in units.items():
             if len(values) > 1:
                 self._units[control][tuple(sorted(values, key=str))] += 1
 
@@ -64,6 +65,17 @@ class AgreementTally:
             alpha, interval = _alpha(units, level)
             pairs = sum(comb(len(values), 2) * times for values, times in units.items())
             yield Agreement(name, level, alpha, interval, sum(units.values()), pairs)
+
+
+def _said_once(judgement: Judgement) -> Iterator[tuple[tuple[Control, Unit], Value]]:
+    """One value of a person for each control and unit: who labels two words of a turn does not disagree with anybody.
+    Several labels are one value, as several choices are; of several numbers it is the mean."""
+    values: dict[tuple[Control, Unit], list[Value]] = defaultdict(list)
+    for control, unit, value in _said(judgement):
+        values[control, unit].append(value)
+    for of, said in values.items():
+        numbers = [value for value in said if isinstance(value, float)]
+        yield of, fmean(numbers) if numbers else " + ".join(sorted({str(value) for value in said}))
 
 
 def _said(judgement: Judgement) -> Iterator[tuple[Control, Unit, Value]]:

@@ -15,7 +15,14 @@ from otel_labelstudio.annotations.collecting import Batch, TaskIds
 from otel_labelstudio.annotations.datasets import Contents, Dataset, LeftOut
 from otel_labelstudio.annotations.datasets.left_out import REASONS
 from otel_labelstudio.annotations.datasets.rows import TaskRows, rows_of
-from otel_labelstudio.annotations.records import AnnotatedProject, AnnotatedTask, Disregarded, JudgedCall, NotJudged
+from otel_labelstudio.annotations.records import (
+    AnnotatedProject,
+    AnnotatedTask,
+    Control,
+    Disregarded,
+    JudgedCall,
+    NotJudged,
+)
 from tests.annotations.annotated import NOON, annotation, box
 from tests.annotations.datasets.files import completions
 from tests.annotations.datasets.garden import plain, worked_on
@@ -47,6 +54,19 @@ def test_a_task_that_cannot_be_read_keeps_its_rows(tmp_path: Path) -> None:
     contents = take_in(tmp_path / "shop", batch(*unreadable, present=(1, 2)))
     assert completions(tmp_path / "shop") == ["Answer 1."]
     assert contents.reasons[("", LeftOut.UNREADABLE)] == 1
+
+
+def test_a_scale_for_which_the_bounds_are_not_made_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Once a project, unless the options have bounds of their own; five stars need none."""
+    scales = {number: Control("stars", "Rating", max_rating=number) for number in (5, 10)}
+
+    def said(stars: int, **options: Any) -> int:
+        caplog.clear()
+        rated = replace(batch(submitted(1), present=(1,)), project=replace(PROJECT, controls=(scales[stars],)))
+        take_in(tmp_path / "shop", rated, rated, options=DatasetOptions(**options))
+        return sum("Project 1 rates by 10 stars" in record.getMessage() for record in caplog.records)
+
+    assert (said(10), said(5), said(10, min_rating=8, max_bad_rating=4)) == (1, 0, 0)
 
 
 def test_a_task_on_which_judging_fails_takes_no_other_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -222,6 +222,25 @@ def test_a_row_with_a_number_that_json_has_not_is_left_out(name: str, options: d
     assert (found.rows, found.reasons) == ((), {("sft", LeftOut.TOOL_ARGUMENTS): 1})
 
 
+@pytest.mark.parametrize("name", ["trl", "openai"])
+@pytest.mark.parametrize("arguments", ['"rose"', '["rose"]', "5"])
+def test_arguments_that_are_no_object_are_not_learned(name: str, arguments: str) -> None:
+    """Whoever edits a tool call may write any JSON."""
+    of = edited(call(), f"[tool call] stock({arguments})")
+    found = rows_of(of, DatasetOptions(format=name), lambda _, __: None)
+    assert (found.rows, found.reasons) == ((), {(kind, LeftOut.TOOL_ARGUMENTS): 1 for kind in ("sft", "dpo")})
+
+
+def test_a_tool_call_that_no_parser_takes_can_be_rejected_at_openai() -> None:
+    """Its arguments are text there, as the model wrote them: the correction is worth learning."""
+    broken = assistant(ToolCallPart("stock", '{"article": ', "call_1"))
+    made = row(edited(call(output_messages=(broken,)), '[tool call] stock({"article": "rose"})'), "openai", Kind.DPO)
+    written = [
+        made[name][0]["tool_calls"][0]["function"]["arguments"] for name in ("preferred_output", "non_preferred_output")
+    ]
+    assert written == ['{"article": "rose"}', '{"article": ']
+
+
 def test_media_are_left_out_or_written_as_parts() -> None:
     """A row without its image would teach to make one up."""
     of = answering(input_messages=(Message("user", (TextPart("What is it?"), IMAGE, UriPart("image", "https://x/y"))),))

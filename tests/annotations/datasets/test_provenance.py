@@ -8,7 +8,8 @@ import pytest
 
 from otel_labelstudio.annotations import DatasetOptions, write_dataset
 from otel_labelstudio.annotations.datasets.splitting import SPLITS
-from tests.annotations.annotated import NOON, annotation, box
+from otel_labelstudio.calls import JOINED
+from tests.annotations.annotated import NOON, annotation, box, said
 from tests.annotations.datasets.files import completions, lines, written
 from tests.annotations.datasets.garden import answering, edited, judged, many, plain, worked_on
 
@@ -35,6 +36,20 @@ def test_every_row_has_a_line_of_provenance(tmp_path: Path) -> None:
     [by] = first["annotations"]
     assert (by["updated_at"], by["lead_time_s"]) == (NOON.isoformat(), 4.0)
     assert len(by["by"]) == 16
+
+
+def test_each_compared_answer_is_traced_to_its_own_call(tmp_path: Path) -> None:
+    """Answers of several models are one task, which names no model and has the ids of only one call."""
+    origins = [{"model": model, "trace_id": f"{n:032x}", "span_id": f"{n:016x}"} for n, model in enumerate("ab", 7)]
+    of = answering(2, "Four.", "Many.", metadata={JOINED: origins}, request_model=None)
+    best, corrected = said("choices", "best", ("2",)), box("Four!", "Many.", origin="prediction-changed")
+    write_dataset([judged(worked_on(of, annotation(corrected, best)))], tmp_path / "shop")
+    sources = lines(tmp_path / "shop" / "provenance.jsonl")
+    assert [(source["act"], source["answers_of"]) for source in sources] == [
+        ("accepted", [origins[1]]),
+        ("edited", [None, origins[0]]),
+        ("preferred", [origins[1], origins[0]]),
+    ]
 
 
 @pytest.mark.parametrize(("how", "name"), [("email", "anna@example.com"), ("none", None)])

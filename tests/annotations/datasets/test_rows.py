@@ -12,6 +12,7 @@ import pytest
 from otel_labelstudio.annotations.datasets import DatasetOptions, Kind, LeftOut, Several
 from otel_labelstudio.annotations.datasets.example import Example
 from otel_labelstudio.annotations.datasets.examples import annotations_left_out, examples_of
+from otel_labelstudio.annotations.datasets.judgement_records import judgement_records
 from otel_labelstudio.annotations.datasets.rows import rows_of
 from otel_labelstudio.annotations.judging import judge
 from otel_labelstudio.annotations.records import AnnotatedTask, Control, Prediction, Region
@@ -139,6 +140,23 @@ def test_comparisons_give_the_rows_of_the_table(control: Control, region: Region
     assert rows(task(BOTH, annotation(untouched, region), controls=(control,))) == expected
 
 
+def test_a_text_that_is_written_where_no_answer_is_good_is_better_than_all() -> None:
+    """As the layout `compare` asks for it."""
+    none = said("choices", "best", ("none",))
+    of = task(BOTH, annotation(box("Rosie", "Ruby", "Lilian of the valley"), none))
+    assert rows(of) == (
+        ["Lilian of the valley"],
+        [("Lilian of the valley", "Rosie"), ("Lilian of the valley", "Ruby")],
+        [("Rosie", False), ("Ruby", False), ("Lilian of the valley", True)],
+    )
+
+
+def test_a_comparison_says_the_same_from_a_file() -> None:
+    """Which has no labeling configuration: neither of two compared answers is one to learn."""
+    compared = annotation(box("Rosie", "Ruby"), said("pairwise", "better", "right"))
+    assert rows(task(BOTH, compared)) == ([], [("Ruby", "Rosie")], [])
+
+
 def test_what_nobody_judged_gives_nothing_and_is_counted() -> None:
     """Skipped with half an edit, a draft, made of predictions in bulk, and the same person's earlier work."""
     of = task(
@@ -201,6 +219,19 @@ def test_an_answer_that_may_have_been_cleared_is_not_learned() -> None:
     assert rows(task(ROSE, annotation(scripts, parent_prediction_id=None), **gone)) == (["Rosie"], [], [])
 
 
+def test_an_answer_whose_box_was_not_on_the_page_is_not_removed() -> None:
+    """A box that is shown after "bad" alone leaves nothing where the answer is good; nor is it known to be cleared."""
+    controls = (
+        Control("verdict", "Choices", "dialogue"),
+        Control("response", "TextArea", "dialogue", is_conditional=True),
+    )
+    assert rows(task(ROSE, annotation(GOOD), controls=controls)) == (["Rosie"], [], [("Rosie", True)])
+    assert rows(task(ROSE, annotation(BAD), controls=controls)) == ([], [], [("Rosie", False)])
+    neither = said("choices", "tone", ("kind",))
+    assert rows(task(ROSE, annotation(neither), controls=controls), accepted_is_good=True) == ([], [], [])
+    assert rows(task(ROSE, annotation(GOOD))) == ([], [], [])
+
+
 def test_labels_are_voted_upon() -> None:
     """So all people count for `kto`, unless there is ground truth."""
     of = task(ROSE, annotation(box("Rosie"), BAD), annotation(box("Rosie"), GOOD, by=BEN, updated_by=BEN, minute=1))
@@ -256,6 +287,38 @@ def test_what_was_made_of_another_models_answer_stands_against_that() -> None:
     )
     assert texts(of, Kind.SFT) == ["Lilian"]
     assert texts(of, Kind.DPO) == [("Lilian", "Lily")]
+
+
+def test_another_models_answer_that_was_left_as_it_was_is_learned_unless_it_is_bad() -> None:
+    """As the model's own; of who only rated it, no text is known. White space alone makes no pair of it."""
+    predictions = (Prediction(10, "ours", (box("Rosie"),)), Prediction(11, "other", (box("Lily"),)))
+
+    def left(*regions: Region) -> AnnotatedTask:
+        return task(ROSE, annotation(*regions, parent_prediction_id=11), predictions=predictions)
+
+    assert texts(left(box("Lily"), GOOD), Kind.SFT) == ["Lily"]
+    assert texts(left(box("Lily"), BAD), Kind.SFT) == [LeftOut.BAD]
+    assert texts(left(box("Lily"), UNSURE), Kind.SFT) == [LeftOut.UNDECIDED]
+    assert texts(left(box("Lily")), Kind.SFT, accepted=False) == [LeftOut.ACCEPTED]
+    assert texts(left(box("Lilian"), BAD), Kind.SFT) == ["Lilian"]
+    assert texts(left(box("Lily ")), Kind.DPO) == [LeftOut.NOTHING_SAID]
+    assert rows(left(replace(RATED[1], origin=None))) == ([], [], [])
+
+
+def test_who_judged_another_models_answer_says_nothing_of_this_one_in_an_evaluation() -> None:
+    """What they made of it is what the answer should have been; where that is nothing, there is no row."""
+    predictions = (Prediction(10, "ours", (box("Rosie"),)), Prediction(11, "other", (box("Lily"),)))
+    options = DatasetOptions(kinds=(Kind.EVAL,))
+
+    def judged_other(*regions: Region) -> list[Any]:
+        of = task(ROSE, annotation(*regions, parent_prediction_id=11), predictions=predictions)
+        return list(examples_of(judged(of), Kind.EVAL, options))
+
+    [found] = judged_other(box("Lilian"), RATED[1])
+    assert isinstance(found, Example)
+    assert found.reference
+    assert (message_text("assistant", found.reference.parts), judgement_records(found)) == ("Lilian", [])
+    assert [as_text(one) for one in judged_other(box("Lily"), RATED[1])] == [LeftOut.NOTHING_SAID]
 
 
 def test_accepted_answers_are_the_models_own_messages() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from otel_labelstudio.annotations.feedback import AnnotatorForm, Evaluation, annotator_naming, evaluations_of
 from otel_labelstudio.annotations.records import About, Act, Judgement, Preference, Region, User, Verdict
+from otel_labelstudio.calls import JOINED, Message, TextPart
 from tests.annotations.feedback.judged import AT, RULES, answer, call, choices, comment, judged, judgement, rating
 
 CALL = call()
@@ -121,6 +122,26 @@ def test_a_choice_that_replaces_another_has_its_key() -> None:
 def test_work_on_another_models_answer_says_nothing_of_this_call() -> None:
     """Somebody had imported that answer as a prediction: its rating would stand on the wrong span."""
     assert said(judgement(rating(1), imported_base="Lyon.", imported_model="other")) == ()
+
+
+def test_what_is_said_of_one_of_several_models_answers_stands_on_its_own_span() -> None:
+    """Answers to compare came of calls of their own, and the task has the ids of only one of them. What is said of the
+    whole stands on the first answer's span; what somebody has damaged has no ids at all."""
+    origins = [{"trace_id": f"{n}" * 32, "span_id": f"{n}" * 16, "service_name": f"shop {n}"} for n in (1, 2)]
+    outputs = tuple(Message("assistant", (TextPart(text),)) for text in ("Lyon.", "Paris."))
+    of = call(output_messages=outputs, metadata={JOINED: origins})
+    verdicts = choices("2", name="best"), choices("bad", about=About.ANSWER, index=1)
+    answers = answer(Act.ACCEPTED), answer(Act.EDITED, "Nice.", 0.5, index=1)
+    found = evaluations_of(judged(judgement(*verdicts, answers=answers), of=of), RULES)
+    assert [(e.name, e.trace_id[0], e.span_id[0], e.service_name, e.response_id) for e in found] == [
+        ("best", "1", "1", "shop 1", None),
+        ("verdict", "2", "2", "shop 2", None),
+        ("correction", "2", "2", "shop 2", None),
+    ]
+    run = replace(of, request_model="gpt-4o-mini")  # of which the same is kept, and whose answers are its own
+    assert {e.span_id for e in evaluations_of(judged(judgement(*verdicts), of=run), RULES)} == {of.span_id}
+    damaged = replace(of, metadata={JOINED: [{"trace_id": 1}, "?"]})
+    assert not any(e.has_valid_ids for e in evaluations_of(judged(judgement(*verdicts), of=damaged), RULES))
 
 
 def test_corrected_texts_stay_unless_they_are_asked_for() -> None:

@@ -59,6 +59,38 @@ def test_what_a_control_is_about_is_the_unit() -> None:
     assert (found(tally)["step"].units, found(tally)["step"].pairs) == (10, 10)
 
 
+def test_nobody_disagrees_with_themselves() -> None:
+    """Who labels two words of a turn has one value there, as who chooses two; a turn that one person labeled alone is
+    no unit."""
+    tally = AgreementTally()
+    first, other = (chosen(label, name="facts", about=About.TURN, index=0) for label in ("wrong", "rude"))
+    alone = chosen("wrong", name="facts", about=About.TURN, index=1)
+    scores = rating(2), rating(4)
+    for _ in range(10):
+        one, two = (
+            judgement(by=1, says=[first, other, alone, alone, *scores]),
+            judgement(by=2, says=[other, first, rating(3)]),
+        )
+        tally.add(judged(one, two))
+    assert [(a.control, a.units, a.pairs) for a in tally.agreement()] == [("facts", 10, 10), ("rating", 10, 10)]
+    both = chosen("wrong", "rude", name="facts", about=About.TURN, index=0)
+    tally.add(judged(judgement(by=1, says=[both]), judgement(by=2, says=[alone])))
+    assert found(tally)["facts"].units == 10
+
+
+def test_who_judged_another_models_answer_agrees_with_those_who_judged_that_one() -> None:
+    """And not with those who judged the call's own: three good words of it and two bad ones of the other are two
+    units."""
+    tally = AgreementTally()
+    for _ in range(10):
+        own = [judgement(by=by, says=[chosen("good")]) for by in range(3)]
+        other = [judgement(by=by, says=[chosen("bad")], imported_base="No.") for by in (3, 4)]
+        tally.add(judged(*own, *other))
+    (agreement,) = tally.agreement()
+    assert agreement.alpha == pytest.approx(1.0)
+    assert (agreement.units, agreement.pairs) == (20, 40)
+
+
 def test_what_became_of_the_text_and_the_best_answer_are_compared_too() -> None:
     """Half of the pairs disagree where one person edits each answer, and the other removes every second one. Who began
     with another model's answer says nothing of the call's own."""
