@@ -31,6 +31,7 @@ from otel_labelstudio.delivery.election import Election
 from otel_labelstudio.delivery.housekeeping import Housekeeping, Settling
 from otel_labelstudio.delivery.label_studio.batch_context import Waits
 from otel_labelstudio.delivery.label_studio.sink import LabelStudioSink
+from otel_labelstudio.delivery.lanes import Lanes
 from otel_labelstudio.delivery.progress import DeliveryProgress
 from otel_labelstudio.delivery.rechecks import Rechecks
 from otel_labelstudio.delivery.sink import Sink
@@ -235,11 +236,12 @@ class Pipeline:
             clock=self._clock,
         )
         self._acceptance.joins_log_records = self._joins_log_records
-        sink = self._given_sink or self._label_studio()
+        sink, lanes = self._given_sink or self._label_studio(), Lanes()
         deliveries = self._deliveries = Deliveries(
             self._outbox,
             sink,
             self.telemetry,
+            lanes,
             batch_size=settings.batch_size,
             max_new_projects=settings.max_new_projects,
         )
@@ -247,7 +249,7 @@ class Pipeline:
             Housekeeping(self._outbox),
             Settling(self._outbox, self._settler()),
             deliveries,
-            Rechecks(self._outbox.queue, sink),
+            Rechecks(self._outbox.queue, sink, lanes),
         )
         self._worker = Worker(self._outbox, deliveries, jobs, Election(settings.outbox, lambda: self._outbox.is_kept))
         self.telemetry.observe(self._outbox.figures)

@@ -2,14 +2,17 @@
 that carried them any more.
 
 What cannot be looked up now is put off, so that other destinations get their turn; one call on which we fail is put off
-for longer, and the rest of its destination goes on.
+for longer, and the rest of its destination goes on. A server takes long to search a large project, or does not answer:
+it is waited for in a lane of `lanes`, beside what is delivered.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 
 from otel_labelstudio.background import where_raised
+from otel_labelstudio.delivery.lanes import LOOK_EVERY_S, Lanes
 from otel_labelstudio.delivery.sink import Sink
 from otel_labelstudio.destinations.destination import Destination
 from otel_labelstudio.errors import DeliveryError, OutboxError
@@ -19,22 +22,31 @@ from otel_labelstudio.printable import logger
 
 _logger = logger(__name__)
 
+# The name of the work in its lane, which is no destination's
+RECHECKS = "rechecks"
 # Calls that are looked up in one round, and when to try again where the server, or we, failed
 _LIMIT = 200
 RETRY_S, FAULT_RETRY_S = 60.0, 3600.0
 
 
 class Rechecks:
-    """Of what ``queue`` has delivered, by ``sink``."""
+    """Of what ``queue`` has delivered, by ``sink``, in one of the ``lanes``."""
 
-    def __init__(self, queue: DeliveryQueue, sink: Sink) -> None:
-        self._queue, self._sink = queue, sink
+    def __init__(self, queue: DeliveryQueue, sink: Sink, lanes: Lanes) -> None:
+        self._queue, self._sink, self._lanes = queue, sink, lanes
         self._said: set[str] = set()
 
     def run(self, *, is_hurried: bool) -> float:  # noqa: ARG002 - nobody waits for it
-        for destination, calls in self._queue.due_rechecks(_LIMIT).items():
-            self._recheck(destination, calls)
+        if self._lanes.is_taken(RECHECKS):
+            return LOOK_EVERY_S
+        due = self._queue.due_rechecks(_LIMIT)
+        if due:
+            self._lanes.run(RECHECKS, partial(self._recheck_all, due))
         return self._queue.next_recheck_in_s()
+
+    def _recheck_all(self, due: Mapping[str, Sequence[CallToRecheck]]) -> None:
+        for destination, calls in due.items():
+            self._recheck(destination, calls)
 
     def _recheck(self, destination: str, calls: Sequence[CallToRecheck]) -> None:
         left = {call.call_id: call for call in calls}
