@@ -40,6 +40,7 @@ from otel_labelstudio.errors import (
     ProjectLimitError,
     RetryableDeliveryError,
     UnknownOutcomeError,
+    is_panic,
 )
 from otel_labelstudio.outbox import Outbox
 from otel_labelstudio.outbox.entry import OutboxEntry
@@ -192,7 +193,9 @@ class Deliveries:
             self._failed(destination, error, entries)
         except OutboxError:
             raise
-        except Exception as error:
+        except BaseException as error:
+            if not (isinstance(error, Exception) or is_panic(error)):
+                raise
             fault = FaultError(f"unexpected {type(error).__name__}\n{where_raised(error)}")
             self._failed(destination, fault, entries)
         else:

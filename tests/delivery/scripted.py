@@ -29,7 +29,11 @@ def delivers(entries: Sequence[OutboxEntry], _: Terms) -> Iterator[Result]:
     yield Delivered(entries)
 
 
-def fails(error: Exception, on: Callable[[int], bool] = lambda _: True) -> Script:
+class PanicException(BaseException):
+    """As PyO3 names what it raises where an extension written in Rust panics."""
+
+
+def fails(error: BaseException, on: Callable[[int], bool] = lambda _: True) -> Script:
     """Raises where the batch holds a number that it fails on."""
 
     def deliver(entries: Sequence[OutboxEntry], _: Terms) -> Iterator[Result]:
