@@ -334,6 +334,7 @@ class Pipeline:
         does not exist here: they are left alone, not closed."""
         self._outbox.unlock()
         _inherited.append((self._outbox, self._worker))
+        self.telemetry.leave_to_parent(self._outbox, self._outbox.figures)
         self.telemetry = Telemetry()
         self._build_stages()
 

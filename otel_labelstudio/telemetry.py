@@ -209,6 +209,14 @@ class Telemetry:
         """Have them look at how delivery stands; they do not keep it alive."""
         _deliveries.add(delivery, self._component)
 
+    def leave_to_parent(self, outbox: Sized, delivery: Observed) -> None:
+        """In a child of a fork: what was counted and watched before it is the parent's to tell. A thread that is not
+        here may have locked it."""
+        _ever_made.remove(self)
+        _telemetries.discard(self)
+        _outboxes.discard(outbox)
+        _deliveries.discard(delivery)
+
     def by_reason(self, name: str) -> Iterator[Measured]:
         """One counter."""
         for (counter, reason), number in self._copy().items():
