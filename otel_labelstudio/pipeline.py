@@ -308,7 +308,9 @@ class Pipeline:
         except Exception as error:
             _logger.error("Cannot read what is left in the outbox: %s", safe_text(error))  # noqa: TRY400
             return
-        if is_kept:
+        if is_kept and self._worker.is_another_elected:
+            _logger.info("%d calls are delivered from the outbox %s by another process.", left, self.settings.outbox)
+        elif is_kept:
             _logger.warning("%d calls stay in the outbox %s for the next start.", left, self.settings.outbox)
         else:
             self.telemetry.count("calls.dropped", left, reason="shutdown")

@@ -104,6 +104,11 @@ class Worker:
         """Deliver no more; wait for what is under way, within the time."""
         self._thread.stop(max(0.0, timeout_s))
 
+    @property
+    def is_another_elected(self) -> bool:
+        """Whether another process delivered when it was asked last."""
+        return self._is_another_elected
+
     def _is_left_to_another(self, elections: int) -> bool:
         """Whether another process delivers, by an election after so many: what was known before may be over by now."""
         return self._is_another_elected and self._elections > elections

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 import sys
@@ -10,6 +11,11 @@ from pathlib import Path
 import pytest
 
 from otel_labelstudio.delivery.election import Election
+from otel_labelstudio.errors import PausedDeliveryError
+from otel_labelstudio.pipeline import Pipeline
+from otel_labelstudio.settings import Settings
+from otel_labelstudio.testing import RecordingSink
+from tests.outbox.calls import numbered
 
 # A second thread opens an outbox, which takes until the process is about to fork: filelock lets nobody make or take a
 # lock from then on, and whoever opens an outbox is waited for
@@ -77,3 +83,26 @@ def test_who_comes_too_late_for_the_new_file_delivers_no_more(tmp_path: Path) ->
     other.resign()
     assert holder.is_won()
     holder.resign()
+
+
+@pytest.mark.parametrize("has_another", [True, False])
+def test_who_ends_says_who_delivers_what_is_left(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, has_another: bool
+) -> None:
+    """Another process, at once, which is nothing to warn of; or the next one that starts."""
+    path = str(tmp_path / "calls.outbox")
+    another = Election(path, lambda: True)
+    assert not has_another or another.is_won()
+    caplog.set_level(logging.INFO)
+    sink = RecordingSink(*[PausedDeliveryError("the key is wrong")] * 100)
+    pipeline = Pipeline(Settings.resolve({"outbox": path, "settle_s": 0}, needs_server=False), sink=sink)
+    pipeline.accept_calls([numbered(1)])
+    assert not pipeline.close(30)
+    another.resign()
+    said = [(record.levelno, record.getMessage()) for record in caplog.records if path in record.getMessage()]
+    expected = (
+        (logging.INFO, f"1 calls are delivered from the outbox {path} by another process.")
+        if has_another
+        else (logging.WARNING, f"1 calls stay in the outbox {path} for the next start.")
+    )
+    assert said == [expected]
