@@ -251,7 +251,8 @@ class Pipeline:
             deliveries,
             Rechecks(self._outbox.queue, sink, lanes),
         )
-        self._worker = Worker(self._outbox, deliveries, jobs, Election(settings.outbox, lambda: self._outbox.is_kept))
+        self._election = Election(settings.outbox, lambda: self._outbox.is_kept)
+        self._worker = Worker(self._outbox, deliveries, jobs, self._election)
         self.telemetry.observe(self._outbox.figures)
 
     def _settler(self) -> Settler:
@@ -324,16 +325,19 @@ class Pipeline:
     # -- forking ---------------------------------------------------------------------------------------------------
 
     def before_fork(self) -> None:
-        """No thread is inside SQLite while the process is copied."""
+        """No thread is inside SQLite, or opens a file, while the process is copied."""
         self._outbox.lock()
+        self._election.before_fork()
 
     def after_fork_in_parent(self) -> None:
         """The end of `before_fork`."""
+        self._election.after_fork_in_parent()
         self._outbox.unlock()
 
     def after_fork_in_child(self) -> None:
         """The parent delivers what it holds. The worker's locks and connection may have been in use by a thread that
         does not exist here: they are left alone, not closed."""
+        self._election.leave_to_parent()
         self._outbox.unlock()
         _inherited.append((self._outbox, self._worker))
         self.telemetry.leave_to_parent(self._outbox, self._outbox.figures)

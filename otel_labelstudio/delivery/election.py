@@ -10,54 +10,44 @@ can. A memory outbox has one process, which delivers.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
-from typing import TYPE_CHECKING
 
-from otel_labelstudio.outbox.open_files import file_at
-
-if TYPE_CHECKING:
-    from filelock import FileLock
+from otel_labelstudio.delivery.lock_file import LockFile
 
 
 class Election:
-    """Not shared between threads, and not between processes: after a fork, make a new one. ``is_in_place`` tells
-    whether the files that this process has open are those of the path."""
+    """Not shared between processes: after a fork, make a new one. ``is_in_place`` tells whether the files that this
+    process has open are those of the path. Raises `OutboxError` where no process can deliver."""
 
     def __init__(self, outbox_path: str | None, is_in_place: Callable[[], bool]) -> None:
-        self._make_lock = _lock_beside(outbox_path) if outbox_path else None
+        self._lock = LockFile(f"{outbox_path}.lock") if outbox_path else None
         self._is_in_place = is_in_place
-        self._lock: FileLock | None = None
-        self._locked_file: tuple[int, int] | None = None
 
     def is_won(self) -> bool:
         """Whether this process delivers; asks again each time, and never waits."""
-        if self._make_lock is None:
+        if self._lock is None:
             return True
-        # Not before: to make or take one may wait for a fork, which waits for whoever opens an outbox
-        lock = self._lock = self._lock or self._make_lock()
         if not self._is_in_place():
-            return lock.is_locked
-        if lock.is_locked:
-            if self._locked_file is not None and file_at(lock.lock_file) == self._locked_file:
-                return True
-            lock.release(force=True)
-        return self._take(lock)
+            return self._lock.is_held
+        if not self._lock.is_in_place:
+            self._lock.release()
+        return self._lock.take()
 
     def resign(self) -> None:
         """Let another process deliver."""
         if self._lock is not None:
-            self._lock.release(force=True)
+            self._lock.release()
 
-    def _take(self, lock: FileLock) -> bool:
-        try:
-            lock.acquire(timeout=0)
-        except TimeoutError:  # filelock.Timeout is one
-            return False
-        self._locked_file = file_at(lock.lock_file)
-        return True
+    def before_fork(self) -> None:
+        """Nothing changes while the process is copied."""
+        if self._lock is not None:
+            self._lock.before_fork()
 
+    def after_fork_in_parent(self) -> None:
+        """The end of `before_fork`."""
+        if self._lock is not None:
+            self._lock.after_fork_in_parent()
 
-def _lock_beside(outbox_path: str) -> Callable[[], FileLock]:
-    from filelock import FileLock  # an exporter with its outbox in memory does without
-
-    return partial(FileLock, f"{outbox_path}.lock", thread_local=False)
+    def leave_to_parent(self) -> None:
+        """In a child, as the end of `before_fork`: it is the parent that delivers."""
+        if self._lock is not None:
+            self._lock.close_in_child()

@@ -11,20 +11,32 @@ from pathlib import Path
 import pytest
 
 from otel_labelstudio.delivery.election import Election
-from otel_labelstudio.errors import PausedDeliveryError
+from otel_labelstudio.errors import OutboxError, PausedDeliveryError
 from otel_labelstudio.pipeline import Pipeline
 from otel_labelstudio.settings import Settings
 from otel_labelstudio.testing import RecordingSink
 from tests.outbox.calls import numbered
 
-# A second thread opens an outbox, which takes until the process is about to fork: filelock lets nobody make or take a
-# lock from then on, and whoever opens an outbox is waited for
+# filelock has hooks of its own that are run at forks, and that wait for each other's threads, or refuse
+AT_WORK = """
+import sys
+from otel_labelstudio.pipeline import Pipeline
+from otel_labelstudio.settings import Settings
+from otel_labelstudio.testing import RecordingSink
+from tests.outbox.calls import numbered
+settings = Settings.resolve({"outbox": sys.argv[1], "settle_s": 0}, needs_server=False)
+pipeline = Pipeline(settings, sink=RecordingSink())
+pipeline.accept_calls([numbered(1)])
+assert pipeline.flush(60)
+assert "filelock" not in sys.modules
+"""
+# A second thread opens an outbox, which takes until the process is about to fork
 FORKS_WHILE_AN_OUTBOX_IS_OPENED = """
 import os, sys, threading
 from otel_labelstudio import forking
 is_forking = threading.Event()
-os.register_at_fork(before=is_forking.set)  # before filelock's, which are run before it
-import filelock
+os.register_at_fork(before=is_forking.set)
+import filelock  # as any library of the application may; its hooks are run first
 from otel_labelstudio.outbox import database
 from otel_labelstudio.pipeline import Pipeline
 from otel_labelstudio.settings import Settings
@@ -52,10 +64,12 @@ opened[0].close(0)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
-def test_a_process_forks_while_an_outbox_is_opened(tmp_path: Path) -> None:
-    """The two wait for each other in no order: the application goes on."""
-    script = [sys.executable, "-c", FORKS_WHILE_AN_OUTBOX_IS_OPENED, str(tmp_path / "calls.outbox")]
-    subprocess.run(script, check=True, timeout=60)
+@pytest.mark.parametrize(
+    "script", [AT_WORK, FORKS_WHILE_AN_OUTBOX_IS_OPENED], ids=["at work", "while an outbox is opened"]
+)
+def test_the_application_may_fork_at_any_moment(script: str, tmp_path: Path) -> None:
+    """In each of its threads: nothing of ours refuses, or waits for a thread that waits for the fork."""
+    subprocess.run([sys.executable, "-c", script, str(tmp_path / "calls.outbox")], check=True, timeout=60)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a file that is open cannot be removed")
@@ -106,3 +120,10 @@ def test_who_ends_says_who_delivers_what_is_left(
         else (logging.WARNING, f"1 calls stay in the outbox {path} for the next start.")
     )
     assert said == [expected]
+
+
+def test_a_file_that_cannot_be_locked_is_said(tmp_path: Path) -> None:
+    """With its name and the reason: nobody delivers."""
+    (tmp_path / "calls.outbox.lock").mkdir()
+    with pytest.raises(OutboxError, match=r"calls\.outbox\.lock cannot be locked: Is a directory"):
+        Election(str(tmp_path / "calls.outbox"), lambda: True).is_won()
