@@ -77,6 +77,27 @@ def test_an_import_that_happened_after_all_is_not_repeated(
     assert counts["deliveries.failed[UnknownOutcomeError]"] == 1
 
 
+def test_a_recheck_on_which_the_server_fails_is_repeated(
+    pipelines: Pipelines, labeling: Labeling, faulty: FaultyServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also of a single call: its second task is deleted a little later."""
+    monkeypatch.setattr("otel_labelstudio.delivery.rechecks.RETRY_S", 0.5)
+    title, late_ones = fresh_title("Recheck fails"), list[Exchange]()
+
+    def keep(exchange: Exchange) -> None:
+        late_ones.append(exchange)
+        exchange.reset()
+
+    faulty.plan(keep)
+    pipeline = pipelines(url=faulty.url, project_name=title, resend_wait_s=0.2, recheck_wait_s=6)
+    pipeline.accept_calls([chat(answer="once")])
+    assert pipeline.flush(60)
+    late_ones[0].forward()
+    assert delivered(labeling, title) == ["once", "once"]
+    faulty.plan(answers(500), "tasks")
+    until(lambda: delivered(labeling, title) == ["once"])
+
+
 def test_an_import_behind_which_something_else_fails_is_not_repeated(
     pipelines: Pipelines, labeling: Labeling, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -80,13 +80,14 @@ class LabelStudioSink:
                 yield from (call.call_id for call in calls)
                 return
             sent = [SentCall(call.call_id, frozenset(call.import_ids), call.other_keys) for call in calls]
-            *others, last = projects
-            for project_id in others:
+            failed: set[str] = set()
+            for project_id in projects:
                 for found in recheck(self._server, project_id, sent, delete_duplicates=self._deletes_duplicates):
                     self._count(found)
-            for found in recheck(self._server, last, sent, delete_duplicates=self._deletes_duplicates):
-                self._count(found)
-                yield found.call_id
+                    if found.error:
+                        failed.add(found.call_id)
+                    elif project_id == projects[-1] and found.call_id not in failed:
+                        yield found.call_id
 
     def _projects_of(self, destination: str, calls: Sequence[CallToRecheck]) -> list[int]:
         """Where calls of a destination were sent to; where that is not known, or gone, the project of the title; none
