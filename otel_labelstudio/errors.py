@@ -123,3 +123,8 @@ class RejectedTasksError(DeliveryError):
 def safe_text(error: Exception) -> str:
     """What a log line says of an error: of one that nobody foresaw its type alone, since its text may hold content."""
     return str(error) if isinstance(error, LabelStudioExportError) else f"unexpected {type(error).__name__}"
+
+
+def is_panic(error: BaseException) -> bool:
+    """Whether an extension written in Rust has failed, which PyO3 raises as a `BaseException`: it is no wish to end."""
+    return type(error).__name__ == "PanicException"

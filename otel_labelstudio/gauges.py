@@ -29,6 +29,10 @@ class Watched(Generic[_Item]):
         """Look at one more, until nobody uses it any longer."""
         self._items[item] = attributes
 
+    def discard(self, item: _Item) -> None:
+        """Look at it no more."""
+        self._items.pop(item, None)
+
     def one(self, measure: Callable[[_Item], float | None]) -> Observer:
         """An instrument's callback with one number of each object, None where there is none."""
 

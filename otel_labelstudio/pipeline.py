@@ -31,6 +31,7 @@ from otel_labelstudio.delivery.election import Election
 from otel_labelstudio.delivery.housekeeping import Housekeeping, Settling
 from otel_labelstudio.delivery.label_studio.batch_context import Waits
 from otel_labelstudio.delivery.label_studio.sink import LabelStudioSink
+from otel_labelstudio.delivery.lanes import Lanes
 from otel_labelstudio.delivery.progress import DeliveryProgress
 from otel_labelstudio.delivery.rechecks import Rechecks
 from otel_labelstudio.delivery.sink import Sink
@@ -235,11 +236,12 @@ class Pipeline:
             clock=self._clock,
         )
         self._acceptance.joins_log_records = self._joins_log_records
-        sink = self._given_sink or self._label_studio()
+        sink, lanes = self._given_sink or self._label_studio(), Lanes()
         deliveries = self._deliveries = Deliveries(
             self._outbox,
             sink,
             self.telemetry,
+            lanes,
             batch_size=settings.batch_size,
             max_new_projects=settings.max_new_projects,
         )
@@ -247,9 +249,10 @@ class Pipeline:
             Housekeeping(self._outbox),
             Settling(self._outbox, self._settler()),
             deliveries,
-            Rechecks(self._outbox.queue, sink),
+            Rechecks(self._outbox.queue, sink, lanes),
         )
-        self._worker = Worker(self._outbox, deliveries, jobs, Election(settings.outbox, lambda: self._outbox.is_kept))
+        self._election = Election(settings.outbox, lambda: self._outbox.is_kept)
+        self._worker = Worker(self._outbox, deliveries, jobs, self._election)
         self.telemetry.observe(self._outbox.figures)
 
     def _settler(self) -> Settler:
@@ -306,7 +309,9 @@ class Pipeline:
         except Exception as error:
             _logger.error("Cannot read what is left in the outbox: %s", safe_text(error))  # noqa: TRY400
             return
-        if is_kept:
+        if is_kept and self._worker.is_another_elected:
+            _logger.info("%d calls are delivered from the outbox %s by another process.", left, self.settings.outbox)
+        elif is_kept:
             _logger.warning("%d calls stay in the outbox %s for the next start.", left, self.settings.outbox)
         else:
             self.telemetry.count("calls.dropped", left, reason="shutdown")
@@ -320,18 +325,22 @@ class Pipeline:
     # -- forking ---------------------------------------------------------------------------------------------------
 
     def before_fork(self) -> None:
-        """No thread is inside SQLite while the process is copied."""
+        """No thread is inside SQLite, or opens a file, while the process is copied."""
         self._outbox.lock()
+        self._election.before_fork()
 
     def after_fork_in_parent(self) -> None:
         """The end of `before_fork`."""
+        self._election.after_fork_in_parent()
         self._outbox.unlock()
 
     def after_fork_in_child(self) -> None:
         """The parent delivers what it holds. The worker's locks and connection may have been in use by a thread that
         does not exist here: they are left alone, not closed."""
+        self._election.leave_to_parent()
         self._outbox.unlock()
         _inherited.append((self._outbox, self._worker))
+        self.telemetry.leave_to_parent(self._outbox, self._outbox.figures)
         self.telemetry = Telemetry()
         self._build_stages()
 

@@ -52,6 +52,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from functools import cache
 from itertools import count
 from typing import Any, Protocol
@@ -194,9 +195,11 @@ class Telemetry:
         return Counts({f"{name}[{reason}]" if reason else name: n for (name, reason), n in counted if n})
 
     def record_import(self, duration_s: float, server: dict[str, str | int], error_type: str = "") -> None:
-        """How long an import into Label Studio took, and how it failed if it did."""
+        """How long an import into Label Studio took, and how it failed if it did. Never raises, as no meter should:
+        the import has happened."""
         attributes = {**self._component, **server}
-        _duration().record(duration_s, {**attributes, "error.type": error_type} if error_type else attributes)
+        with suppress(Exception):
+            _duration().record(duration_s, {**attributes, "error.type": error_type} if error_type else attributes)
 
     def watch(self, outbox: Sized) -> None:
         """Have the metrics readers look at the outbox; they do not keep it alive."""
@@ -205,6 +208,14 @@ class Telemetry:
     def observe(self, delivery: Observed) -> None:
         """Have them look at how delivery stands; they do not keep it alive."""
         _deliveries.add(delivery, self._component)
+
+    def leave_to_parent(self, outbox: Sized, delivery: Observed) -> None:
+        """In a child of a fork: what was counted and watched before it is the parent's to tell. A thread that is not
+        here may have locked it."""
+        _ever_made.remove(self)
+        _telemetries.discard(self)
+        _outboxes.discard(outbox)
+        _deliveries.discard(delivery)
 
     def by_reason(self, name: str) -> Iterator[Measured]:
         """One counter."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -148,3 +149,43 @@ def test_every_end_of_a_call_is_counted(points: list[Any]) -> None:
     assert after["otel_labelstudio.calls.accepted"] == 2
     assert after["otel_labelstudio.calls.dropped outbox_full"] == 1
     assert after["otel.sdk.exporter.span.exported outbox_full"] == 1
+
+
+FORKING_SCRIPT = textwrap.dedent(
+    """
+    import json, os
+    from opentelemetry import metrics
+    from opentelemetry.sdk.metrics import MeterProvider
+    from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+    from otel_labelstudio.pipeline import Pipeline
+    from otel_labelstudio.settings import Settings
+    from otel_labelstudio.testing import RecordingSink
+    from tests.outbox.calls import numbered
+
+    reader = InMemoryMetricReader()
+    metrics.set_meter_provider(MeterProvider([reader]))
+    pipeline = Pipeline(Settings.resolve({"settle_s": 3600}, needs_server=False), sink=RecordingSink())
+    pipeline.accept_calls([numbered(1), numbered(2)])
+    pipeline.telemetry._lock.acquire()  # as by a thread that counts
+    child = os.fork()
+    if child:
+        raise SystemExit(os.waitpid(child, 0)[1])
+    pipeline.accept_calls([numbered(3)])
+    names = ("otel_labelstudio.calls.accepted", "otel_labelstudio.outbox.queue.size")
+    print(json.dumps({
+        m.name: [p.value for p in m.data.data_points]
+        for r in reader.get_metrics_data().resource_metrics for s in r.scope_metrics for m in s.metrics
+        if m.name in names
+    }), flush=True)
+    os._exit(0)
+    """
+)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
+def test_a_child_of_a_fork_tells_of_its_own_calls_alone() -> None:
+    """Those of before are the parent's, which may have been counting one at that moment."""
+    script = [sys.executable, "-c", FORKING_SCRIPT]
+    run = subprocess.run(script, capture_output=True, text=True, timeout=60, check=True)
+    read = json.loads(run.stdout)
+    assert read == {"otel_labelstudio.calls.accepted": [1], "otel_labelstudio.outbox.queue.size": [1]}

@@ -14,7 +14,8 @@ from contextlib import closing
 from functools import partial
 
 from otel_labelstudio.background import where_raised
-from otel_labelstudio.delivery.lanes import Lanes
+from otel_labelstudio.delivery.lanes import LOOK_EVERY_S, Lanes
+from otel_labelstudio.delivery.rechecks import RECHECKS
 from otel_labelstudio.delivery.results import (
     Dead,
     Delivered,
@@ -39,6 +40,7 @@ from otel_labelstudio.errors import (
     ProjectLimitError,
     RetryableDeliveryError,
     UnknownOutcomeError,
+    is_panic,
 )
 from otel_labelstudio.outbox import Outbox
 from otel_labelstudio.outbox.entry import OutboxEntry
@@ -49,8 +51,8 @@ _logger = logger(__name__)
 
 _MAX_IMPORT_BYTES = 32 * 2**20
 _FOREVER = float("inf")
-# How often what is under way in a lane is looked at, and how long it is waited for in the end
-_LOOK_EVERY_S, _CLOSING_S = 0.25, 1.0
+# How long what is under way in a lane is waited for in the end
+_CLOSING_S = 1.0
 # New projects are counted over half a day, and those in use over a whole one: where each service has a project a day,
 # the change of the day creates as many as were in use the day before
 _CREATED_WITHIN_S, _USED_WITHIN_S = 12 * 3600.0, 25 * 3600.0
@@ -61,20 +63,22 @@ _MOST_REMEMBERED = 1000
 
 class Deliveries:
     """Keeps the outbox's books on what the sink says. ``max_new_projects`` bounds how many projects are created in
-    twelve hours, unless more than that were in use the day before."""
+    twelve hours, unless more than that were in use the day before. In the ``lanes`` nothing but rechecks is done by
+    others."""
 
     def __init__(
         self,
         outbox: Outbox,
         sink: Sink,
         telemetry: Telemetry,
+        lanes: Lanes,
         *,
         batch_size: int,
         max_new_projects: int,
     ) -> None:
         self._outbox, self._queue, self._sink, self._telemetry = outbox, outbox.queue, sink, telemetry
         self._schedule = Schedule(batch_size)
-        self._lanes = Lanes()
+        self._lanes = lanes
         self._max_new_projects = max_new_projects
         self._known: set[str] | None = None
         self._projects: dict[str, int] = {}
@@ -100,8 +104,8 @@ class Deliveries:
         waits = [self._serve(destination) for destination in (known if new is None else [*known, new])]
         if len(waiting) > 1 and new is not None:
             waits.append(0.0)
-        if self._lanes.under_way():
-            waits.append(_LOOK_EVERY_S)
+        if self.under_way():
+            waits.append(LOOK_EVERY_S)
         return min([*waits, self._until_due(waiting), self._queue_wait_s()], default=_FOREVER)
 
     def next_in_s(self) -> float:
@@ -119,7 +123,7 @@ class Deliveries:
 
     def under_way(self) -> list[str]:
         """The destinations whose batch takes long, and is not waited for."""
-        return self._lanes.under_way()
+        return [name for name in self._lanes.under_way() if name != RECHECKS]
 
     def close(self, at_end: Callable[[], None]) -> None:
         """Let go of connections, and run ``at_end`` when nothing is under way any more, which may be after this."""
@@ -162,7 +166,7 @@ class Deliveries:
         if wait_s > 0:
             return wait_s
         if self._lanes.is_taken(destination):
-            return _LOOK_EVERY_S
+            return LOOK_EVERY_S
         entries = self._queue.take(destination, limit=self._schedule.limit(destination), max_bytes=_MAX_IMPORT_BYTES)
         if entries:
             self._lanes.run(destination, partial(self._deliver_taken, destination, entries))
@@ -189,7 +193,9 @@ class Deliveries:
             self._failed(destination, error, entries)
         except OutboxError:
             raise
-        except Exception as error:
+        except BaseException as error:
+            if not (isinstance(error, Exception) or is_panic(error)):
+                raise
             fault = FaultError(f"unexpected {type(error).__name__}\n{where_raised(error)}")
             self._failed(destination, fault, entries)
         else:

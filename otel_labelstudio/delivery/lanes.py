@@ -17,6 +17,8 @@ from opentelemetry import context
 
 LANES = 8
 PATIENCE_S = 2.0
+# How often it is worth while to look at what is under way
+LOOK_EVERY_S = 0.25
 
 Work: TypeAlias = Callable[[], None]
 

@@ -21,12 +21,15 @@ from otel_labelstudio.delivery.retry import Backoff
 # A call on which the server fails each time it is sent alone
 _SET_ASIDE_AFTER, SET_ASIDE_S = 3, 60.0
 GIVE_UP_AFTER = 3
+# What was said of the whole server holds for each project that fails within so long, which is twice the longest wait
+_SAID_FOR_S = 120.0
 _NEVER = float("inf")
 
 
 @dataclass(slots=True)
 class _Trouble:
-    """A destination that failed: how many calls to try next and when, when the server allows it, what was said."""
+    """A destination that failed: how many calls to try next and when, when the server allows it, what was said, and
+    until when that holds for others."""
 
     limit: int
     failed_alone: int = 0
@@ -34,6 +37,7 @@ class _Trouble:
     retry_at: float = 0.0
     allowed_at: float = 0.0
     said: str = ""
+    is_said_for_all_until: float = 0.0
     is_paused: bool = False
 
 
@@ -74,7 +78,7 @@ class Schedule:
     ) -> bool:
         """A destination failed. ``asked_s`` is for how long the server asked to be left alone; ``is_paused`` says that
         only a person can mend the cause; ``is_whole_server`` that all destinations fail until it is mended. Whether
-        this is news."""
+        this is news: what was said of the server is none where the next destination meets it."""
         with self._changing:
             self._is_over |= self._is_last_try and is_whole_server
             trouble = self._troubles.setdefault(destination, _Trouble(self._batch_size))
@@ -84,8 +88,11 @@ class Schedule:
                 trouble.retry_at = _NEVER
             trouble.is_paused = is_paused
             is_news = trouble.said != why if is_paused else not trouble.said
+            if is_whole_server and not trouble.said and self._is_said_for_all(now):
+                return False
             if is_news:
                 trouble.said = why
+            trouble.is_said_for_all_until = now + _SAID_FOR_S if is_whole_server else 0.0
             return is_news
 
     def narrow(self, destination: str, tried: int) -> bool:
@@ -117,6 +124,9 @@ class Schedule:
         for trouble in troubles:
             trouble.retry_at = trouble.allowed_at
             trouble.backoff.reset()
+
+    def _is_said_for_all(self, now: float) -> bool:
+        return any(trouble.is_said_for_all_until > now for trouble in self._troubles.values())
 
     def paused(self) -> list[str]:
         """The destinations that wait for a person."""

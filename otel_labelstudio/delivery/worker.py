@@ -104,6 +104,11 @@ class Worker:
         """Deliver no more; wait for what is under way, within the time."""
         self._thread.stop(max(0.0, timeout_s))
 
+    @property
+    def is_another_elected(self) -> bool:
+        """Whether another process delivered when it was asked last."""
+        return self._is_another_elected
+
     def _is_left_to_another(self, elections: int) -> bool:
         """Whether another process delivers, by an election after so many: what was known before may be over by now."""
         return self._is_another_elected and self._elections > elections
@@ -161,16 +166,19 @@ class Worker:
             self._note_seen()
         except Exception as error:
             return self._survive(None, error)
+        self._said.pop(None, None)
         return min(self._run_job(job) for job in self._jobs)
 
     def _elect(self) -> bool:
         """Whether this process delivers; the first time, it takes over what another may have left."""
         self._is_another_elected = not self._election.is_won()
         self._elections += 1
-        if not self._is_another_elected and not self._is_elected:
+        if self._is_another_elected:
+            self._is_elected = False
+        elif not self._is_elected:
             self._outbox.queue.recover(but_for=self._deliveries.under_way())
             self._is_elected = True
-        return self._is_elected and not self._is_another_elected
+        return self._is_elected
 
     def _note_seen(self) -> None:
         if time.monotonic() - self._seen_at >= _SEEN_EVERY_S and not self._is_empty():

@@ -61,6 +61,11 @@ class Database:
             calls, size = db.execute("SELECT calls, bytes FROM totals WHERE what = ?", (what,)).fetchone()
         return int(calls), int(size)
 
+    def clear_total(self, what: str) -> None:
+        """There is nothing of it, whatever the disk has made of the total."""
+        with self.transaction() as db:
+            db.execute("UPDATE totals SET calls = 0, bytes = 0 WHERE what = ?", (what,))
+
     def close(self) -> None:
         """Close the connection for good."""
         with self._lock:

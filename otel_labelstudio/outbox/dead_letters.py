@@ -66,13 +66,17 @@ class DeadLetters:
 
     def _forget_oldest(self, db: Connection) -> None:
         while self._is_too_much(*self._database.total("dead")):
-            db.execute(
-                "DELETE FROM readings WHERE seq = (SELECT seq FROM readings INDEXED BY readings_by_end"
-                " WHERE state = 'dead' AND done_at IS NOT NULL ORDER BY done_at, seq LIMIT 1)"
-            )
+            if not db.execute(_FORGET_OLDEST).rowcount:
+                self._database.clear_total("dead")
 
     def _is_too_much(self, dead: int, size: int) -> bool:
         return dead > max(1, self._bounds.max_calls // 4) or size > self._bounds.max_bytes // 4
+
+
+_FORGET_OLDEST = (
+    "DELETE FROM readings WHERE seq = (SELECT seq FROM readings INDEXED BY readings_by_end"
+    " WHERE state = 'dead' AND done_at IS NOT NULL ORDER BY done_at, seq LIMIT 1)"
+)
 
 
 def _call(key: str, body: str) -> LLMCall | None:

@@ -21,7 +21,7 @@ class OpenFiles:
 
     def __init__(self, path: str | None) -> None:
         names = () if path is None else (path, *(f"{os.path.realpath(path)}{suffix}" for suffix in _FURTHER))
-        self._opened = {name: file for name in names if (file := _file_at(name)) is not None}
+        self._opened = {name: file for name in names if (file := file_at(name)) is not None}
 
     @property
     def are_in_place(self) -> bool:
@@ -39,10 +39,11 @@ class OpenFiles:
             )
 
     def _missing(self) -> str:
-        return next((name for name, file in self._opened.items() if _file_at(name) != file), "")
+        return next((name for name, file in self._opened.items() if file_at(name) != file), "")
 
 
-def _file_at(name: str) -> tuple[int, int] | None:
+def file_at(name: str) -> tuple[int, int] | None:
+    """Which file has this name, on which device; None where there is none."""
     try:
         found = os.stat(name)
     except OSError:

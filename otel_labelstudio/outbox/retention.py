@@ -66,7 +66,8 @@ class Retention:
         with self._database.transaction() as db:
             _forget_content(db, "done_at <= ?", now - LATE_DUPLICATE_WINDOW_S, -1)
             while self._database.total("kept")[1] > min(_MAX_KEPT_BYTES, self._bounds.max_bytes):
-                _forget_content(db, "done_at < ?", _FOREVER, _FORGET_LIMIT)
+                if not _forget_content(db, "done_at < ?", _FOREVER, _FORGET_LIMIT):
+                    self._database.clear_total("kept")
             _forget_keys(db, now - KEY_RETENTION_S)
             _forget_spans(db, now - UNANSWERED_WAIT_S)
             db.execute("DELETE FROM destinations WHERE delivered_at <= ?", (now - KNOWN_S,))
@@ -78,8 +79,8 @@ class Retention:
 
 
 def _forget_keys(db: Connection, oldest: float) -> None:
-    # One that could not be rechecked for so long never will be: its project is gone
-    is_over = "state IN ('delivered', 'folded') AND (recheck_at IS NULL OR recheck_at <= :oldest)"
+    # One that is to be rechecked stays known until it was, however long no exporter ran
+    is_over = "state IN ('delivered', 'folded') AND recheck_at IS NULL"
     bounds = {"oldest": oldest, "max_keys": MAX_KEYS}
     db.execute(f"DELETE FROM readings WHERE {is_over} AND done_at <= :oldest", bounds)
     db.execute(f"DELETE FROM readings WHERE {is_over} AND seq <= (SELECT MAX(seq) FROM readings) - :max_keys", bounds)
@@ -93,7 +94,8 @@ def _forget_spans(db: Connection, oldest: float) -> None:
         db.execute("DELETE FROM seen_spans WHERE seen_at <= ?", last)
 
 
-def _forget_content(db: Connection, condition: str, value: float, limit: int) -> None:
+def _forget_content(db: Connection, condition: str, value: float, limit: int) -> int:
+    """Of how many readings."""
     rows = db.execute(
         "SELECT seq, call_id FROM readings WHERE body IS NOT NULL AND state IN ('delivered', 'folded')"
         f" AND {condition} ORDER BY done_at LIMIT ?",
@@ -106,3 +108,4 @@ def _forget_content(db: Connection, condition: str, value: float, limit: int) ->
         " AND NOT EXISTS (SELECT 1 FROM readings WHERE call_id = :call_id AND body IS NOT NULL)",
         [{"call_id": call_id} for call_id in {call_id for _, call_id in rows}],
     )
+    return len(rows)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from otel_labelstudio.delivery.deliveries import Deliveries
+from otel_labelstudio.delivery.lanes import Lanes
 from otel_labelstudio.delivery.results import Delivered, Result
 from otel_labelstudio.delivery.sink import Terms
 from otel_labelstudio.destinations.destination import Destination
@@ -28,7 +29,11 @@ def delivers(entries: Sequence[OutboxEntry], _: Terms) -> Iterator[Result]:
     yield Delivered(entries)
 
 
-def fails(error: Exception, on: Callable[[int], bool] = lambda _: True) -> Script:
+class PanicException(BaseException):
+    """As PyO3 names what it raises where an extension written in Rust panics."""
+
+
+def fails(error: BaseException, on: Callable[[int], bool] = lambda _: True) -> Script:
     """Raises where the batch holds a number that it fails on."""
 
     def deliver(entries: Sequence[OutboxEntry], _: Terms) -> Iterator[Result]:
@@ -79,7 +84,8 @@ class Desk:
 
     def restart(self) -> None:
         """Another process goes on."""
-        self.deliveries = Deliveries(self.outbox, self.sink, self.telemetry, **self._options)
+        self.lanes = Lanes()
+        self.deliveries = Deliveries(self.outbox, self.sink, self.telemetry, self.lanes, **self._options)
 
     def accept(self, *numbers: int, to: str = HERE) -> None:
         for number in numbers:

@@ -33,7 +33,7 @@ from otel_labelstudio.errors import (
     UnknownOutcomeError,
 )
 from otel_labelstudio.outbox.entry import OutboxEntry
-from tests.delivery.scripted import HERE, THERE, Desk, Script, delivers, fails
+from tests.delivery.scripted import HERE, THERE, Desk, PanicException, Script, delivers, fails
 
 Entries = Sequence[OutboxEntry]
 
@@ -346,12 +346,12 @@ def test_a_day_change_of_all_known_services_fits() -> None:
 
 # -- one call that fails --------------------------------------------------------------------------------------------
 
-FAILURES = [LOST, BlockedRequestError("a firewall refuses it"), KeyError("CANARY")]
+FAILURES = [LOST, BlockedRequestError("a firewall refuses it"), KeyError("CANARY"), PanicException("CANARY")]
 
 
 @pytest.mark.parametrize("error", FAILURES, ids=lambda error: type(error).__name__)
 def test_one_call_on_which_the_sink_fails_is_given_up_and_the_others_pass(
-    desk: Desk, error: Exception, caplog: pytest.LogCaptureFixture
+    desk: Desk, error: BaseException, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Whether the server fails, a firewall or we do: batches are halved until it stands alone; it is set aside three
     times while others come, and then a dead letter, without its text in the log."""
@@ -407,7 +407,7 @@ def test_in_an_outage_no_call_is_given_up(desk: Desk, takes: bool | DeliveryErro
 
 
 @pytest.mark.parametrize("error", FAILURES, ids=lambda error: type(error).__name__)
-def test_that_another_destination_takes_calls_proves_nothing(desk: Desk, error: Exception) -> None:
+def test_that_another_destination_takes_calls_proves_nothing(desk: Desk, error: BaseException) -> None:
     """One project on which the server fails keeps its calls, however much is delivered to the one beside it."""
     desk.sink.takes = False
     desk.sink.scripts[HERE] = [fails(error)]

@@ -9,10 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
+from typing import Any
 
 import pytest
 
 from otel_labelstudio.calls import LLMCall
+from otel_labelstudio.delivery.label_studio.server import LabelStudioServer
 from otel_labelstudio.demo.label_studio import EmbeddedLabelStudio
 from otel_labelstudio.pipeline import Pipeline
 from otel_labelstudio.tasks.binding import Mode, default_label_config
@@ -73,6 +75,47 @@ def test_an_import_that_happened_after_all_is_not_repeated(
     counts = pipeline.telemetry.counts()
     assert counts["tasks.delivered"] == 3
     assert counts["deliveries.failed[UnknownOutcomeError]"] == 1
+
+
+def test_a_recheck_on_which_the_server_fails_is_repeated(
+    pipelines: Pipelines, labeling: Labeling, faulty: FaultyServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also of a single call: its second task is deleted a little later."""
+    monkeypatch.setattr("otel_labelstudio.delivery.rechecks.RETRY_S", 0.5)
+    title, late_ones = fresh_title("Recheck fails"), list[Exchange]()
+
+    def keep(exchange: Exchange) -> None:
+        late_ones.append(exchange)
+        exchange.reset()
+
+    faulty.plan(keep)
+    pipeline = pipelines(url=faulty.url, project_name=title, resend_wait_s=0.2, recheck_wait_s=6)
+    pipeline.accept_calls([chat(answer="once")])
+    assert pipeline.flush(60)
+    late_ones[0].forward()
+    assert delivered(labeling, title) == ["once", "once"]
+    faulty.plan(answers(500), "tasks")
+    until(lambda: delivered(labeling, title) == ["once"])
+
+
+def test_an_import_behind_which_something_else_fails_is_not_repeated(
+    pipelines: Pipelines, labeling: Labeling, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only what the server says, or a connection that was never made, tells that nothing was stored."""
+    title = fresh_title("Fault behind")
+    import_tasks, faults = LabelStudioServer.import_tasks, [ZeroDivisionError()]
+
+    def import_and_fail(*arguments: Any) -> Any:
+        imported = import_tasks(*arguments)
+        if faults:
+            raise faults.pop()
+        return imported
+
+    monkeypatch.setattr(LabelStudioServer, "import_tasks", import_and_fail)
+    pipeline = pipelines(project_name=title)
+    pipeline.accept_calls([chat(answer=str(i)) for i in range(3)])
+    assert pipeline.flush(60)
+    assert delivered(labeling, title) == ["0", "1", "2"]
 
 
 def test_an_import_that_did_not_happen_is_repeated(

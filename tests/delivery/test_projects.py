@@ -8,7 +8,14 @@ from datetime import datetime
 
 import pytest
 
+from otel_labelstudio.delivery.label_studio.projects import Projects, Target
+from otel_labelstudio.delivery.label_studio.records import Project
+from otel_labelstudio.delivery.label_studio.server import LabelStudioServer
+from otel_labelstudio.destinations.destination import Destination
+from otel_labelstudio.routing import rules_of
+from otel_labelstudio.settings import Settings
 from otel_labelstudio.tasks.binding import Mode, default_label_config
+from otel_labelstudio.tasks.build import Task
 from otel_labelstudio.tasks.layouts import Layout, layout_instructions
 from tests.delivery.faults import Fault, FaultyServer, answers, late
 from tests.delivery.labeling import Labeling, fresh_title
@@ -340,3 +347,33 @@ def test_a_view_that_cannot_be_made_holds_up_nothing(
     assert labeling.texts(title) == [["stored"]]
     (project_id,) = labeling.project_ids(title)
     assert labeling.project(project_id)["expert_instruction"]
+
+
+# -- how much of them is kept in memory ------------------------------------------------------------------------------
+
+
+def test_a_project_to_which_nothing_goes_any_more_is_forgotten(labeling: Labeling) -> None:
+    """Where each day has its own projects, a process that runs for years holds those of a day."""
+    now = [0.0]
+    server = LabelStudioServer(labeling.url, labeling.api_key, 60, 60)
+    projects = Projects(server, rules_of(Settings.resolve({"mode": "chat"}, needs_server=False)), lambda: now[0])
+    yesterday, today = (
+        Destination(project_id=labeling.make_project(fresh_title("Daily"), CHAT)).dumps() for _ in range(2)
+    )
+    projects.target(yesterday)
+    now[0] += 24 * 3600.0
+    projects.target(today)
+    assert list(projects._known) == [today]
+    assert projects.target(yesterday).exists
+    server.close()
+
+
+def test_models_without_number_take_no_memory_without_end(caplog: pytest.LogCaptureFixture) -> None:
+    """A sender may name another model with each call. That there are several is said once."""
+    rules = rules_of(Settings.resolve({"mode": "chat"}, needs_server=False))
+    projects = Projects(LabelStudioServer("http://127.0.0.1:1", "key", 60, 60), rules)
+    target = Target(Project(1, "Models", CHAT, ""), rules.binding(CHAT), rules, read_at=0.0)
+    for number in range(50):
+        assert isinstance(projects.build(chat(request_model=f"model {number}"), f"call {number}", target), Task)
+    assert len(messages(caplog, logging.WARNING)) == 1
+    assert sum(map(len, projects._model_versions.values())) == 2

@@ -3,34 +3,42 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Iterator, Sequence
 
 import pytest
 
+from otel_labelstudio.delivery.lanes import LOOK_EVERY_S
 from otel_labelstudio.delivery.rechecks import FAULT_RETRY_S, RETRY_S, Rechecks
 from otel_labelstudio.delivery.results import Delivered, Recheck, Result
 from otel_labelstudio.delivery.sink import Terms
 from otel_labelstudio.errors import OutboxError, PausedDeliveryError
 from otel_labelstudio.outbox.entry import CallToRecheck, OutboxEntry
+from tests.delivery.pipelines import until
 from tests.delivery.scripted import HERE, THERE, Desk, ScriptedSink
 
 NEVER = float("inf")
+DEADLINE_S = 30.0
 
 
 class LookingSink(ScriptedSink):
-    """Fails on the calls, or at the destinations, of ``errors``; and leaves a call of ``forgotten`` out."""
+    """Fails on the calls, or at the destinations, of ``errors``; leaves a call of ``forgotten`` out; and does not
+    answer a look-up before it ``answers``."""
 
     def __init__(self) -> None:
         super().__init__()
         self.errors: dict[str, Exception] = {}
         self.forgotten: set[str] = set()
         self.looked_up: list[str] = []
+        self.answers = threading.Event()
+        self.answers.set()
 
     def deliver(self, destination: str, entries: Sequence[OutboxEntry], terms: Terms) -> Iterator[Result]:
         yield Recheck(entries, 0.0)
         yield Delivered(entries)
 
     def recheck(self, destination: str, calls: Sequence[CallToRecheck]) -> Iterator[str]:
+        assert self.answers.wait(DEADLINE_S)
         for call in calls:
             for name in (destination, call.call_id):
                 if name in self.errors:
@@ -65,7 +73,7 @@ def due(desk: Desk, count: int, to: str = HERE, first: int = 0) -> list[str]:
 def test_each_call_is_looked_up_once(desk: Desk, sink: LookingSink) -> None:
     """And then nothing is left to do."""
     calls = due(desk, 3)
-    assert Rechecks(desk.outbox.queue, sink).run(is_hurried=False) == NEVER
+    assert Rechecks(desk.outbox.queue, sink, desk.lanes).run(is_hurried=False) == NEVER
     assert sink.looked_up == calls
 
 
@@ -75,7 +83,7 @@ def test_a_call_on_which_we_fail_is_put_off_and_the_others_are_looked_up(
     """One line says so, without its text; it is tried again in an hour, with no others in its way."""
     calls = due(desk, 5)
     sink.errors = {calls[1]: KeyError("CANARY"), calls[3]: KeyError("CANARY")}
-    rechecks = Rechecks(desk.outbox.queue, sink)
+    rechecks = Rechecks(desk.outbox.queue, sink, desk.lanes)
     assert rechecks.run(is_hurried=False) == FAULT_RETRY_S
     assert sink.looked_up == [calls[0], calls[2], calls[4]]
     (line,) = [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
@@ -92,7 +100,7 @@ def test_a_project_that_is_gone_does_not_hold_up_those_beside_it(desk: Desk, sin
     gone = due(desk, 450)
     sink.errors = {HERE: PausedDeliveryError("there is no such project")}
     others = due(desk, 3, to=THERE, first=1000)
-    rechecks = Rechecks(desk.outbox.queue, sink)
+    rechecks = Rechecks(desk.outbox.queue, sink, desk.lanes)
     waits = [rechecks.run(is_hurried=False) for _ in range(3)]
     assert sink.looked_up == others
     assert waits[-1] == RETRY_S
@@ -107,7 +115,7 @@ def test_what_was_looked_up_before_the_server_failed_is_done(desk: Desk, sink: L
     """Only the rest is looked up again."""
     calls = due(desk, 3)
     sink.errors = {calls[1]: PausedDeliveryError("the key is wrong")}
-    rechecks = Rechecks(desk.outbox.queue, sink)
+    rechecks = Rechecks(desk.outbox.queue, sink, desk.lanes)
     assert rechecks.run(is_hurried=False) == RETRY_S
     sink.errors = {}
     desk.clock.now += RETRY_S
@@ -116,11 +124,32 @@ def test_what_was_looked_up_before_the_server_failed_is_done(desk: Desk, sink: L
 
 
 def test_a_call_of_which_nothing_was_said_is_not_asked_for_without_end(desk: Desk, sink: LookingSink) -> None:
-    """It waits as one does whose look-up failed."""
+    """It waits as one does whose look-up failed, some times."""
     calls = due(desk, 2)
     sink.forgotten = {calls[0]}
-    assert Rechecks(desk.outbox.queue, sink).run(is_hurried=False) == RETRY_S
+    rechecks = Rechecks(desk.outbox.queue, sink, desk.lanes)
+    waits = []
+    for _ in range(5):
+        waits.append(rechecks.run(is_hurried=False))
+        desk.clock.now += RETRY_S
+    assert waits == [RETRY_S, RETRY_S, RETRY_S, RETRY_S, NEVER]
     assert sink.looked_up == [calls[1]]
+
+
+def test_a_server_that_does_not_answer_a_look_up_holds_up_no_delivery(desk: Desk, sink: LookingSink) -> None:
+    """As one that searches a large project: the look-up goes on beside what is delivered, and is not begun twice."""
+    (call,) = due(desk, 1)
+    sink.answers.clear()
+    rechecks = Rechecks(desk.outbox.queue, sink, desk.lanes)
+    rechecks.run(is_hurried=False)
+    assert rechecks.run(is_hurried=False) == LOOK_EVERY_S
+    assert desk.deliveries.under_way() == []
+    desk.accept(1)
+    desk.run()
+    assert desk.states() == {"delivered": 2}
+    sink.answers.set()
+    until(lambda: sink.looked_up == [call])
+    assert desk.lanes.close(DEADLINE_S)
 
 
 def test_an_outbox_that_cannot_be_written_is_the_workers_to_tell(
@@ -135,5 +164,5 @@ def test_an_outbox_that_cannot_be_written_is_the_workers_to_tell(
     with monkeypatch.context() as patch:
         patch.setattr(desk.outbox.queue, "mark_rechecked", refuse)
         with pytest.raises(OutboxError):
-            Rechecks(desk.outbox.queue, sink).run(is_hurried=False)
+            Rechecks(desk.outbox.queue, sink, desk.lanes).run(is_hurried=False)
     assert len(desk.outbox.queue.due_rechecks(10)[HERE]) == 2

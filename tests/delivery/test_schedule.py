@@ -84,6 +84,22 @@ def test_in_the_last_seconds_a_server_that_takes_nothing_is_asked_once_more(sche
     assert schedule.due_at(HERE) == schedule.due_at(THERE) == float("inf")
 
 
+def test_what_holds_for_the_whole_server_is_news_once(schedule: Schedule) -> None:
+    """Not for each of a hundred projects, nor is its end; what one of them alone has is news."""
+    assert schedule.failed(HERE, 1000.0, why="refused", is_whole_server=True)
+    assert not schedule.failed(THERE, 1000.1, why="refused", is_whole_server=True)
+    assert schedule.failed("a third", 1000.2, why="it has no TextArea", is_paused=True)
+    assert not schedule.failed(HERE, 1060.0, why="refused", is_whole_server=True)
+    assert not schedule.failed(THERE, 1170.0, why="refused", is_whole_server=True)
+    assert [schedule.succeeded(THERE), schedule.succeeded(HERE)] == [False, True]
+
+
+def test_what_was_said_of_the_server_long_ago_is_news_again(schedule: Schedule) -> None:
+    """Where the project that met it then has had no calls since."""
+    assert schedule.failed(HERE, 1000.0, why="refused", is_whole_server=True)
+    assert schedule.failed(THERE, 5000.0, why="refused", is_whole_server=True)
+
+
 def test_before_the_last_seconds_everything_is_tried_again(schedule: Schedule) -> None:
     """A server comes back, and a key is mended."""
     schedule.failed(HERE, 1000.0, why="refused", is_whole_server=True)

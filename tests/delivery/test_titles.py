@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from otel_labelstudio.background import FOREVER
 from otel_labelstudio.delivery.label_studio import project_titles, projects
 from otel_labelstudio.tasks.binding import Mode, default_label_config
 from tests.delivery.faults import (
@@ -291,6 +292,24 @@ def test_a_recheck_looks_into_the_renamed_project(
     labeling.change_project(project_id, title=fresh_title("Archive"))
     until(lambda: len(labeling.tasks(project_id)) == 1)
     assert labeling.project_ids(title) == []
+
+
+@pytest.mark.parametrize("is_by_title", [True, False])
+def test_a_recheck_in_a_project_that_is_deleted_is_over(
+    pipelines: Pipelines, labeling: Labeling, faulty: FaultyServer, is_by_title: bool
+) -> None:
+    """With it both tasks are gone, if there were two: nobody looks again and again."""
+    title = fresh_title("Gone")
+    project_id = labeling.make_project(title, CHAT)
+    faulty.plan(after_forwarding(reset))
+    named = {"project_name": title} if is_by_title else {"project_id": project_id}
+    pipeline = pipelines(url=faulty.url, recheck_wait_s=8, **named)
+    pipeline.accept_calls([chat()])
+    assert pipeline.flush(60)
+    queue = pipeline._outbox.queue
+    assert queue.next_recheck_in_s() < FOREVER
+    labeling.delete_project(project_id)
+    until(lambda: queue.next_recheck_in_s() == FOREVER)
 
 
 def test_a_renamed_project_that_is_broken_holds_up_no_new_calls(

@@ -146,6 +146,28 @@ def test_each_fault_is_said_and_so_is_one_that_comes_again(made: Made, caplog: p
     assert sorted(said) == ["Delivery waits: full", "Delivery waits: full", "Delivery waits: read-only"]
 
 
+def test_an_outbox_that_fails_before_the_jobs_is_said_each_time_that_it_begins_to(
+    made: Made, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a disk that is full once more: rounds that went well lie between."""
+    outcomes = iter([OutboxError("full"), OutboxError("full"), None, OutboxError("full"), None])
+
+    def is_won(_: Election) -> bool:
+        outcome = next(outcomes, None)
+        if outcome is not None:
+            raise outcome
+        return True
+
+    monkeypatch.setattr(Election, "is_won", is_won)
+    job = Counted(lambda: 0.0)
+    worker = made(job)
+    worker.notify()
+    job.wait_for(2)
+    worker.stop(DEADLINE_S)
+    said = [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
+    assert said == ["Delivery waits: full", "Delivery waits: full"]
+
+
 def test_two_faults_by_turns_are_said_once_each(made: Made, caplog: pytest.LogCaptureFixture) -> None:
     """However long they go on: the log is not filled."""
     errors = itertools.cycle([OutboxError("full"), OutboxError("read-only")])

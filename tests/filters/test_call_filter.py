@@ -23,6 +23,7 @@ from otel_labelstudio.recordings import Recording, decode_files, read_recording
 from otel_labelstudio.settings import Settings
 from otel_labelstudio.telemetry import Telemetry
 from otel_labelstudio.testing import RecordingSink
+from tests.delivery.scripted import PanicException
 
 RECORDING = Path(__file__).parents[1] / "data" / "langchain-chat.pb"
 
@@ -182,14 +183,14 @@ def test_none_leaves_a_call_out(tmp_path: Path) -> None:
     assert pipeline.telemetry.counts()["calls.dropped[filtered]"] == 1
 
 
-@pytest.mark.parametrize("returned", ["CANARY", ValueError("CANARY")])
+@pytest.mark.parametrize("returned", ["CANARY", ValueError("CANARY"), PanicException("CANARY")])
 def test_a_broken_filter_lets_nothing_through(
     returned: object, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It may be there to keep a secret: one warning, without what the error says, and the application goes on."""
 
     def broken(_: LLMCall) -> object:
-        if isinstance(returned, Exception):
+        if isinstance(returned, BaseException):
             raise returned
         return returned
 

@@ -20,11 +20,12 @@ from otel_labelstudio import LabelStudioSpanExporter
 from otel_labelstudio.errors import ConfigError, OutboxError
 from otel_labelstudio.outbox import Outbox
 from otel_labelstudio.outbox.entry import OutboxEntry
+from otel_labelstudio.outbox.serialization import call_to_text
 from otel_labelstudio.pipeline import Pipeline
 from otel_labelstudio.settings import Settings
 from otel_labelstudio.testing import RecordingSink
 from tests.delivery.telemetry import trace_chat, tracer_with
-from tests.outbox.calls import DESTINATION, ROOMY, drained, number_of, numbered, settle
+from tests.outbox.calls import DESTINATION, ROOMY, drained, number_of, numbered, settle, taken
 
 
 def pages(path: Path) -> int:
@@ -314,6 +315,19 @@ def test_what_cannot_be_read_any_more_is_a_dead_letter(tmp_path: Path, is_settle
     assert (dead.call, dead.reason) == (None, "cannot be read (JSONDecodeError)")
     with closing(sqlite3.connect(path)) as db:
         assert db.execute("SELECT body FROM readings WHERE state = 'dead'").fetchall() == [(before,)]
+
+
+def test_a_total_that_the_disk_has_changed_ends_nothing(tmp_path: Path) -> None:
+    """What is forgotten until there is room has an end: with nothing left to forget, the total is right again."""
+    path = tmp_path / "calls.outbox"
+    outbox = Outbox(str(path), **ROOMY)
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("UPDATE totals SET bytes = 1 << 60 WHERE what IN ('kept', 'dead')")
+        db.commit()
+    (entry,) = taken(outbox, numbered(1))
+    outbox.dead_letters.bury([(entry.seq, "refused")])
+    assert len(outbox.dead_letters.all()) == 1
+    assert [outbox.database.total(what) for what in ("kept", "dead")] == [(0, 0), (1, len(call_to_text(entry.call)))]
 
 
 def test_surrogates_in_a_response_id_hold_nothing_up(tmp_path: Path) -> None:

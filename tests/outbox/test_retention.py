@@ -64,14 +64,17 @@ def test_the_number_of_keys_is_bounded(outbox: Outbox, clock: Clock, monkeypatch
 
 
 def test_a_call_that_is_to_be_rechecked_stays_known(outbox: Outbox, clock: Clock) -> None:
-    """Until a day after its recheck was due: its project is gone then."""
+    """Until that is done, however long no exporter runs: it is rechecked as soon as one does."""
     (entry,) = taken(outbox, numbered(1))
     outbox.queue.mark_recheck([entry], after_s=KEY_RETENTION_S)
     outbox.queue.mark_delivered([entry])
     forget_after(outbox, clock, KEY_RETENTION_S + 11)
     assert len(outbox.queue.due_rechecks(10)) == 1
-    forget_after(outbox, clock, KEY_RETENTION_S)
-    assert outbox.queue.due_rechecks(10) == {}
+    forget_after(outbox, clock, 3 * KEY_RETENTION_S)
+    assert len(outbox.queue.due_rechecks(10)) == 1
+    outbox.queue.mark_rechecked([entry.call_id])
+    forget_after(outbox, clock, 11)
+    assert not outbox.accepting.is_known(_key(1))
 
 
 def test_spans_that_were_seen_are_known_for_as_long_as_records_wait(outbox: Outbox, clock: Clock) -> None:

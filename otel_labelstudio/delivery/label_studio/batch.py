@@ -33,7 +33,12 @@ from otel_labelstudio.delivery.results import (
     Stored,
 )
 from otel_labelstudio.delivery.sink import Terms
-from otel_labelstudio.errors import RejectedTasksError, RetryableDeliveryError, UnknownOutcomeError
+from otel_labelstudio.errors import (
+    DeliveryError,
+    RejectedTasksError,
+    RetryableDeliveryError,
+    UnknownOutcomeError,
+)
 from otel_labelstudio.outbox.entry import OutboxEntry
 from otel_labelstudio.printable import logger
 from otel_labelstudio.tasks.build import Task
@@ -96,7 +101,7 @@ class Batch:
             else:
                 yield from self._sort_out(built, error)
             return
-        except Exception:
+        except DeliveryError:  # nothing else tells that the server stored nothing
             yield NotStored(sent)
             raise
         yield from self._finish(list(zip(sent, imported.task_ids, strict=True)), imported)

@@ -42,6 +42,8 @@ _logger = logger(__name__)
 
 # People edit the labeling interface while calls arrive: how long a project's record is believed
 _PROJECT_LIFETIME_S = 180.0
+# One to which nothing goes for so long is forgotten: where each day has its own projects, there are ever more
+_FORGET_AFTER_S = 24 * 3600.0
 # While batch follows batch, it is not read after each of them
 _LATELY_S = 2.0
 
@@ -159,6 +161,7 @@ class Projects:
                 self._decorate(target)
             self._compare_config(project, rules)
             _say_passed_over(project, target.binding)
+            self._forget_unused()
             self._known[destination] = target
         return replace(target, is_new=True) if is_new else target
 
@@ -194,6 +197,11 @@ class Projects:
     def forget(self, destination: str) -> None:
         """Resolve the project anew next time: it may have been deleted."""
         self._known.pop(destination, None)
+
+    def _forget_unused(self) -> None:
+        long_ago = self._clock() - _FORGET_AFTER_S  # each is read again while it is used
+        for destination in [name for name, known in list(self._known.items()) if known.read_at <= long_ago]:
+            self.forget(destination)
 
     @contextmanager
     def forgetting_paused(self, destination: str) -> Iterator[None]:
@@ -296,7 +304,7 @@ class Projects:
 
     def _watch_model_version(self, project: Project, version: str) -> None:
         known = self._model_versions.setdefault(project.id, {project.model_version} - {""})
-        if version in known:
+        if version in known or len(known) > 1:  # senders may name a model of its own for each call
             return
         known.add(version)
         if len(known) == 2:

@@ -90,6 +90,8 @@ def _searched(
         keys = list(dict.fromkeys(key for call in calls for key in call.keys))
         stored = server.stored_tasks(project_id, CALL_ID, keys)
     except DeliveryError as error:
+        if error.is_whole_server:  # which does not answer, or refuses all
+            raise
         if len(calls) == 1:
             yield calls[0], error
             return

@@ -75,20 +75,29 @@ class LabelStudioSink:
 
     def recheck(self, destination: str, calls: Sequence[CallToRecheck]) -> Iterator[str]:
         with self._alone(destination):
+            projects = self._projects_of(destination, calls)
+            if not projects:  # nor are the calls stored any more
+                yield from (call.call_id for call in calls)
+                return
             sent = [SentCall(call.call_id, frozenset(call.import_ids), call.other_keys) for call in calls]
-            *others, last = self._projects_of(destination, calls)
-            for project_id in others:
+            failed: set[str] = set()
+            for project_id in projects:
                 for found in recheck(self._server, project_id, sent, delete_duplicates=self._deletes_duplicates):
                     self._count(found)
-            for found in recheck(self._server, last, sent, delete_duplicates=self._deletes_duplicates):
-                self._count(found)
-                yield found.call_id
+                    if found.error:
+                        failed.add(found.call_id)
+                    elif project_id == projects[-1] and found.call_id not in failed:
+                        yield found.call_id
 
     def _projects_of(self, destination: str, calls: Sequence[CallToRecheck]) -> list[int]:
-        """Where calls of a destination were sent to; where that is not known, or gone, the project of the title."""
+        """Where calls of a destination were sent to; where that is not known, or gone, the project of the title; none
+        where that is not there either."""
         known = sorted({project_id for call in calls for project_id in call.project_ids})
         there = [project_id for project_id in known if self._server.has_project(project_id)]
-        return there or [self._projects.target(destination, may_create=False).project.id]
+        if there:
+            return there
+        now = self._projects.id_of(destination)
+        return [] if now is None or not self._server.has_project(now) else [now]
 
     def _resume_elsewhere(
         self, destination: str, entries: Sequence[OutboxEntry], terms: Terms
