@@ -87,7 +87,7 @@ def run(script: str, environment: dict[str, str], *command: str) -> subprocess.C
         env=environment,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
 
@@ -106,7 +106,7 @@ def test_a_call_of_an_application_becomes_a_task(
     title = fresh_title("Exporter")
     exporter = exporters(project_name=title)
     span_id = trace_chat(tracer_with(exporter), "Hello?", ("Hi.", "Good day."))
-    assert exporter.force_flush(20_000)
+    assert exporter.force_flush(240_000)
     (task,) = labeling.tasks(title)
     assert task["data"]["span_id"] == span_id
     assert labeling.texts(title) == [["Hi.", "Good day."]]
@@ -159,7 +159,7 @@ def test_requests_run_on_a_thread_of_the_exporters_own(
     monkeypatch.setattr(httpx.Client, "send", send_and_note)
     exporter = exporters(project_name=fresh_title())
     trace_chat(tracer_with(exporter))
-    assert exporter.force_flush(20_000)
+    assert exporter.force_flush(240_000)
     assert threads
     assert all(name.startswith("otel-labelstudio-delivery") for name in threads)
 
@@ -178,7 +178,7 @@ def test_the_exporters_own_requests_are_not_traced(
         title = fresh_title("Untraced")
         exporter = exporters(project_name=title, api_key=label_studio.personal_access_token())
         trace_chat(tracer_with(exporter))
-        assert exporter.force_flush(20_000)
+        assert exporter.force_flush(240_000)
         assert len(labeling.tasks(title)) == 1
         assert seen.get_finished_spans() == ()
         import httpx
@@ -322,10 +322,10 @@ def test_a_full_outbox_drops_the_newest_with_one_line(
     assert exporter.counts["calls.dropped[outbox_full]"] == 7
     assert len([r for r in caplog.records if "outbox is full" in r.getMessage()]) == 1
     faulty.start()
-    assert exporter.force_flush(20_000)
+    assert exporter.force_flush(240_000)
     assert sorted(labeling.texts(title)) == [[str(i)] for i in range(5)]
     trace_chat(tracer, answers=["again"])
-    assert exporter.force_flush(20_000)
+    assert exporter.force_flush(240_000)
     assert ["again"] in labeling.texts(title)
 
 
@@ -372,7 +372,7 @@ def test_one_unreadable_span_costs_itself_only(
     tracer = tracer_with(exporter)
     for text in ("one", "poison", "two"):
         trace_chat(tracer, answers=[text])
-    assert exporter.force_flush(20_000)
+    assert exporter.force_flush(240_000)
     assert labeling.texts(title) == [["one"], ["two"]]
     assert exporter.counts["spans.skipped[fault]"] == 1
     assert "poison" not in caplog.text
@@ -445,7 +445,7 @@ def test_a_child_process_delivers_its_calls_and_no_others(labeling: Labeling, en
         trace_chat(tracer, answers=["child" if child == 0 else "parent after"])
         if child == 0:
             assert exporter.counts["calls.accepted"] == 1
-            assert exporter.force_flush(30_000)
+            assert exporter.force_flush(240_000)
             os._exit(0)
         assert os.waitpid(child, 0)[1] == 0
         """,
@@ -472,9 +472,9 @@ def test_a_fork_in_the_middle_of_a_delivery(
         child = os.fork()
         if child == 0:
             trace_chat(tracer, answers=["child"])
-            os._exit(0 if exporter.force_flush(30_000) else 1)
+            os._exit(0 if exporter.force_flush(240_000) else 1)
         status = os.waitpid(child, 0)[1]
-        assert exporter.force_flush(30_000)
+        assert exporter.force_flush(240_000)
         sys.exit(os.waitstatus_to_exitcode(status))
         """,
         environment,
@@ -532,7 +532,7 @@ def instrument(script: str, environment: dict[str, str]) -> subprocess.Completed
         env={**environment, "OTEL_METRICS_EXPORTER": "none", "OTEL_LOGS_EXPORTER": "none"},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
 

@@ -9,7 +9,7 @@ from playwright.sync_api import Locator, Response
 from tests.browser.labeling_page import LabelingPage
 
 # How long a draft takes to be stored after the last change
-_DRAFT_TIMEOUT_MS = 20_000
+_DRAFT_TIMEOUT_MS = 240_000
 
 
 class Acts:

@@ -61,7 +61,7 @@ class Backend:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._server.stop(None).wait(30)
+        self._server.stop(None).wait(240)
 
     def _body(self, signal: str) -> bytes:
         with self._lock:

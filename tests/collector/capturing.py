@@ -11,7 +11,7 @@ from otel_labelstudio.calls import LLMCall
 from tests.collector.backend import Backend
 from tests.receiver.serving import Receiver
 
-WAIT_S = 120.0
+WAIT_S = 240.0
 
 
 def captured_by(backend: Backend) -> str:

@@ -72,7 +72,7 @@ class Sender(threading.Thread):
 
     def stop(self) -> None:
         self._is_over.set()
-        self.join(120)
+        self.join(240)
         assert not self.is_alive(), "it cannot get rid of its last request"
 
     def __enter__(self) -> Sender:
@@ -83,7 +83,7 @@ class Sender(threading.Thread):
         self._is_over.set()
 
 
-def send(url: Callable[[], str], request: Request, timeout_s: float = 120.0) -> None:
+def send(url: Callable[[], str], request: Request, timeout_s: float = 240.0) -> None:
     """Until it is answered with success."""
     path, body = request
     end = time.monotonic() + timeout_s

@@ -62,7 +62,7 @@ class Pipe:
         """With SIGKILL."""
         self._serving.close()
 
-    def wait_until_delivered(self, timeout_s: float = 180.0) -> None:
+    def wait_until_delivered(self, timeout_s: float = 600.0) -> None:
         """Until the Collector has passed on what it has, and all of it is read, delivered and audited."""
         self.collector.wait_until_idle(timeout_s)
         end = time.monotonic() + timeout_s

@@ -43,7 +43,6 @@ def as_text(call: LLMCall) -> str:
     return json.dumps(call.to_dict(), sort_keys=True)
 
 
-@pytest.mark.timeout(600)
 def test_recordings_are_read_alike_behind_it(
     corpus: Path, tmp_path: Path, collector: Collector, receiver: Receiver, backend: Backend
 ) -> None:

@@ -40,7 +40,7 @@ class Labeling:
             },
             method=method,
         )
-        with _opener.open(request, timeout=60) as response:
+        with _opener.open(request, timeout=240) as response:
             content = response.read()
         return json.loads(content) if content else None
 

@@ -110,7 +110,7 @@ def test_serve_looks_again_and_again(monkeypatch: pytest.MonkeyPatch, caplog: py
             return DeliveryProgress(delivered=number or 3)
 
         logging_progress = asyncio.create_task(serve._log_progress(ProgressLog(look)))
-        await asyncio.wait_for(is_enough.wait(), 30)
+        await asyncio.wait_for(is_enough.wait(), 240)
         logging_progress.cancel()
 
     asyncio.run(run())

@@ -17,7 +17,7 @@ from tests.missing import missing
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 RULES = DEPLOY / "prometheus" / "otel-labelstudio.rules.yml"
-_SCRAPED_S = 120.0
+_SCRAPED_S = 600.0
 
 
 def hurried(rules: str) -> str:

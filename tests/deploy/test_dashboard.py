@@ -16,7 +16,7 @@ DASHBOARD = json.loads((FOLDER / "otel-labelstudio.json").read_text(encoding="ut
 EXPRESSIONS = [(panel["title"], target["expr"]) for panel in DASHBOARD["panels"] for target in panel.get("targets", ())]
 # As Grafana fills them in
 VARIABLES = {"$__rate_interval": "1m", "$instance": ".*"}
-DEADLINE_S = 60.0
+DEADLINE_S = 240.0
 
 
 @pytest.fixture(scope="module", autouse=True)

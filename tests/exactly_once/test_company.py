@@ -51,7 +51,7 @@ def test_no_prediction_is_missing_where_somebody_labels_meanwhile(
     )
     pipeline.accept_calls([chat(f"Question {n}.", str(n)) for n in range(1000)])
     with labeler_at_work(labeling, labeling.tasks(theirs)[0]["id"]) as saved:
-        assert pipeline.flush(120)
+        assert pipeline.flush(240)
     assert saved
     print(
         f"{len(saved)} annotations, {pipeline.telemetry.counts().get('predictions.repaired', 0)} predictions repaired"
@@ -68,8 +68,8 @@ def test_several_writers_share_one_project(
     outboxes = [tmp_path / "one.outbox", tmp_path / "two.outbox"]
     for i, outbox in enumerate(outboxes):
         applications.start(server, outbox, title, 1000 * i, "--calls", 150, "--linger-s", 60)
-    until(lambda: len(applications.said()) == 300, 60)
-    until(lambda: all(left_to_do(outbox) == 0 for outbox in outboxes), 60)
+    until(lambda: len(applications.said()) == 300)
+    until(lambda: all(left_to_do(outbox) == 0 for outbox in outboxes))
     assert len(accepted_calls(*outboxes)) == 300
     used = [project_id for project_id in labeling.project_ids(title) if labeling.tasks(project_id)]
     assert used == labeling.project_ids(title)[:1], "more than one project was filled"

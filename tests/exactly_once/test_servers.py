@@ -93,8 +93,8 @@ def load(pipeline: Pipeline, per_second: int) -> Iterator[None]:
 
 def delivered_exactly_once(pipeline: Pipeline, labeling: Labeling, title: str, outbox: Path) -> None:
     """Once all is delivered and audited."""
-    assert pipeline.flush(90)
-    until(lambda: left_to_do(outbox) == 0, 60)
+    assert pipeline.flush(240)
+    until(lambda: left_to_do(outbox) == 0)
     audit(labeling, title, accepted_calls(outbox)).assert_exactly_once()
 
 
@@ -163,14 +163,14 @@ def test_an_import_carried_out_after_all_is_removed_by_the_audit(
     pipeline = pipelines(url=faulty.url, project_name=title, settle_s=30, resend_wait_s=0.3, recheck_wait_s=6.0)
     calls = [chat(f"Question {n}.", str(n)) for n in range(3)]
     pipeline.accept_calls(calls)
-    assert pipeline.flush(60)
+    assert pipeline.flush(240)
     until(lambda: len(labeling.tasks(title)) == 6)
     stored = [task["id"] for task in labeling.tasks(title)]
     labeling.request("POST", f"/api/tasks/{stored[4]}/annotations/", {"result": []})
-    until(lambda: len(labeling.tasks(title)) == 4, 60)
+    until(lambda: len(labeling.tasks(title)) == 4)
     assert [task["id"] for task in labeling.tasks(title)] == [*stored[:3], stored[4]]
     counts = pipeline.telemetry.counts
-    until(lambda: counts().get("tasks.duplicates_kept[touched]") == 1, 60)
+    until(lambda: counts().get("tasks.duplicates_kept[touched]") == 1)
     assert counts()["tasks.duplicates_removed"] == 2
     labeling.request("DELETE", f"/api/tasks/{stored[4]}/")
     audit(labeling, title, [key_of(call) for call in calls]).assert_exactly_once()
@@ -186,14 +186,14 @@ def test_predictions_added_twice_are_removed_by_the_audit(
     faulty.plan(late_commit(2.0), "projects/import/predictions")
     pipeline = pipelines(url=faulty.url, project_name=title, settle_s=30, resend_wait_s=0.3, recheck_wait_s=6.0)
     pipeline.accept_calls([chat(f"Question {n}.", str(n)) for n in range(2)])
-    assert pipeline.flush(60)
+    assert pipeline.flush(240)
     until(lambda: sorted(map(len, labeling.texts(title))) == [2, 2])
     theirs = labeling.tasks(title)[0]["predictions"][0]["result"]
     theirs[0]["value"]["text"] = ["another model's answer"]
     labeling.request(
         "POST", "/api/predictions/", {"task": labeling.tasks(title)[0]["id"], "result": theirs, "model_version": "x"}
     )
-    until(lambda: sorted(map(len, labeling.texts(title))) == [1, 2], 60)
+    until(lambda: sorted(map(len, labeling.texts(title))) == [1, 2])
     assert sorted(labeling.texts(title)) == [["0", "another model's answer"], ["1"]]
 
 
@@ -217,6 +217,6 @@ def test_two_imports_of_a_call_leave_the_one_with_its_prediction(
     faulty.plan(late(1.5))  # the repetition arrives first and is stored last
     call = chat("Question 0.", "0")
     pipeline.accept_calls([call])
-    assert pipeline.flush(60)
-    until(lambda: pipeline.telemetry.counts().get("tasks.duplicates_removed") == 1, 60)
+    assert pipeline.flush(240)
+    until(lambda: pipeline.telemetry.counts().get("tasks.duplicates_removed") == 1)
     audit(labeling, title, [key_of(call)]).assert_exactly_once()

@@ -38,7 +38,7 @@ def app(environ, start_response):
 
 def ask(url: str, number: int) -> None:
     """Make a request in which the application traces a call."""
-    with _opener.open(f"{url}/ask/{number}", timeout=30) as answer:
+    with _opener.open(f"{url}/ask/{number}", timeout=240) as answer:
         answer.read()
 
 

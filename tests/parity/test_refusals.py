@@ -26,7 +26,7 @@ def _completion(config: RunnableConfig | None = None) -> None:
 
 def _wait_until_paused(exporter: LabelStudioSpanExporter) -> None:
     """The first delivery has failed for a reason that a person must mend; no more is tried."""
-    until_s = time.monotonic() + 30
+    until_s = time.monotonic() + 240
     while "deliveries.failed[PausedDeliveryError]" not in exporter.counts and time.monotonic() < until_s:
         time.sleep(0.05)
     assert exporter.counts["deliveries.failed[PausedDeliveryError]"] == 1

@@ -40,7 +40,7 @@ _GATEWAY = {
     "PYTHONUNBUFFERED": "1",
 }
 _CALL_ID = "litellm.call_id"
-_WAIT_S = 120.0
+_WAIT_S = 600.0
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ def gateway(
         finally:
             run.send_signal(signal.SIGINT)  # at which it exports what is left
             try:
-                run.wait(30)
+                run.wait(240)
             except subprocess.TimeoutExpired:
                 run.kill()
 

@@ -22,7 +22,7 @@ from otel_labelstudio.receiver.status import JSON, PROTOBUF, Outcome, RefusedErr
 from tests.receiver.requests_made import as_json, traces
 
 MIB = 2**20
-DEADLINE_S = 60.0
+DEADLINE_S = 240.0
 ORDINARY = traces("Ordinary?", padding=20_000)
 _Result = TypeVar("_Result")
 

@@ -55,7 +55,7 @@ def idle(address: str, count: int, says: bytes = b"") -> Iterator[list[socket.so
     with ExitStack() as connections:
         made = []
         for _ in range(count):
-            sock = connections.enter_context(socket.create_connection((host, int(port)), timeout=30))
+            sock = connections.enter_context(socket.create_connection((host, int(port)), timeout=240))
             sock.sendall(says)
             made.append(sock)
         yield made
@@ -63,7 +63,7 @@ def idle(address: str, count: int, says: bytes = b"") -> Iterator[list[socket.so
 
 def wait_for_files(process: Process, at_least: int, at_most: int) -> None:
     """Until the server has so many files open, for a second."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 240
     since = time.monotonic()
     while time.monotonic() - since < 1:
         if not at_least <= process.open_files <= at_most:

@@ -71,10 +71,10 @@ model_version = "production"
 
 def wait_until_refused(port: int) -> None:
     """Until nobody listens there."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 240
     while True:
         try:
-            socket.create_connection(("127.0.0.1", port), timeout=30).close()
+            socket.create_connection(("127.0.0.1", port), timeout=240).close()
         except ConnectionRefusedError:
             return
         assert time.monotonic() < deadline
@@ -99,7 +99,7 @@ def test_requests_under_way_are_finished(outbox: Path) -> None:
         wait_until_refused(receiver.port)
         connection.send(body[10:])
         status = connection.getresponse().status
-        stopping.join(20)
+        stopping.join(240)
         connection.close()
         assert not stopping.is_alive()
     assert status == 200
@@ -137,7 +137,7 @@ def test_the_metrics_page(tmp_path: Path) -> None:
         )
         assert [now - then for now, then in zip(after, before, strict=True)] == [10, 1, 1]
         names = re.compile(r"^(otel_labelstudio_[a-z_]+?)(?:_total|_bucket|_count|_sum)?[{ ]", re.MULTILINE)
-        end = time.monotonic() + 10
+        end = time.monotonic() + 240
         while "otel_labelstudio_spans_skipped" not in (found := set(names.findall(page()))):  # until it was read
             assert time.monotonic() < end
         assert found >= {
@@ -159,7 +159,7 @@ def test_a_server_that_ends_by_itself_ends_the_process(outbox: Path) -> None:
         assert receiver._server is not None
         assert receiver._server._uvicorn is not None
         receiver._server._uvicorn.should_exit = True
-        receiver._thread.join(30)
+        receiver._thread.join(240)
         assert not receiver._thread.is_alive()
         assert receiver.delivered(ids(request))
     assert isinstance(receiver.error, LabelStudioExportError)
@@ -182,7 +182,7 @@ def test_a_wrong_start_is_one_line(tmp_path: Path, arguments: list[str], why: st
         [*command, f"--outbox={tmp_path / 'outbox.db'}"],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=600,
         check=False,
         env={"LABEL_STUDIO_API_KEY": "key", "LABEL_STUDIO_URL": "http://127.0.0.1:9", "PYTHONPATH": ":".join(sys.path)},
     )
@@ -201,7 +201,7 @@ def test_a_port_that_is_taken(receiver: Receiver, tmp_path: Path) -> None:
     for flags in ([f"--http=127.0.0.1:{receiver.port}", "--grpc=off"], [f"--grpc={receiver.grpc}", "--http=off"]):
         run = subprocess.run(
             [sys.executable, "-m", "otel_labelstudio", "serve", *flags, f"--outbox={tmp_path / 'outbox.db'}"],
-            capture_output=True, text=True, timeout=60, check=False, env=environment,
+            capture_output=True, text=True, timeout=600, check=False, env=environment,
         )  # fmt: skip
         assert run.returncode == 1
         assert "cannot listen" in run.stderr

@@ -10,7 +10,7 @@ import pytest
 
 from otel_labelstudio.receiver.readiness import Readiness
 
-DEADLINE_S = 30.0
+DEADLINE_S = 240.0
 
 
 class Looking:

@@ -62,7 +62,7 @@ def https_status(receiver: Receiver, context: ssl.SSLContext) -> int:
         {"Content-Type": "application/x-protobuf"},
         method="POST",
     )
-    with urllib.request.urlopen(request, timeout=10, context=context) as answer:
+    with urllib.request.urlopen(request, timeout=240, context=context) as answer:
         status: int = answer.status
         return status
 
