@@ -29,6 +29,7 @@ from tests.kafka.broker import Broker
 from tests.kafka.flow import Topics
 from tests.kafka.installed import missing_tool
 from tests.missing import missing
+from tests.ports import steady_port
 
 SOAK_S = float(os.environ.get("KAFKA_SOAK_S", "2"))
 _MANY = 10**6
@@ -51,7 +52,7 @@ def test_what_is_sent_is_delivered_once_whatever_dies(otelcol: Path, broker: Bro
     producer, and both come back. Every call that was answered with success is one task."""
     topics = Topics.make(broker, partitions=3)
     names = (tmp_path / f"otelcol-{number}" for number in count())
-    with EmbeddedLabelStudio() as label_studio, ExitStack() as running:
+    with EmbeddedLabelStudio(port=steady_port()) as label_studio, ExitStack() as running:
         serve = running.enter_context(Serve(tmp_path, Labeling(label_studio.url, label_studio.api_key)))
         producers = [running.enter_context(topics.producer(otelcol, next(names))) for _ in range(2)]
         consumers = [running.enter_context(topics.consumer(otelcol, next(names), serve.url)) for _ in range(3)]

@@ -15,7 +15,6 @@ from pathlib import Path
 
 import pytest
 
-from otel_labelstudio.demo.ports import free_port
 from tests.collector.collector import CONFIGURATIONS, Collector
 from tests.collector.numbered import call_in_a_log_event, numbered_calls, send
 from tests.collector.serve import Serve
@@ -25,6 +24,7 @@ from tests.kafka.broker import Broker
 from tests.kafka.flow import Topics
 from tests.kafka.installed import missing_tool
 from tests.missing import missing
+from tests.ports import steady_port
 
 _DOCS = (CONFIGURATIONS.parent / "docs" / "scaling.md").read_text(encoding="utf-8")
 _FILE = "/var/tmp/llm-calls.jsonl"
@@ -56,7 +56,7 @@ def test_what_was_on_it_is_delivered_from_kafka_and_nothing_twice(
             with serve.started():
                 come(*range(8))
                 until(lambda: serve.is_done)
-            with serve.started(label_studio_url=f"http://127.0.0.1:{free_port()}"):
+            with serve.started(label_studio_url=f"http://127.0.0.1:{steady_port()}"):
                 come(*range(8, 14))
                 until(lambda: topics.lag() == 0)
             shutil.rmtree(serve.outbox.parent)

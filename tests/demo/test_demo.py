@@ -21,9 +21,10 @@ from otel_labelstudio.demo.api import answer_of
 from otel_labelstudio.demo.errors import DemoError
 from otel_labelstudio.demo.label_studio import EmbeddedLabelStudio
 from otel_labelstudio.demo.labeler import label_project
-from otel_labelstudio.demo.ports import LOOPBACK, free_port
+from otel_labelstudio.demo.ports import LOOPBACK
 from otel_labelstudio.demo.scripted_answers import SCRIPTS
 from otel_labelstudio.demo.showing import PAGES, Shown, show
+from tests.ports import steady_port
 
 pytest.importorskip("opentelemetry.instrumentation.langchain", reason="the demo needs its extra")
 
@@ -240,7 +241,7 @@ def test_ends_without_a_word_when_nobody_reads_its_output() -> None:
 
 def test_stays_until_it_is_stopped_and_leaves_nothing() -> None:
     """One mode on the asked port; Ctrl-C ends it with status 0, and the server and its data are gone."""
-    port = free_port()
+    port = steady_port()
     command = [*COMMAND, "--only", "prompt", "--port", str(port)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as demo:
         printed = printed_until_it_waits(demo)
@@ -256,7 +257,7 @@ def test_stays_until_it_is_stopped_and_leaves_nothing() -> None:
 
 def test_a_terminated_demo_leaves_nothing(tmp_path: Path) -> None:
     """SIGTERM while the application runs ends that and the server, and the data are gone."""
-    port = free_port()
+    port = steady_port()
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
     with subprocess.Popen([*COMMAND, "--port", str(port)], stdout=subprocess.PIPE, text=True, env=environment) as demo:
         assert demo.stdout is not None
