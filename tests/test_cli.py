@@ -586,7 +586,7 @@ def test_send_finds_what_an_application_delivered_before_the_rename(
     path = str(tmp_path / "outbox.db")
     pipeline = Pipeline(Settings.resolve({"outbox": path, "settle_s": 0}))
     pipeline.accept_calls(read_calls(CHAT))
-    assert pipeline.flush(60)
+    assert pipeline.flush(240)
     pipeline.close(0)
     (renamed,) = labeling.project_ids(title)
     labeling.change_project(renamed, title=fresh_title("Archive"))

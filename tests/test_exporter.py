@@ -32,6 +32,8 @@ from tests.delivery.pipelines import until
 from tests.delivery.telemetry import trace_chat, tracer_with
 
 ROOT = Path(__file__).parents[1]
+# What a server takes that hangs; nobody who does not wait for it needs half of that on a busy machine
+LONG_S = 240
 # What a script starts with to record calls as an application's instrumentation does
 RECORD = """
 import os, sys, time
@@ -126,7 +128,7 @@ def test_ending_a_span_takes_no_longer_whatever_the_server_does(
     exporters: Callable[..., LabelStudioSpanExporter], faulty: FaultyServer, state: str
 ) -> None:
     """Under SimpleSpanProcessor export runs on the application's thread: it waits for nothing there."""
-    faults = {"hanging": late(30), "failing": answers(500), "healthy": late(0)}
+    faults = {"hanging": late(LONG_S), "failing": answers(500), "healthy": late(0)}
     if state == "down":
         faulty.stop()
     else:
@@ -140,7 +142,7 @@ def test_ending_a_span_takes_no_longer_whatever_the_server_does(
         trace_chat(tracer)
         took.append(time.perf_counter() - began)
     assert sorted(took)[25] < 0.05
-    assert max(took) < 5
+    assert max(took) < LONG_S / 4
 
 
 def test_requests_run_on_a_thread_of_the_exporters_own(
@@ -217,13 +219,13 @@ def test_shutdown_returns_in_time(
     if state == "down":
         faulty.stop()
     else:
-        faulty.plan(late(30), None, times=float("inf"))
-    exporter = exporters(url=faulty.url, project_name=fresh_title())
+        faulty.plan(late(LONG_S), None, times=float("inf"))
+    exporter = exporters(url=faulty.url, project_name=fresh_title(), timeout_s=LONG_S)
     for _ in range(3):
         trace_chat(tracer_with(exporter))
     began = time.monotonic()
     exporter.shutdown(timeout_millis=1500)
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < LONG_S / 2
     assert exporter.counts["calls.dropped[shutdown]"] == 3
     assert "3 calls were not delivered" in caplog.text
 
@@ -258,12 +260,12 @@ def test_shutdown_returns_in_time_where_no_thread_can_be_started(
     exporters: Callable[..., LabelStudioSpanExporter], faulty: FaultyServer
 ) -> None:
     """A request on this thread does not outlast the time that shutdown has, whatever timeout_s says."""
-    faulty.plan(late(30), None, times=float("inf"))
-    exporter = exporters(url=faulty.url, project_name=fresh_title())
+    faulty.plan(late(LONG_S), None, times=float("inf"))
+    exporter = exporters(url=faulty.url, project_name=fresh_title(), timeout_s=LONG_S)
     trace_chat(tracer_with(exporter))
     began = time.monotonic()
     exporter.shutdown(timeout_millis=1500)
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < LONG_S / 2
     assert exporter.counts["calls.dropped[shutdown]"] == 1
 
 
@@ -276,8 +278,8 @@ def test_shutdown_does_not_wait_for_what_cannot_come(
     trace_chat(tracer_with(exporter))
     until(lambda: exporter.counts.get("deliveries.failed[RetryableDeliveryError]"))
     began = time.monotonic()
-    exporter.shutdown(timeout_millis=30_000)
-    assert time.monotonic() - began < 15
+    exporter.shutdown(timeout_millis=LONG_S * 1000)
+    assert time.monotonic() - began < LONG_S / 2
 
 
 def test_shutdown_tries_once_more_what_has_failed(
@@ -287,13 +289,13 @@ def test_shutdown_tries_once_more_what_has_failed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A long wait between two tries is cut short: it is the last chance."""
-    monkeypatch.setattr("otel_labelstudio.delivery.retry._FIRST_S", 60.0)
+    monkeypatch.setattr("otel_labelstudio.delivery.retry._FIRST_S", 2.0 * LONG_S)
     title = fresh_title("Last")
     faulty.plan(answers(503), None)
     exporter = exporters(url=faulty.url, project_name=title)
     trace_chat(tracer_with(exporter))
     until(lambda: exporter.counts.get("deliveries.failed[RetryableDeliveryError]"))
-    exporter.shutdown(timeout_millis=20_000)
+    exporter.shutdown(timeout_millis=LONG_S * 1000)
     assert len(labeling.tasks(title)) == 1
 
 
@@ -393,6 +395,7 @@ def test_no_secret_is_in_any_log_record_or_repr(
     tracer = tracer_with(exporter)
     trace_chat(tracer, "CANARY question", ("CANARY answer",))
     trace_chat(tracer, "CANARY", operation="text_completion")
+    until(lambda: exporter.dead_letters and exporter.counts.get("deliveries.failed[UnknownOutcomeError]"))
     exporter.force_flush(3000)
     exporter.shutdown(timeout_millis=0)
     said = caplog.text + repr(exporter.dead_letters) + repr(exporter) + repr(vars(exporter))

@@ -54,7 +54,7 @@ def test_recordings_are_read_alike_behind_it(
     for file in files:
         send(collector, signal_of(file), file.read_bytes())
     collector.wait_until_idle()
-    assert receiver.flush(60)
+    assert receiver.flush(240)
     came = Counter(map(as_text, receiver.sink.calls))
     assert expected.total() > 800
     assert (list((expected - came).elements())[:3], list((came - expected).elements())[:3]) == ([], [])

@@ -30,7 +30,7 @@ def test_a_share_of_the_traces_goes_on_each_whole(otelcol: Path, tmp_path: Path,
             for path, body in requests:
                 assert post(f"{collector.http}{path}", body)[0] == 200
             collector.wait_until_idle()
-            assert receiver.flush(60)
+            assert receiver.flush(240)
         calls = [(call.span_id, bool(call.output_messages)) for call in receiver.sink.calls]
     assert 120 < len(chosen) < 260
     assert sorted(calls) == sorted((span_id, True) for span_id in chosen)

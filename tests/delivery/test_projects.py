@@ -149,6 +149,7 @@ def test_a_really_missing_id_is_said_by_the_real_server(pipelines: Pipelines, ca
     """The error line says what the server said, and the call is still there."""
     pipeline = pipelines(project_id=999_999)
     pipeline.accept_calls([chat()])
+    until(lambda: messages(caplog, logging.ERROR))
     assert not pipeline.flush(1)
     (error,) = messages(caplog, logging.ERROR)
     assert "404" in error

@@ -116,7 +116,7 @@ def test_a_creation_without_an_answer_is_looked_for_and_not_repeated(
     title = fresh_title("Unanswered")
     creations = Creations(fault)
     faulty.plan(creations, "projects", times=float("inf"))
-    pipeline = pipelines(url=faulty.url, project_name=title, resend_wait_s=30)
+    pipeline = pipelines(url=faulty.url, project_name=title, resend_wait_s=600)
     pipeline.accept_calls([chat()])
     assert pipeline.flush(240)
     assert creations.seen == 1
@@ -136,7 +136,7 @@ def test_a_creation_that_comes_late_is_waited_for(
 
     creations = Creations(keep)
     faulty.plan(creations, "projects", times=float("inf"))
-    pipeline = pipelines(url=faulty.url, project_name=title, resend_wait_s=30)
+    pipeline = pipelines(url=faulty.url, project_name=title, resend_wait_s=600)
     pipeline.accept_calls([chat()])
     failed = "deliveries.failed[RetryableDeliveryError]"
     until(lambda: pipeline.telemetry.counts().get(failed, 0) >= 3)

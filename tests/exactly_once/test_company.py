@@ -47,7 +47,7 @@ def test_no_prediction_is_missing_where_somebody_labels_meanwhile(
     labeling.request("POST", f"/api/projects/{theirs}/import", [{"data": {"text": "x"}}])
     outbox, title = tmp_path / "calls.outbox", fresh_title("Ours")
     pipeline = pipelines(
-        project_name=title, outbox=str(outbox), batch_size=50, resend_wait_s=RESEND_WAIT_S, settle_s=60
+        project_name=title, outbox=str(outbox), batch_size=50, resend_wait_s=RESEND_WAIT_S, settle_s=3600
     )
     pipeline.accept_calls([chat(f"Question {n}.", str(n)) for n in range(1000)])
     with labeler_at_work(labeling, labeling.tasks(theirs)[0]["id"]) as saved:

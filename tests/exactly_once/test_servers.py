@@ -160,7 +160,7 @@ def test_an_import_carried_out_after_all_is_removed_by_the_audit(
     prediction. A person has annotated one of the later tasks meanwhile: that one is kept, beside the older one."""
     title = fresh_title("Very late")
     faulty.plan(late_commit(2.0))
-    pipeline = pipelines(url=faulty.url, project_name=title, settle_s=30, resend_wait_s=0.3, recheck_wait_s=6.0)
+    pipeline = pipelines(url=faulty.url, project_name=title, settle_s=3600, resend_wait_s=0.3, recheck_wait_s=6.0)
     calls = [chat(f"Question {n}.", str(n)) for n in range(3)]
     pipeline.accept_calls(calls)
     assert pipeline.flush(240)
@@ -184,7 +184,7 @@ def test_predictions_added_twice_are_removed_by_the_audit(
     title = fresh_title("Late repair")
     faulty.plan(without_predictions)
     faulty.plan(late_commit(2.0), "projects/import/predictions")
-    pipeline = pipelines(url=faulty.url, project_name=title, settle_s=30, resend_wait_s=0.3, recheck_wait_s=6.0)
+    pipeline = pipelines(url=faulty.url, project_name=title, settle_s=3600, resend_wait_s=0.3, recheck_wait_s=6.0)
     pipeline.accept_calls([chat(f"Question {n}.", str(n)) for n in range(2)])
     assert pipeline.flush(240)
     until(lambda: sorted(map(len, labeling.texts(title))) == [2, 2])
@@ -213,7 +213,7 @@ def test_two_imports_of_a_call_leave_the_one_with_its_prediction(
         reset(exchange)
 
     faulty.plan(commit_without_predictions)
-    pipeline = pipelines(url=faulty.url, project_name=title, settle_s=30, resend_wait_s=0.2, recheck_wait_s=4.0)
+    pipeline = pipelines(url=faulty.url, project_name=title, settle_s=3600, resend_wait_s=0.2, recheck_wait_s=4.0)
     faulty.plan(late(1.5))  # the repetition arrives first and is stored last
     call = chat("Question 0.", "0")
     pipeline.accept_calls([call])

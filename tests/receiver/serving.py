@@ -29,6 +29,7 @@ from otel_labelstudio.routing import Route
 from otel_labelstudio.settings import Settings
 from otel_labelstudio.testing import RecordingSink
 
+DISK_TIMEOUT_S = 240.0
 ANY_PORTS = {"grpc": "127.0.0.1:0", "http": "127.0.0.1:0"}
 
 
@@ -123,6 +124,8 @@ class Receiver:
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._server = ReceiverServer(self._settings, self.pipeline, self._say_listening)
+        # A busy machine's disk answers late; that of one that never does has tests of its own
+        self._server.intake._readiness._timeout_s = DISK_TIMEOUT_S
         await self._server.serve()
 
     def _say_listening(self, listening: Mapping[str, Address]) -> None:

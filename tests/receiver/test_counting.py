@@ -141,6 +141,7 @@ def test_one_whose_sender_went_away_is_not_done(monkeypatch: pytest.MonkeyPatch)
         at_once.pop()
         return len(at_once)
 
+    monkeypatch.setattr(counting, "_TURN_TIMEOUT_S", DEADLINE_S)
     monkeypatch.setattr(counting, "count_items", counted)
 
     async def send(count: Callable[[Request], Awaitable[int]]) -> None:

@@ -14,6 +14,7 @@ from uuid import uuid4
 
 import grpc
 
+from tests.delivery.pipelines import until
 from tests.receiver.requests_made import ids, traces
 from tests.receiver.serving import Process, post
 from tests.receiver.test_grpc import TRACES, export
@@ -56,6 +57,7 @@ def test_what_was_answered_is_delivered_once(tmp_path: Path) -> None:
         for sender in senders:
             sender.start()
         time.sleep(chance.uniform(0.1, 1.0))
+        until(lambda senders=senders: sum(len(sender.answered) for sender in senders) > 10)  # type: ignore[misc]
         process.kill()
         for sender in senders:
             sender.join(240)

@@ -33,7 +33,7 @@ def test_from_a_request_to_tasks_and_a_graceful_stop(label_studio: EmbeddedLabel
 url = "{label_studio.url}"
 mode = "chat"
 project_name = "{{service.name}} received"
-settle_s = 30
+settle_s = 3600
 outbox = "{tmp_path / "state" / "outbox.db"}"
 
 [[route]]

@@ -130,11 +130,18 @@ def is_let_in(receiver: Receiver, certificates: Certificates) -> tuple[bool, boo
     return over_http, over_grpc
 
 
+def https_request(connection: http.client.HTTPSConnection) -> None:
+    """One on a connection that is there already, or is made now."""
+    connection.request("POST", "/v1/traces", b"", {"Content-Type": "application/x-protobuf"})
+    answer = connection.getresponse()
+    assert (answer.status, answer.read()) == (200, b"")
+
+
 def test_certificates_are_renewed(outbox: Path, certificates: Certificates, renewed: Certificates) -> None:
     """New connections get the new ones, and senders need one of the new authority; open connections go on."""
     with serve(outbox, certificates) as receiver, secure_channel(receiver, certificates) as channel:
         connection = http.client.HTTPSConnection("127.0.0.1", receiver.port, context=sender(certificates))
-        connection.connect()
+        https_request(connection)  # else it is closed where it brings no request for a while
         assert export(channel, TRACES, b"") == b""
         assert is_let_in(receiver, certificates) == (True, True)
         assert is_let_in(receiver, renewed) == (False, False)
@@ -145,8 +152,7 @@ def test_certificates_are_renewed(outbox: Path, certificates: Certificates, rene
         certificates.ca = renewed.ca  # who trusts the new server, and has a certificate of the old authority
         assert is_let_in(receiver, certificates) == (False, False)
         assert export(channel, TRACES, b"") == b""
-        connection.request("POST", "/v1/traces", b"", {"Content-Type": "application/x-protobuf"})
-        assert connection.getresponse().status == 200
+        https_request(connection)
         connection.close()
 
 

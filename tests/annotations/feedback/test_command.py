@@ -41,7 +41,7 @@ class Project:
         settings = Settings.resolve({"url": server.url, "api_key": server.api_key, "settle_s": 0, **names})
         pipeline = Pipeline(settings)
         pipeline.accept_calls(self.calls)
-        assert pipeline.flush(60)
+        assert pipeline.flush(240)
         pipeline.close(5)
         self.task_ids = {task["data"]["span_id"]: task["id"] for task in labeling.tasks(self.title)}
 
