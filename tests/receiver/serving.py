@@ -200,10 +200,12 @@ class Process:
 
 
 @contextmanager
-def serve_command(*arguments: str, **environment: str) -> Iterator[Process]:
+def serve_command(
+    *arguments: str, program: Sequence[str] = ("-m", "otel_labelstudio"), **environment: str
+) -> Iterator[Process]:
     """``otel-labelstudio serve`` with these arguments, on free ports; killed at the end if it still runs."""
     ports = [f"--{name}={address}" for name, address in ANY_PORTS.items()]
-    command = [sys.executable, "-m", "otel_labelstudio", "serve", "--log-format=json", *ports, *arguments]
+    command = [sys.executable, *program, "serve", "--log-format=json", *ports, *arguments]
     made = Process(command, environment)
     try:
         yield made
