@@ -77,7 +77,7 @@ def test_every_producer_of_the_corpus(
     one_each = [next(found) for _, found in groupby(recorded, key=lambda scenario: scenario.name.split("/")[0])]
     files = [file for scenario in one_each for file in scenario.files]
     calls = sorted(json.dumps(call.to_dict(), sort_keys=True) for call in read_calls(files))
-    with Pipe(otelcol, tmp_path, label_studio, fresh_title("corpus"), "sidecar.yaml", settle_s=10) as pipe:
+    with Pipe(otelcol, tmp_path, label_studio, fresh_title("corpus"), "sidecar.yaml", settle_s=20) as pipe:
         for file in files:
             assert post(f"{pipe.collector.http}/v1/{signal_of(file)}", file.read_bytes())[0] == 200
         end = time.monotonic() + 240

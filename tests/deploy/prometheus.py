@@ -45,7 +45,7 @@ class Prometheus:
 
     def fired(self) -> set[tuple[str, str]]:
         """The alerts that have fired so far, each with the target for which it did."""
-        series = self.query('max_over_time(ALERTS{alertstate="firing"}[1h])')
+        series = self.query('max_over_time(ALERTS{alertstate="firing"}[3h])')
         return {(found["metric"]["alertname"], found["metric"]["instance"]) for found in series}
 
     def alerts(self) -> list[dict[str, Any]]:

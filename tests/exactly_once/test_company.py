@@ -67,7 +67,7 @@ def test_several_writers_share_one_project(
     title = fresh_title("Shared")
     outboxes = [tmp_path / "one.outbox", tmp_path / "two.outbox"]
     for i, outbox in enumerate(outboxes):
-        applications.start(server, outbox, title, 1000 * i, "--calls", 150, "--linger-s", 60)
+        applications.start(server, outbox, title, 1000 * i, "--calls", 150, "--linger-s", 600)
     until(lambda: len(applications.said()) == 300)
     until(lambda: all(left_to_do(outbox) == 0 for outbox in outboxes))
     assert len(accepted_calls(*outboxes)) == 300

@@ -19,7 +19,7 @@ from tests.exactly_once.conftest import Applications
 ROUNDS = int(os.environ.get("EXACTLY_ONCE_KILL_ROUNDS", "10"))
 _NUMBERS = 10_000
 # And then wait for the end
-_FEW_CALLS = ("--calls", 60, "--linger-s", 90)
+_FEW_CALLS = ("--calls", 60, "--linger-s", 180)
 
 
 @pytest.mark.slow
@@ -41,7 +41,7 @@ def test_a_process_killed_at_any_moment_loses_and_repeats_nothing(
 
 def finish(applications: Applications, server: EmbeddedLabelStudio, outbox: Path, title: str) -> None:
     """An application that waits until all that was in doubt has been audited."""
-    process = applications.start(server, outbox, title, 10**6, "--calls", 0, "--linger-s", 60)
+    process = applications.start(server, outbox, title, 10**6, "--calls", 0, "--linger-s", 600)
     until(lambda: left_to_do(outbox) == 0)
     process.kill()
     process.wait()

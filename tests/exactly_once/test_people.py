@@ -83,7 +83,7 @@ def test_nothing_that_a_person_touched_is_deleted_and_no_call_is_lost(
         first = kills * _NUMBERS
         applications.start(behind, outbox, title, first, "--calls", 20, "--linger-s", 10**6)
         until(lambda: sum(number >= first for number in applications.said()) == 20)
-        until(lambda: left_to_do(outbox) == 0, 120 + SECONDS)
+        until(lambda: left_to_do(outbox) == 0, 600 + SECONDS)
     accepted = set(accepted_calls(outbox))
     print(f"{len(accepted)} calls, {kills} kills, {dict(people.acts)}, {len(people.deletions)} tasks deleted by us")
     assert people.acts

@@ -33,7 +33,25 @@ from tests.delivery.pipelines import Pipelines, until
 from tests.delivery.telemetry import chat
 from tests.exactly_once.audit import accepted_calls, audit, left_to_do
 
-TIMEOUT_S = 1.0
+# As long as a busy machine's Label Studio takes for an import, and longer
+TIMEOUT_S = 3.0
+HOUR_S = 3600.0
+
+
+class SettableClock:
+    """The machine's, until it is set forward: what is due in an hour is due then, and not before a test is ready."""
+
+    def __init__(self) -> None:
+        self._ahead_s = 0.0
+
+    def __call__(self) -> float:
+        return time.time() + self._ahead_s
+
+    def set_forward(self, seconds: float) -> None:
+        self._ahead_s += seconds
+
+
+RECHECKED_IN_AN_HOUR = {"settle_s": HOUR_S, "resend_wait_s": 0.3, "recheck_wait_s": HOUR_S}
 
 
 def late_commit(seconds: float) -> Fault:
@@ -122,7 +140,7 @@ def test_faults_at_random_under_load(
         timeout_s=TIMEOUT_S,
         import_timeout_s=TIMEOUT_S,
         resend_wait_s=2.0,
-        recheck_wait_s=7.0,
+        recheck_wait_s=15.0,
     )
     with load(pipeline, per_second=30):
         time.sleep(12)
@@ -158,15 +176,16 @@ def test_an_import_carried_out_after_all_is_removed_by_the_audit(
 ) -> None:
     """Later than anybody waits: for a while the calls stand there twice, after the audit once, each with its
     prediction. A person has annotated one of the later tasks meanwhile: that one is kept, beside the older one."""
-    title = fresh_title("Very late")
+    clock, title = SettableClock(), fresh_title("Very late")
     faulty.plan(late_commit(2.0))
-    pipeline = pipelines(url=faulty.url, project_name=title, settle_s=3600, resend_wait_s=0.3, recheck_wait_s=6.0)
+    pipeline = pipelines(clock, url=faulty.url, project_name=title, **RECHECKED_IN_AN_HOUR)
     calls = [chat(f"Question {n}.", str(n)) for n in range(3)]
     pipeline.accept_calls(calls)
     assert pipeline.flush(240)
     until(lambda: len(labeling.tasks(title)) == 6)
     stored = [task["id"] for task in labeling.tasks(title)]
     labeling.request("POST", f"/api/tasks/{stored[4]}/annotations/", {"result": []})
+    clock.set_forward(HOUR_S)
     until(lambda: len(labeling.tasks(title)) == 4)
     assert [task["id"] for task in labeling.tasks(title)] == [*stored[:3], stored[4]]
     counts = pipeline.telemetry.counts
@@ -181,10 +200,10 @@ def test_predictions_added_twice_are_removed_by_the_audit(
     pipelines: Pipelines, labeling: Labeling, faulty: FaultyServer
 ) -> None:
     """Label Studio lost the predictions, and the first repair is carried out late; somebody else's prediction stays."""
-    title = fresh_title("Late repair")
+    clock, title = SettableClock(), fresh_title("Late repair")
     faulty.plan(without_predictions)
     faulty.plan(late_commit(2.0), "projects/import/predictions")
-    pipeline = pipelines(url=faulty.url, project_name=title, settle_s=3600, resend_wait_s=0.3, recheck_wait_s=6.0)
+    pipeline = pipelines(clock, url=faulty.url, project_name=title, **RECHECKED_IN_AN_HOUR)
     pipeline.accept_calls([chat(f"Question {n}.", str(n)) for n in range(2)])
     assert pipeline.flush(240)
     until(lambda: sorted(map(len, labeling.texts(title))) == [2, 2])
@@ -193,6 +212,7 @@ def test_predictions_added_twice_are_removed_by_the_audit(
     labeling.request(
         "POST", "/api/predictions/", {"task": labeling.tasks(title)[0]["id"], "result": theirs, "model_version": "x"}
     )
+    clock.set_forward(HOUR_S)
     until(lambda: sorted(map(len, labeling.texts(title))) == [1, 2])
     assert sorted(labeling.texts(title)) == [["0", "another model's answer"], ["1"]]
 
@@ -202,7 +222,7 @@ def test_two_imports_of_a_call_leave_the_one_with_its_prediction(
     pipelines: Pipelines, labeling: Labeling, faulty: FaultyServer
 ) -> None:
     """The older of two twins lost its prediction: the younger one stays."""
-    title = fresh_title("Lost")
+    clock, title = SettableClock(), fresh_title("Lost")
 
     def store_without_predictions(exchange: Exchange) -> None:
         with suppress(OSError, ValueError):  # nobody is there to be answered
@@ -213,10 +233,12 @@ def test_two_imports_of_a_call_leave_the_one_with_its_prediction(
         reset(exchange)
 
     faulty.plan(commit_without_predictions)
-    pipeline = pipelines(url=faulty.url, project_name=title, settle_s=3600, resend_wait_s=0.2, recheck_wait_s=4.0)
+    pipeline = pipelines(clock, url=faulty.url, project_name=title, **RECHECKED_IN_AN_HOUR)
     faulty.plan(late(1.5))  # the repetition arrives first and is stored last
     call = chat("Question 0.", "0")
     pipeline.accept_calls([call])
     assert pipeline.flush(240)
+    until(lambda: len(labeling.tasks(title)) == 2)
+    clock.set_forward(HOUR_S)
     until(lambda: pipeline.telemetry.counts().get("tasks.duplicates_removed") == 1)
     audit(labeling, title, [key_of(call)]).assert_exactly_once()
