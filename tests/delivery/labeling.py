@@ -82,6 +82,7 @@ class Labeling:
         except urllib.error.HTTPError as error:
             if error.code != 500 or tries == 1:
                 raise
+            error.close()
             time.sleep(0.2)
             return self._listed(path, tries - 1)
 

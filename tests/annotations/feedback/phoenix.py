@@ -96,7 +96,8 @@ class Phoenix:
     def _span_ids(self, project: str) -> set[str]:
         try:
             spans = self._json(f"/v1/projects/{project}/spans?limit=1000")["data"]
-        except urllib.error.HTTPError:  # the project comes with its first span
+        except urllib.error.HTTPError as error:  # the project comes with its first span
+            error.close()
             return set()
         return {span["context"]["span_id"] for span in spans}
 
