@@ -29,8 +29,11 @@ def server(request: pytest.FixtureRequest) -> Iterator[EmbeddedLabelStudio]:
     programs = installed()
     if programs is None:
         missing("PostgreSQL")
-    with postgresql(programs) as database, EmbeddedLabelStudio(port=steady_port(), database=database) as label_studio:
-        yield label_studio
+    with postgresql(programs) as database, pytest.MonkeyPatch.context() as patch:
+        # It makes all tables at its first start
+        patch.setattr("otel_labelstudio.demo.label_studio._START_TIMEOUT_S", 900.0)
+        with EmbeddedLabelStudio(port=steady_port(), database=database) as label_studio:
+            yield label_studio
 
 
 @pytest.fixture
