@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import threading
@@ -90,7 +91,7 @@ def send(url: Callable[[], str], request: Request, timeout_s: float = 240.0) -> 
     while True:
         try:
             status, _, answer = post(f"{url()}{path}", body)
-        except OSError:
+        except (OSError, http.client.HTTPException):
             status, answer = 0, b"no answer"
         if status == 200:
             return

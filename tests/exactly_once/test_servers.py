@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import random
 import threading
 import time
@@ -57,8 +58,12 @@ RECHECKED_IN_AN_HOUR = {"settle_s": HOUR_S, "resend_wait_s": 0.3, "recheck_wait_
 def late_commit(seconds: float) -> Fault:
     """The connection breaks at once; Label Studio carries the request out long after, as after its own retries."""
 
+    def carry_out(exchange: Exchange) -> None:
+        with suppress(OSError, http.client.HTTPException):  # the server may be gone by then
+            exchange.forward()
+
     def lose(exchange: Exchange) -> None:
-        threading.Timer(seconds, exchange.forward).start()
+        threading.Timer(seconds, carry_out, [exchange]).start()
         reset(exchange)
 
     return lose

@@ -17,7 +17,8 @@ from tests.delivery.pipelines import until
 from tests.examples.applications import ANSWER, EXAMPLES, QUESTION, ask_and_end, copied, dialogues, told
 from tests.last_seconds.processes import DEADLINE_S, started
 
-GUNICORN = ("-m", "gunicorn", "--bind", "127.0.0.1:{port}")
+# A busy machine's worker is not killed for being slow
+GUNICORN = ("-m", "gunicorn", "--bind", "127.0.0.1:{port}", "--timeout", "240", "--graceful-timeout", "240")
 SERVERS = {
     "fastapi": (["-m", "uvicorn", "--port", "{port}", "service:app"], f'"{ANSWER}"'),
     "gunicorn": ([*GUNICORN, "wsgi:app"], ANSWER),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -60,7 +61,7 @@ def http_status(url: str, body: bytes) -> int:
     """What became of it; a connection that is lost is as a 503, as a sender comes again after both."""
     try:
         return post(f"{url}/v1/traces", body)[0]
-    except OSError:
+    except (OSError, http.client.HTTPException):
         return 503
 
 

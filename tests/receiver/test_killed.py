@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import random
 import signal
@@ -40,7 +41,7 @@ class Sender(threading.Thread):
                         export(channel, TRACES, request.SerializeToString())
                     elif post(f"{self._process.http}/v1/traces", request.SerializeToString())[0] != 200:
                         continue
-                except (OSError, grpc.RpcError):
+                except (OSError, http.client.HTTPException, grpc.RpcError):
                     return
                 self.answered += ids(request)
 
