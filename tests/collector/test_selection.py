@@ -14,7 +14,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from otel_labelstudio.calls import LLMCall
 from otel_labelstudio.dialects import NAME_PREFIXES
 from otel_labelstudio.recordings import read_calls
-from tests.collector.backend import Backend
+from tests.collector.backend import PATIENT, Backend
 from tests.collector.collector import CONFIGURATIONS, Collector
 from tests.collector.recorded import Scenario, scenarios, signal_of
 from tests.receiver.requests_made import traces
@@ -31,7 +31,7 @@ def receiver(tmp_path: Path) -> Iterator[Receiver]:
 @pytest.fixture
 def collector(otelcol: Path, tmp_path: Path, backend: Backend, receiver: Receiver) -> Iterator[Collector]:
     environment = {"BACKEND_OTLP_ENDPOINT": backend.endpoint, "OTEL_LABELSTUDIO_ENDPOINT": receiver.http}
-    with Collector(otelcol, tmp_path / "collector", ["sidecar.yaml"], environment) as made:
+    with Collector(otelcol, tmp_path / "collector", ["sidecar.yaml", PATIENT], environment) as made:
         yield made
 
 
