@@ -30,7 +30,7 @@ def process(tmp_path: Path) -> Iterator[Process]:
     """A receiver in a process of its own, whose memory can be looked at."""
     with serve_command(
         f"--outbox={tmp_path / 'outbox.db'}",
-        "--body-timeout-s=2",
+        "--body-timeout-s=5",
         LABEL_STUDIO_API_KEY="key",
         LABEL_STUDIO_URL="http://127.0.0.1:9",
     ) as made:

@@ -48,11 +48,11 @@ model_version = "production"
     request = traces(CANARY, service="shop")
     request.MergeFrom(traces(CANARY, service="helpdesk"))
     with serve_command(
-        f"--config={tmp_path / 'receiver.toml'}", "--stop-timeout-s=60", LABEL_STUDIO_API_KEY=label_studio.api_key
+        f"--config={tmp_path / 'receiver.toml'}", "--stop-timeout-s=240", LABEL_STUDIO_API_KEY=label_studio.api_key
     ) as process:
         assert post(f"{process.http}/v1/traces", request.SerializeToString())[0] == 200
         assert post(f"{process.http}/v1/traces", CANARY.encode())[0] == 400
-        assert process.wait_after(signal.SIGTERM) == 0
+        assert process.wait_after(signal.SIGTERM, timeout_s=300) == 0
         log = str(process.log)
     labeling = Labeling(label_studio.url, label_studio.api_key)
     shop, helpdesk = ids(request)
@@ -85,7 +85,7 @@ def test_requests_under_way_are_finished(outbox: Path) -> None:
     """A body that has begun to come when the stop begins is still read, stored and answered."""
     request = traces("Still?")
     body = request.SerializeToString()
-    with Receiver(outbox, stop_timeout_s=60) as receiver:
+    with Receiver(outbox, stop_timeout_s=240) as receiver:
         connection = http.client.HTTPConnection("127.0.0.1", receiver.port)
         connection.putrequest("POST", "/v1/traces")
         connection.putheader("Content-Type", "application/x-protobuf")

@@ -98,7 +98,7 @@ def test_tls_on_both_ports(outbox: Path, certificates: Certificates, is_mutual: 
 def serve(outbox: Path, certificates: Certificates) -> Receiver:
     """With mutual TLS."""
     return Receiver(
-        outbox, tls_cert=certificates.cert, tls_key=certificates.key, tls_client_ca=certificates.ca, body_timeout_s=5
+        outbox, tls_cert=certificates.cert, tls_key=certificates.key, tls_client_ca=certificates.ca, body_timeout_s=60
     )
 
 
