@@ -11,7 +11,7 @@ from pathlib import Path
 
 from otel_labelstudio.demo.running import started, stop, text_of
 
-_WAIT_S = 240.0
+_WAIT_S = 900.0
 
 
 @contextmanager

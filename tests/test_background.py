@@ -15,7 +15,7 @@ from otel_labelstudio import background
 from otel_labelstudio.background import FOREVER, Attempts, BackgroundThread, Seldom
 from otel_labelstudio.errors import OutboxError
 
-DEADLINE_S = 30.0
+DEADLINE_S = 240.0
 
 Made = Callable[..., BackgroundThread]
 

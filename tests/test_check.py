@@ -102,7 +102,7 @@ def test_serve_cannot_make_the_directory_of_its_outbox(tmp_path: Path) -> None:
     """It says so in one line."""
     (tmp_path / "file").touch()
     command = [sys.executable, "-m", "otel_labelstudio", "serve", "--outbox", str(tmp_path / "file" / "new" / "o.db")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1] == (
         f"otel-labelstudio: outbox: there is no directory {tmp_path / 'file' / 'new'} (Not a directory); make it, or "

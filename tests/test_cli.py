@@ -396,7 +396,7 @@ def test_convert_reads_what_it_can(command: Command, tmp_path: Path) -> None:
 def test_convert_ends_when_its_reader_has_seen_enough() -> None:
     """``| head`` is no failure to tell of."""
     script = f"{sys.executable} -m otel_labelstudio convert {TOOLS} --mode auto | head -c 1"
-    done = subprocess.run(script, shell=True, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(script, shell=True, capture_output=True, text=True, timeout=600, check=False)
     assert done.stdout == "{"
     assert "Traceback" not in done.stderr
     assert "BrokenPipe" not in done.stderr
@@ -586,7 +586,7 @@ def test_send_finds_what_an_application_delivered_before_the_rename(
     path = str(tmp_path / "outbox.db")
     pipeline = Pipeline(Settings.resolve({"outbox": path, "settle_s": 0}))
     pipeline.accept_calls(read_calls(CHAT))
-    assert pipeline.flush(60)
+    assert pipeline.flush(240)
     pipeline.close(0)
     (renamed,) = labeling.project_ids(title)
     labeling.change_project(renamed, title=fresh_title("Archive"))
@@ -697,7 +697,7 @@ def test_the_module_is_the_command() -> None:
         [sys.executable, "-m", "otel_labelstudio", "convert", "/no/such/file.pb"],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=600,
         check=False,
     )
     assert done.returncode == 1

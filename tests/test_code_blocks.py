@@ -78,7 +78,7 @@ def test_python_runs(tmp_path: Path) -> None:
     for block in of("python"):
         if not any(block.page == page and block.first_line.startswith(first) for page, first in NOT_RUN_ALONE):
             command = [sys.executable, "-c", f"from __future__ import annotations\n{block.text}"]
-            run = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=120, check=False)
+            run = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=600, check=False)
             assert (run.returncode, run.stderr) == (0, ""), block
 
 
@@ -97,7 +97,7 @@ def test_the_tutorial_leads_to_its_files(label_studio: EmbeddedLabelStudio, labe
 
     def said(*arguments: str) -> str:
         command = [sys.executable, *arguments]
-        run = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=own, timeout=120, check=False)
+        run = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=own, timeout=600, check=False)
         assert run.returncode == 0, run.stderr
         return run.stdout
 
@@ -119,7 +119,7 @@ def test_the_tutorial_leads_to_its_files(label_studio: EmbeddedLabelStudio, labe
 @pytest.mark.parametrize("block", of("sh"), ids=str)
 def test_shell_is_shell(block: CodeBlock) -> None:
     """bash reads it."""
-    subprocess.run(["bash", "-n"], input=block.text, text=True, check=True, timeout=30)
+    subprocess.run(["bash", "-n"], input=block.text, text=True, check=True, timeout=600)
 
 
 @pytest.mark.parametrize("block", of("sh"), ids=str)

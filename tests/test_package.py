@@ -54,7 +54,7 @@ class Built:
 def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     folder = tmp_path_factory.mktemp("dist")
     build = [sys.executable, "-m", "hatchling", "build", "-d", str(folder)]
-    subprocess.run(build, cwd=REPOSITORY, check=True, capture_output=True, timeout=240)
+    subprocess.run(build, cwd=REPOSITORY, check=True, capture_output=True, timeout=600)
     (wheel,), (sdist,) = folder.glob("*.whl"), folder.glob("*.tar.gz")
     return Built(wheel, sdist)
 
@@ -91,7 +91,7 @@ def test_the_image_has_what_the_wheel_is_built_of(tmp_path: Path) -> None:
             copy = shutil.copytree if (REPOSITORY / name).is_dir() else shutil.copy
             copy(REPOSITORY / name, tmp_path / name)
     build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel"]
-    run = subprocess.run(build, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=240)
+    run = subprocess.run(build, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=600)
     assert run.returncode == 0, run.stderr
 
 
@@ -100,7 +100,7 @@ def test_the_wheel_works_without_the_source(built: Built, tmp_path: Path) -> Non
     directory, installed = built.unpacked(tmp_path), tmp_path / "installed"
     shutil.rmtree(directory / "otel_labelstudio")
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(installed)]
-    subprocess.run([*pip, str(built.wheel)], check=True, timeout=240)
+    subprocess.run([*pip, str(built.wheel)], check=True, timeout=600)
     where = "import otel_labelstudio.pipeline as p; print(p.__file__)"
     found = run_python(["-c", where], directory, installed)
     assert found.stdout.strip() == str(installed / "otel_labelstudio" / "pipeline.py"), found.stderr
@@ -113,7 +113,7 @@ def run_python(arguments: list[str], directory: Path, installed: Path) -> subpro
     environment = {**os.environ, "PYTHONPATH": str(installed)}
     command = [sys.executable, *arguments]
     return subprocess.run(
-        command, cwd=directory, env=environment, capture_output=True, text=True, check=False, timeout=280
+        command, cwd=directory, env=environment, capture_output=True, text=True, check=False, timeout=600
     )
 
 
@@ -121,16 +121,16 @@ def test_the_index_takes_them(built: Built) -> None:
     """twine finds nothing wrong with the metadata, nor with how the README is rendered."""
 
     def install(directory: Path) -> None:
-        subprocess.run([sys.executable, "-m", "venv", str(directory / "venv")], check=True, timeout=120)
+        subprocess.run([sys.executable, "-m", "venv", str(directory / "venv")], check=True, timeout=600)
         pip = [str(directory / "venv" / "bin" / "python"), "-m", "pip", "install", "--quiet", TWINE]
-        subprocess.run(pip, check=True, timeout=240)
+        subprocess.run(pip, check=True, timeout=600)
 
     try:
         twine = cached("twine", f"{TWINE} {sys.version}".encode(), install) / "venv" / "bin" / "twine"
     except (subprocess.CalledProcessError, subprocess.TimeoutExpired):
         missing(f"a package index that has {TWINE}")
     check = [str(twine), "check", "--strict", str(built.wheel), str(built.sdist)]
-    run = subprocess.run(check, capture_output=True, text=True, timeout=120, check=False)
+    run = subprocess.run(check, capture_output=True, text=True, timeout=600, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
 
 

@@ -72,7 +72,7 @@ def test_the_python_blocks_run(tmp_path: Path) -> None:
         encoding="utf-8",
     )
     run = subprocess.run(
-        [sys.executable, str(script)], capture_output=True, text=True, cwd=tmp_path, timeout=120, check=False
+        [sys.executable, str(script)], capture_output=True, text=True, cwd=tmp_path, timeout=600, check=False
     )
     assert (run.returncode, run.stderr) == (0, "")
 

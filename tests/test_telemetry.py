@@ -87,7 +87,7 @@ SCRIPT = textwrap.dedent(
 def points() -> list[Any]:
     """All points at the start, before and after delivery, and the histogram's boundaries; in its own process, since
     a meter provider is set once."""
-    run = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, timeout=60, check=False)
+    run = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, timeout=600, check=False)
     assert run.returncode == 0, run.stderr
     read: list[Any] = json.loads(run.stdout)
     return read

@@ -10,7 +10,7 @@ import pytest
 
 from otel_labelstudio.background import BackgroundThread
 
-_DEADLINE_S = 30.0
+_DEADLINE_S = 240.0
 
 
 def end(thread: BackgroundThread) -> None:

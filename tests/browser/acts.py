@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from playwright.sync_api import Locator, Response
@@ -9,7 +10,7 @@ from playwright.sync_api import Locator, Response
 from tests.browser.labeling_page import LabelingPage
 
 # How long a draft takes to be stored after the last change
-_DRAFT_TIMEOUT_MS = 20_000
+_DRAFT_TIMEOUT_MS = 240_000
 
 
 class Acts:
@@ -59,13 +60,17 @@ class Acts:
 
     def move(self, item: str, place: str, *keys: str) -> None:
         """By keyboard, move an item of a Ranker that stands in a place."""
-        handle = f'[data-rbd-droppable-id="{place}"] [data-ranker-id="{item}"]'
-        self.page.locator(handle).focus()
-        for key in ("Space", *keys):
-            self.page.keyboard.press(key)
-            self.page.wait_for_timeout(150)  # the keys are heard when it has moved
+        lifted = f'[data-ranker-id="{item}"][style*="fixed"]'
+        self.page.locator(f'[data-rbd-droppable-id="{place}"] [data-ranker-id="{item}"]').focus()
         self.page.keyboard.press("Space")
-        self.page.locator(f'[data-ranker-id="{item}"][style*="fixed"]').first.wait_for(state="detached")
+        self.page.locator(lifted).first.wait_for()
+        for key in keys:
+            before = self.page.locator(lifted).first.get_attribute("style")
+            self.page.keyboard.press(key)
+            self.page.locator(f"{lifted}:not([style={json.dumps(before)}])").first.wait_for()
+            self.page.wait_for_timeout(150)  # the next key is heard when it has arrived
+        self.page.keyboard.press("Space")
+        self.page.locator(lifted).first.wait_for(state="detached")
 
 
 def _is_annotation(answer: Response) -> bool:

@@ -20,7 +20,7 @@ _ARGUMENTS = (
     "--disable-sync",
     "--no-first-run",
 )
-_TIMEOUT_MS = 20_000
+_TIMEOUT_MS = 240_000
 
 
 def installed_chromium() -> Path | None:

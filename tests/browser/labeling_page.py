@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from playwright.sync_api import Locator, Page
@@ -17,7 +17,9 @@ _REGION = '[data-testid="textarea-region"]'
 _SAVED = '[data-testid="htx-textbox-content"]'
 # Beside it stands how many tasks were seen so far
 _TASK_NUMBER = "() => document.querySelector('.lsf-current-task__task-id')?.firstChild.data"
-_PREFILL_TIMEOUT_MS = 5_000
+# Of some 35 pages one, and only the first after a login, comes without the prediction; a reload brings it. A busy
+# machine's page may only be late
+_PREFILL_TIMEOUTS_MS = (5_000, 30_000, 240_000)
 # Where Label Studio keeps the theme that was chosen with its switch
 _THEME = "preferred-color-scheme"
 
@@ -134,9 +136,10 @@ class LabelingPage:
 
     def _wait_for_answer(self) -> None:
         self.page.wait_for_selector(_CONTROL)
-        try:
-            self.page.wait_for_selector(_REGION, timeout=_PREFILL_TIMEOUT_MS)
-        except PageTimeoutError:
-            # Of some 35 pages one, and only the first after a login, comes without the prediction; a reload brings it
+        *short, last = _PREFILL_TIMEOUTS_MS
+        for timeout_ms in short:
+            with suppress(PageTimeoutError):
+                self.page.wait_for_selector(_REGION, timeout=timeout_ms)
+                return
             self.page.reload()
-            self.page.wait_for_selector(_REGION, timeout=_PREFILL_TIMEOUT_MS)
+        self.page.wait_for_selector(_REGION, timeout=last)

@@ -12,6 +12,8 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+# On top of a configuration: a busy machine's back-end that is slow to answer is not sent the same again
+PATIENT = "yaml:exporters::otlp_grpc/backend::timeout: 240s"
 _SERVICES = {
     "traces": "opentelemetry.proto.collector.trace.v1.TraceService",
     "logs": "opentelemetry.proto.collector.logs.v1.LogsService",
@@ -61,7 +63,7 @@ class Backend:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._server.stop(None).wait(30)
+        self._server.stop(None).wait(240)
 
     def _body(self, signal: str) -> bytes:
         with self._lock:

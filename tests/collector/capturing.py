@@ -11,12 +11,15 @@ from otel_labelstudio.calls import LLMCall
 from tests.collector.backend import Backend
 from tests.receiver.serving import Receiver
 
-WAIT_S = 120.0
+WAIT_S = 240.0
 
 
 def captured_by(backend: Backend) -> str:
     """A ``--config`` on top of a configuration: what goes to Label Studio there goes to this back-end."""
-    exporter = f"{{endpoint: '{backend.endpoint}', tls: {{insecure: true}}, sending_queue: {{queue_size: 100000}}}}"
+    exporter = (
+        f"{{endpoint: '{backend.endpoint}', tls: {{insecure: true}}, timeout: 240s,"
+        " sending_queue: {queue_size: 100000}}"
+    )
     pipelines = (
         "{traces/labelstudio: {exporters: [otlp_grpc/capture]}, logs/labelstudio: {exporters: [otlp_grpc/capture]}}"
     )

@@ -14,7 +14,7 @@ from pathlib import Path
 from tests.ports import steady_port
 
 CONFIGURATIONS = Path(__file__).parents[2] / "collector-config"
-_START_S = 60.0
+_START_S = 240.0
 _BUILD_TIMEOUT_S = 1800
 
 
@@ -76,7 +76,7 @@ class Collector:
             assert time.monotonic() < end, f"it is not healthy:\n{self.log[-4000:]}"
             time.sleep(0.1)
 
-    def stop(self, timeout_s: float = 60.0) -> None:
+    def stop(self, timeout_s: float = 240.0) -> None:
         """Gracefully, as SIGTERM does."""
         self._end(signal.SIGTERM, timeout_s)
 
@@ -86,7 +86,7 @@ class Collector:
 
     def metrics(self) -> str:
         """Its own metrics, in Prometheus' text format."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=10) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=240) as answer:
             text: str = answer.read().decode()
             return text
 
@@ -94,7 +94,7 @@ class Collector:
         """The sum of a metric's values with these labels; 0 where there are none, as before the first of them."""
         return _sum(self.metrics(), name, labels)
 
-    def wait_until_idle(self, timeout_s: float = 120.0) -> None:
+    def wait_until_idle(self, timeout_s: float = 240.0) -> None:
         """Until nothing is in its queues or under way, twice in a row: between the two, it is in neither metric."""
         end = time.monotonic() + timeout_s
         looks = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import threading
@@ -72,7 +73,7 @@ class Sender(threading.Thread):
 
     def stop(self) -> None:
         self._is_over.set()
-        self.join(120)
+        self.join(240)
         assert not self.is_alive(), "it cannot get rid of its last request"
 
     def __enter__(self) -> Sender:
@@ -83,14 +84,14 @@ class Sender(threading.Thread):
         self._is_over.set()
 
 
-def send(url: Callable[[], str], request: Request, timeout_s: float = 120.0) -> None:
+def send(url: Callable[[], str], request: Request, timeout_s: float = 240.0) -> None:
     """Until it is answered with success."""
     path, body = request
     end = time.monotonic() + timeout_s
     while True:
         try:
             status, _, answer = post(f"{url()}{path}", body)
-        except OSError:
+        except (OSError, http.client.HTTPException):
             status, answer = 0, b"no answer"
         if status == 200:
             return

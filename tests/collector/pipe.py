@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from otel_labelstudio.demo.label_studio import EmbeddedLabelStudio
-from tests.collector.backend import Backend
+from tests.collector.backend import PATIENT, Backend
 from tests.collector.collector import Collector
 from tests.delivery.labeling import Labeling
 from tests.exactly_once.audit import left_to_do
@@ -40,7 +40,7 @@ class Pipe:
             "BACKEND_OTLP_ENDPOINT": self.backend.endpoint,
             "OTEL_LABELSTUDIO_ENDPOINT": f"http://127.0.0.1:{self._port}",
         }
-        self.collector = Collector(otelcol, directory / "collector", [config], environment)
+        self.collector = Collector(otelcol, directory / "collector", [config, PATIENT], environment)
         self._serving = ExitStack()
 
     def start_serve(self) -> None:
@@ -62,7 +62,7 @@ class Pipe:
         """With SIGKILL."""
         self._serving.close()
 
-    def wait_until_delivered(self, timeout_s: float = 180.0) -> None:
+    def wait_until_delivered(self, timeout_s: float = 600.0) -> None:
         """Until the Collector has passed on what it has, and all of it is read, delivered and audited."""
         self.collector.wait_until_idle(timeout_s)
         end = time.monotonic() + timeout_s

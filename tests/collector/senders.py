@@ -44,7 +44,7 @@ class Sender(threading.Thread):
     def end(self) -> None:
         """Returns when all that it has begun to send was accepted."""
         self._is_over.set()
-        self.join(120)
+        self.join(240)
         assert not self.is_alive()
         self._exporter.shutdown()
 

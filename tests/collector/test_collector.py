@@ -5,13 +5,11 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-import pytest
 import yaml
 
 from tests.collector.collector import CONFIGURATIONS, Collector
 
 
-@pytest.mark.timeout(1800)  # may build it
 def test_it_is_the_one_of_the_manifest(otelcol: Path) -> None:
     """What is built is what the manifest names."""
     manifest = yaml.safe_load((CONFIGURATIONS / "manifest.yaml").read_text(encoding="utf-8"))

@@ -17,7 +17,6 @@ CONFIGURATION = """yaml:{
   service: {extensions: [health_check], pipelines: {traces: {receivers: [otlp], exporters: [otlp_http]}}}}"""
 
 
-@pytest.mark.timeout(1800)  # may build it
 @pytest.mark.parametrize("compression", ["none", "gzip", "deflate", "zstd"])
 def test_over_http(otelcol: Path, tmp_path: Path, compression: str) -> None:
     """In every way that the Collector and the receiver both have."""

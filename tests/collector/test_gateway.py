@@ -58,7 +58,6 @@ def arrived(backend: Backend, spans: Iterable[Span]) -> bool:
     return {span.span_id for span in spans} <= {span.span_id for span in spans_at(backend)}
 
 
-@pytest.mark.timeout(300)
 def test_errors_and_cut_off_answers_are_kept(
     corpus: Path, tmp_path: Path, gateway: Callable[..., Collector], backend: Backend
 ) -> None:
@@ -74,7 +73,8 @@ def test_errors_and_cut_off_answers_are_kept(
             is_error = span.status_code == Status.STATUS_CODE_ERROR or "error.type" in span.attributes
             if is_error and any(name.startswith(NAME_PREFIXES) for name in names):
                 wanted.add(span.trace_id)
-    with gateway(GATEWAY_SHARE_PERCENT="0") as collector:
+    # Files of a trace come one after the other, on a busy machine with seconds between them
+    with gateway(GATEWAY_SHARE_PERCENT="0", GATEWAY_DECISION_WAIT="3600s") as collector:
         for file in (file for scenario in recorded for file in scenario.files):
             assert post(f"{collector.http}/v1/{signal_of(file)}", file.read_bytes())[0] == 200
         collector.stop()  # decides on all that waits

@@ -40,7 +40,6 @@ def test_log_events_wait_for_their_spans() -> None:
     assert ConfigFile.read(str(ROUTES)).labelstudio["settle_s"] > int(default.group(1)) + 10
 
 
-@pytest.mark.timeout(300)
 def test_each_tenant_has_its_projects(
     otelcol: Path, tmp_path: Path, label_studio: EmbeddedLabelStudio, labeling: Labeling
 ) -> None:

@@ -29,6 +29,7 @@ from tests.kafka.broker import Broker
 from tests.kafka.flow import Topics
 from tests.kafka.installed import missing_tool
 from tests.missing import missing
+from tests.ports import steady_port
 
 SOAK_S = float(os.environ.get("KAFKA_SOAK_S", "2"))
 _MANY = 10**6
@@ -44,14 +45,14 @@ def broker() -> Iterator[Broker]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600 + 20 * SOAK_S)
+@pytest.mark.timeout(1800 + 20 * SOAK_S)
 def test_what_is_sent_is_delivered_once_whatever_dies(otelcol: Path, broker: Broker, tmp_path: Path) -> None:
     """Three partitions, two Collectors that produce, three that consume. Under load `serve` is killed by SIGKILL, then
     a consumer, and another one joins; `serve` comes back, Label Studio is restarted; the broker is killed, then a
     producer, and both come back. Every call that was answered with success is one task."""
     topics = Topics.make(broker, partitions=3)
     names = (tmp_path / f"otelcol-{number}" for number in count())
-    with EmbeddedLabelStudio() as label_studio, ExitStack() as running:
+    with EmbeddedLabelStudio(port=steady_port()) as label_studio, ExitStack() as running:
         serve = running.enter_context(Serve(tmp_path, Labeling(label_studio.url, label_studio.api_key)))
         producers = [running.enter_context(topics.producer(otelcol, next(names))) for _ in range(2)]
         consumers = [running.enter_context(topics.consumer(otelcol, next(names), serve.url)) for _ in range(3)]
@@ -75,8 +76,8 @@ def test_what_is_sent_is_delivered_once_whatever_dies(otelcol: Path, broker: Bro
         for sender in senders:
             sender.stop()
         sent = sorted(number for sender in senders for number in sender.sent)
-        until(lambda: serve.accepted >= len(sent) and topics.lag() == 0, 180)
-        until(lambda: serve.is_done, 120)
+        until(lambda: serve.accepted >= len(sent) and topics.lag() == 0)
+        until(lambda: serve.is_done)
         found = serve.audit()
         print(f"sent {len(sent)}, messages in Kafka {topics.messages()}", flush=True)
     found.assert_exactly_once(sent)
@@ -128,7 +129,7 @@ def test_a_call_larger_than_kafkas_default_goes_through_and_one_that_is_too_larg
     ):
         # Concatenated requests are one request
         send(_url(producer), ("/v1/traces", b"".join(body for _, body in requests)))
-        until(lambda: serve.accepted == 8 and serve.is_done, 120)
+        until(lambda: serve.accepted == 8 and serve.is_done)
         found = serve.audit()
         metrics = producer.metrics()
     found.assert_exactly_once([number for number in range(9) if number != 2])
@@ -188,7 +189,7 @@ def test_a_full_outbox_loses_nothing(otelcol: Path, broker: Broker, labeling: La
         until(lambda: serve.accepted == 5)  # the others are in its inbox, or in Kafka
         serve.kill()
         serve.start()
-        until(lambda: serve.accepted == 40 and serve.is_done, 120)
+        until(lambda: serve.accepted == 40 and serve.is_done)
         until(lambda: topics.lag() == 0)
         serve.audit().assert_exactly_once(range(40))
 
@@ -298,4 +299,4 @@ def _load(senders: list[Sender]) -> None:
     """Traffic for a while, of which some is answered in any case."""
     before = sum(len(sender.sent) for sender in senders)
     time.sleep(SOAK_S)
-    until(lambda: sum(len(sender.sent) for sender in senders) > before, 120)
+    until(lambda: sum(len(sender.sent) for sender in senders) > before)

@@ -15,7 +15,6 @@ from pathlib import Path
 
 import pytest
 
-from otel_labelstudio.demo.ports import free_port
 from tests.collector.collector import CONFIGURATIONS, Collector
 from tests.collector.numbered import call_in_a_log_event, numbered_calls, send
 from tests.collector.serve import Serve
@@ -25,6 +24,7 @@ from tests.kafka.broker import Broker
 from tests.kafka.flow import Topics
 from tests.kafka.installed import missing_tool
 from tests.missing import missing
+from tests.ports import steady_port
 
 _DOCS = (CONFIGURATIONS.parent / "docs" / "scaling.md").read_text(encoding="utf-8")
 _FILE = "/var/tmp/llm-calls.jsonl"
@@ -51,22 +51,22 @@ def test_what_was_on_it_is_delivered_from_kafka_and_nothing_twice(
                 before = serve.accepted if serve.outbox.exists() else 0
                 for request in (numbered_calls(numbers[:-1]), *call_in_a_log_event(numbers[-1])):
                     send(lambda: producer.http, request)
-                until(lambda: serve.accepted == before + len(numbers), 120)
+                until(lambda: serve.accepted == before + len(numbers))
 
             with serve.started():
                 come(*range(8))
-                until(lambda: serve.is_done, 60)
-            with serve.started(label_studio_url=f"http://127.0.0.1:{free_port()}"):
+                until(lambda: serve.is_done)
+            with serve.started(label_studio_url=f"http://127.0.0.1:{steady_port()}"):
                 come(*range(8, 14))
                 until(lambda: topics.lag() == 0)
             shutil.rmtree(serve.outbox.parent)
             serve.outbox.parent.mkdir()
             with serve.started():
                 come(*range(14, 18))
-                until(lambda: serve.is_done, 60)
+                until(lambda: serve.is_done)
         assert sorted(serve.audit().numbers) == [*range(8), *range(14, 18)]
         with _read_again(otelcol, topics, tmp_path) as (repair, file):
-            until(lambda: file.exists() and repair.lag() == 0, 120)
+            until(lambda: file.exists() and repair.lag() == 0)
         _send(labeling, serve.title, file)
         found = serve.audit()
     assert sorted(found.numbers) == list(range(18))
@@ -96,7 +96,7 @@ def _send(labeling: Labeling, title: str, file: Path) -> None:
     assert program == "otel-labelstudio"
     server = {"LABEL_STUDIO_URL": labeling.url, "LABEL_STUDIO_API_KEY": labeling.api_key}
     command_line = [sys.executable, "-m", "otel_labelstudio", *arguments]
-    subprocess.run(command_line, env={**os.environ, **server}, check=True, timeout=180)
+    subprocess.run(command_line, env={**os.environ, **server}, check=True, timeout=600)
 
 
 def _documented(part: str) -> str:

@@ -106,7 +106,6 @@ def one_of_each(corpus: Path, directory: Path) -> list[Scenario]:
     return list(of.values())
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("form", ["ascii", "unicode", "structured"])
 def test_every_dialect(corpus: Path, tmp_path: Path, collector: Collector, leaving: Backend, form: str) -> None:
     """Telemetry of every producer, with personal data in all that people and models said: none of it leaves, and the
@@ -329,7 +328,7 @@ def test_a_second_line(otelcol: Path, tmp_path: Path, backend: Backend, monkeypa
         with Collector(otelcol, tmp_path / "collector", ["sidecar.yaml", "redact.yaml"], environment) as collector:
             request = traces("I am Ann Lee, ann.lee@example.org")
             send(collector, request)
-            (call,) = receiver.delivered(ids(request), timeout_s=60)
+            (call,) = receiver.delivered(ids(request))
     assert call.input_messages[0].parts == (TextPart("I am <NAME>, <EMAIL>"),)
 
 

@@ -14,7 +14,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from otel_labelstudio.calls import LLMCall
 from otel_labelstudio.dialects import NAME_PREFIXES
 from otel_labelstudio.recordings import read_calls
-from tests.collector.backend import Backend
+from tests.collector.backend import PATIENT, Backend
 from tests.collector.collector import CONFIGURATIONS, Collector
 from tests.collector.recorded import Scenario, scenarios, signal_of
 from tests.receiver.requests_made import traces
@@ -31,7 +31,7 @@ def receiver(tmp_path: Path) -> Iterator[Receiver]:
 @pytest.fixture
 def collector(otelcol: Path, tmp_path: Path, backend: Backend, receiver: Receiver) -> Iterator[Collector]:
     environment = {"BACKEND_OTLP_ENDPOINT": backend.endpoint, "OTEL_LABELSTUDIO_ENDPOINT": receiver.http}
-    with Collector(otelcol, tmp_path / "collector", ["sidecar.yaml"], environment) as made:
+    with Collector(otelcol, tmp_path / "collector", ["sidecar.yaml", PATIENT], environment) as made:
         yield made
 
 
@@ -43,7 +43,6 @@ def as_text(call: LLMCall) -> str:
     return json.dumps(call.to_dict(), sort_keys=True)
 
 
-@pytest.mark.timeout(600)
 def test_recordings_are_read_alike_behind_it(
     corpus: Path, tmp_path: Path, collector: Collector, receiver: Receiver, backend: Backend
 ) -> None:
@@ -55,7 +54,7 @@ def test_recordings_are_read_alike_behind_it(
     for file in files:
         send(collector, signal_of(file), file.read_bytes())
     collector.wait_until_idle()
-    assert receiver.flush(60)
+    assert receiver.flush(240)
     came = Counter(map(as_text, receiver.sink.calls))
     assert expected.total() > 800
     assert (list((expected - came).elements())[:3], list((came - expected).elements())[:3]) == ([], [])

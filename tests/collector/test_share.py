@@ -20,7 +20,7 @@ def test_a_share_of_the_traces_goes_on_each_whole(otelcol: Path, tmp_path: Path,
     requests = [numbered_calls(range(400)), *(part for number in range(100) for part in call_in_a_log_event(number))]
     ids = {span for request in requests for span in _ids(request)}
     chosen = {span_id for trace_id, span_id in ids if int(trace_id[-8:], 16) / 2**32 < _PERCENT / 100}
-    with Receiver(tmp_path / "outbox.db", pipeline={"settle_s": 1}) as receiver:
+    with Receiver(tmp_path / "outbox.db", pipeline={"settle_s": 3600}) as receiver:
         environment = {
             "BACKEND_OTLP_ENDPOINT": backend.endpoint,
             "OTEL_LABELSTUDIO_ENDPOINT": receiver.http,
@@ -30,7 +30,7 @@ def test_a_share_of_the_traces_goes_on_each_whole(otelcol: Path, tmp_path: Path,
             for path, body in requests:
                 assert post(f"{collector.http}{path}", body)[0] == 200
             collector.wait_until_idle()
-            assert receiver.flush(60)
+            assert receiver.flush(240)
         calls = [(call.span_id, bool(call.output_messages)) for call in receiver.sink.calls]
     assert 120 < len(chosen) < 260
     assert sorted(calls) == sorted((span_id, True) for span_id in chosen)

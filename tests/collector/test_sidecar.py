@@ -34,7 +34,7 @@ def pipe(otelcol: Path, tmp_path: Path, label_studio: EmbeddedLabelStudio) -> It
 
 def traced(command: list[str], cwd: Path | None = None) -> dict[str, list[str]]:
     """The span ids that an application says it has sent."""
-    run = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=180, check=False)
+    run = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=600, check=False)
     assert run.returncode == 0, run.stderr
     ids: dict[str, list[str]] = json.loads(run.stdout.splitlines()[-1])
     return ids
@@ -46,7 +46,6 @@ def in_node(protocol: str, url: str) -> dict[str, list[str]]:
     return traced(["node", "numbered_chats.mjs", protocol, url, str(NODE_CALLS)], directory)
 
 
-@pytest.mark.timeout(600)
 def test_every_call_of_python_and_node_once_and_nothing_else(pipe: Pipe) -> None:
     """LangChain in Python over gRPC, and Node over gRPC and HTTP with protobuf and JSON: each LLM call is one task with
     one prediction, nothing else is a task, and the other back-end has every span, the log line and the metric."""
@@ -69,7 +68,6 @@ def test_every_call_of_python_and_node_once_and_nothing_else(pipe: Pipe) -> None
     assert "orders" in names
 
 
-@pytest.mark.timeout(600)
 def test_every_producer_of_the_corpus(
     otelcol: Path, tmp_path: Path, label_studio: EmbeddedLabelStudio, corpus: Path
 ) -> None:
@@ -79,10 +77,10 @@ def test_every_producer_of_the_corpus(
     one_each = [next(found) for _, found in groupby(recorded, key=lambda scenario: scenario.name.split("/")[0])]
     files = [file for scenario in one_each for file in scenario.files]
     calls = sorted(json.dumps(call.to_dict(), sort_keys=True) for call in read_calls(files))
-    with Pipe(otelcol, tmp_path, label_studio, fresh_title("corpus"), "sidecar.yaml", settle_s=10) as pipe:
+    with Pipe(otelcol, tmp_path, label_studio, fresh_title("corpus"), "sidecar.yaml", settle_s=20) as pipe:
         for file in files:
             assert post(f"{pipe.collector.http}/v1/{signal_of(file)}", file.read_bytes())[0] == 200
-        end = time.monotonic() + 120
+        end = time.monotonic() + 240
         while len(pipe.labeling.tasks(pipe.title)) < len(calls):
             assert time.monotonic() < end, "not all calls became tasks"
             time.sleep(0.5)

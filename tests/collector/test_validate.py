@@ -44,7 +44,7 @@ def variables(names: list[str]) -> dict[str, str]:
 
 def validate(otelcol: Path, names: list[str], environment: dict[str, str]) -> None:
     command = [str(otelcol), "validate", *(f"--config={CONFIGURATIONS / name}" for name in names)]
-    run = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    run = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600, check=False)
     assert run.returncode == 0, run.stderr
 
 

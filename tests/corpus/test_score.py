@@ -36,7 +36,7 @@ REPEATED = dict.fromkeys(INSTRUMENTATIONS, 100.0)
 def score(corpus: str, *options: str) -> tuple[dict[str, Any], str]:
     """The figures of the scorer in a process of its own, and all that it printed."""
     command = [sys.executable, str(HERE / "score.py"), str(HERE / corpus), *options]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=250, check=False, cwd=HERE.parents[1])
+    run = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False, cwd=HERE.parents[1])
     assert run.returncode == 0, run.stderr
     return json.loads(run.stdout.splitlines()[-1]), run.stdout
 

@@ -65,7 +65,7 @@ def test_turns_come_from_a_call_that_was_delivered_before(corpus: Path) -> None:
     pipeline = Pipeline(settings, sink=sink)
     for span in spans:
         pipeline.accept_spans([span])
-        assert pipeline.flush(30)
+        assert pipeline.flush(240)
     assert pipeline.close(30)
     assert as_text(sink.calls) == as_text(read_calls(paths))
     assert [len(call.input_messages) for call in sorted(sink.calls, key=lambda c: c.start_time_unix_nano)] == [1, 3]

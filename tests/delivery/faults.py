@@ -46,7 +46,7 @@ class Exchange:
     def forward(self) -> tuple[int, dict[str, str], bytes]:
         """Have Label Studio answer."""
         target = urlsplit(self.upstream)
-        connection = http.client.HTTPConnection(target.hostname or "", target.port, timeout=60)
+        connection = http.client.HTTPConnection(target.hostname or "", target.port, timeout=240)
         kept = {n: v for n, v in self.headers.items() if n.lower() not in ("host", "connection", "content-length")}
         connection.request(self.method, self.path, self.body or None, {**kept, "Connection": "close"})
         answer = connection.getresponse()

@@ -40,7 +40,7 @@ class Labeling:
             },
             method=method,
         )
-        with _opener.open(request, timeout=60) as response:
+        with _opener.open(request, timeout=240) as response:
             content = response.read()
         return json.loads(content) if content else None
 
@@ -82,6 +82,7 @@ class Labeling:
         except urllib.error.HTTPError as error:
             if error.code != 500 or tries == 1:
                 raise
+            error.close()
             time.sleep(0.2)
             return self._listed(path, tries - 1)
 

@@ -27,7 +27,7 @@ class Pipelines:
             pipeline.close(timeout_s=0)
 
 
-def until(condition: Callable[[], object], timeout_s: float = 60.0) -> None:
+def until(condition: Callable[[], object], timeout_s: float = 240.0) -> None:
     """Wait for something that another thread brings about."""
     end = time.monotonic() + timeout_s
     while not condition():

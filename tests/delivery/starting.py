@@ -19,7 +19,7 @@ def main(url: str, title: str, number: str, calls: str) -> None:
     sys.stdin.readline()
     first = 1000 * int(number) + 1
     pipeline.accept_calls(numbered(first + i) for i in range(int(calls)))
-    is_delivered = pipeline.flush(60)
+    is_delivered = pipeline.flush(240)
     pipeline.close(10)
     print("done" if is_delivered else "left", flush=True)
 

@@ -42,9 +42,9 @@ def test_a_firewall_that_takes_offence_at_one_prompt_costs_that_call_alone(
     """It answers with a page of its own: forty innocent calls are delivered, and the one becomes a dead letter."""
     title = fresh_title("Firewall")
     faulty.plan(where(lambda body: PHRASE.encode() in body, answers(status, HTML)), None, ALWAYS)
-    pipeline = pipelines(url=faulty.url, project_name=title, settle_s=30)
+    pipeline = pipelines(url=faulty.url, project_name=title, settle_s=3600)
     pipeline.accept_calls([chat(PHRASE if i == 20 else "Hello?", f"{i:02}") for i in range(41)])
-    assert pipeline.flush(60)
+    assert pipeline.flush(240)
     assert delivered(labeling, title) == [f"{i:02}" for i in range(41) if i != 20]
     (letter,) = pipeline.dead_letters()
     assert "firewall, refused an import of 1 tasks into project" in letter.reason
@@ -59,15 +59,16 @@ def test_a_proxy_that_asks_for_its_own_login_pauses_and_loses_nothing(
     """Its 401 says nothing of our key: one line names the proxy. Once it lets us through, all is delivered."""
     title = fresh_title("Login")
     faulty.plan(answers(401, HTML, WWW_Authenticate='Basic realm="intranet"'), None, ALWAYS)
-    pipeline = pipelines(url=faulty.url, project_name=title, settle_s=30)
+    pipeline = pipelines(url=faulty.url, project_name=title, settle_s=3600)
     pipeline.accept_calls([chat(answer=str(i)) for i in range(5)])
+    until(lambda: pipeline.progress().paused)
     assert not pipeline.flush(1)
     assert pipeline.progress().paused == (f'project "{title}"',)
     (line,) = messages(caplog, logging.ERROR)
     assert "a proxy in front of Label Studio asks for its own login" in line
     assert "api_key" not in line
     faulty._plans.clear()
-    assert pipeline.flush(60)
+    assert pipeline.flush(240)
     assert delivered(labeling, title) == [str(i) for i in range(5)]
     assert pipeline.dead_letters() == []
 
@@ -88,7 +89,7 @@ def test_while_look_ups_fail_what_is_not_in_doubt_is_delivered(
     pipeline.accept_calls([chat(answer=f"{i:02}") for i in range(30)])
     until_delivered(pipeline, 30)
     faulty._plans.clear()
-    assert pipeline.flush(60)
+    assert pipeline.flush(240)
     doubtful = [f"in doubt {i}" for i in range(in_doubt)]
     assert delivered(labeling, title) == sorted([f"{i:02}" for i in range(30)] + doubtful)
     assert pipeline.dead_letters() == []
@@ -103,7 +104,7 @@ def test_a_process_that_starts_while_look_ups_fail_delivers(
     faulty.plan(answers(500), "tasks", ALWAYS)
     pipeline = pipelines(url=faulty.url, project_name=title, settle_s=0.2)
     pipeline.accept_calls([chat(answer=f"{i:02}") for i in range(30)])
-    assert pipeline.flush(60)
+    assert pipeline.flush(240)
     assert delivered(labeling, title) == [f"{i:02}" for i in range(30)]
 
 
@@ -126,7 +127,7 @@ def test_while_predictions_cannot_be_counted_other_calls_go_by(
     pipeline.accept_calls([chat(answer=f"{i:02}") for i in range(30)])
     until_delivered(pipeline, 30)
     faulty._plans.clear()
-    assert pipeline.flush(60)
+    assert pipeline.flush(240)
     assert delivered(labeling, title) == sorted([f"{i:02}" for i in range(30)] + [f"lost {i}" for i in range(5)])
 
 
@@ -137,9 +138,9 @@ def test_a_call_that_is_too_large_for_the_server_is_a_dead_letter_at_last(
     """The server answers 500 to it, not 413: it is given up once others have passed, or a trial import has."""
     title = fresh_title("Too large")
     faulty.plan(where(lambda body: len(body) > 300_000, answers(500, HTML)), times=ALWAYS)
-    pipeline = pipelines(url=faulty.url, project_name=title, settle_s=30)
+    pipeline = pipelines(url=faulty.url, project_name=title, settle_s=3600)
     pipeline.accept_calls([chat(answer=f"{i:02}") for i in range(others)] + [chat("x" * 300_000, "huge")])
-    assert pipeline.flush(60)
+    assert pipeline.flush(240)
     assert delivered(labeling, title) == [f"{i:02}" for i in range(others)]
     (letter,) = pipeline.dead_letters()
     assert "HTTP status 500" in letter.reason
@@ -165,7 +166,7 @@ def test_a_text_area_that_is_renamed_during_an_import(
     pipeline.accept_calls([chat(answer=f"during {i}") for i in range(3)])
     until_delivered(pipeline, 4)
     pipeline.accept_calls([chat(answer="after")])
-    assert pipeline.flush(60)
+    assert pipeline.flush(240)
     shown = [
         region["value"]["text"]
         for task in labeling.tasks(project_id)
@@ -195,12 +196,12 @@ def test_a_call_of_a_known_title_overtakes_sixty_new_ones(
     known = fresh_title("known")
     pipeline = pipelines(url=faulty.url, project_name="{service.name}")
     pipeline.accept_spans([span_of(known, "first")])
-    assert pipeline.flush(60)
+    assert pipeline.flush(240)
     pipeline.accept_spans([span_of(fresh_title("new"), "x") for _ in range(60)])
     before = faulty.count("projects/import")
     until(lambda: faulty.count("projects/import") > before)
-    before = faulty.count("projects/import")
     pipeline.accept_spans([span_of(known, "innocent")])
+    before = faulty.count("projects/import")
     until(lambda: "innocent" in delivered(labeling, known))
     imports = [exchange for exchange in list(faulty.seen) if exchange.kind == "projects/import"]
     (position,) = [i for i, exchange in enumerate(imports) if b"innocent" in exchange.body]

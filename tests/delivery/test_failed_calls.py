@@ -33,7 +33,7 @@ def test_a_failed_call_is_a_task_without_a_prediction(
     title = fresh_title("Failed")
     pipeline = pipelines(url=faulty.url, project_name=title)
     pipeline.accept_calls([chat(answer="Paris."), failed()])
-    assert pipeline.flush(60)
+    assert pipeline.flush(240)
     assert labeling.texts(title) == [["Paris."], []]
     (_, task) = labeling.tasks(title)
     assert (task["data"]["error_type"], task["data"]["incomplete"]) == ("RateLimitError", NO_ANSWER)
@@ -51,7 +51,7 @@ def test_lost_predictions_are_repaired_beside_failed_calls(
     faulty.plan(without_predictions)
     pipeline = pipelines(url=faulty.url, project_name=title)
     pipeline.accept_calls([failed(), chat(answer="Paris."), failed()])
-    assert pipeline.flush(60)
+    assert pipeline.flush(240)
     assert predictions(labeling, title) == [0, 1, 0]
     assert pipeline.telemetry.counts()["predictions.repaired"] == 1
 
@@ -65,7 +65,7 @@ def test_a_failed_call_whose_outcome_was_unknown_is_stored_once(
     faulty.plan(fault)
     pipeline = pipelines(url=faulty.url, project_name=title)
     pipeline.accept_calls([failed()])
-    assert pipeline.flush(60)
+    assert pipeline.flush(240)
     assert predictions(labeling, title) == [0]
     assert faulty.count("projects/import/predictions") == 0
 
@@ -85,7 +85,7 @@ def test_a_renamed_text_area_gives_a_failed_call_no_prediction(
     faulty.plan(rename_at_once, "projects/import")
     pipeline = pipelines(url=faulty.url, project_name=title)
     pipeline.accept_calls([failed()])
-    assert pipeline.flush(60)
+    assert pipeline.flush(240)
     assert predictions(labeling, title) == [0]
     assert faulty.count("projects/import/predictions") == 0
 
@@ -99,7 +99,7 @@ def test_the_mode_holds_for_failed_calls(
     pipeline = pipelines(project_name=title, mode=mode)
     both = [failed(), failed(operation="text_completion")]
     pipeline.accept_calls(both)
-    assert pipeline.flush(60)
+    assert pipeline.flush(240)
     assert [task["data"]["operation"] for task in labeling.tasks(title)] == (kinds or ["chat", "text_completion"])
     assert len(pipeline.dead_letters()) == (1 if kinds else 0)
 
@@ -113,6 +113,6 @@ def test_a_custom_configuration_takes_a_failed_call(pipelines: Pipelines, labeli
     title = fresh_title("Custom")
     pipeline = pipelines(project_name=title, mode="prompt", project_config=config)
     pipeline.accept_calls([failed(operation="text_completion"), completion(answer="Roses.")])
-    assert pipeline.flush(60)
+    assert pipeline.flush(240)
     found = [(task["data"]["error_type"], task["data"]["response"]) for task in labeling.tasks(title)]
     assert found == [("RateLimitError", ""), ("", "Roses.")]

@@ -64,7 +64,7 @@ def failure(url: str, key: str, **arguments: Any) -> DeliveryError:
 
 def sends_a_call(pipeline: Pipeline, labeling: Labeling, title: str) -> bool:
     pipeline.accept_calls([chat(answer="in front")])
-    return pipeline.flush(60) and delivered(labeling, title) == ["in front"]
+    return pipeline.flush(240) and delivered(labeling, title) == ["in front"]
 
 
 def test_calls_pass_a_login_in_authorization(

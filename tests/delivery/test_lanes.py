@@ -11,7 +11,7 @@ from opentelemetry import context
 from otel_labelstudio.delivery.lanes import Lanes
 from tests.delivery.pipelines import until
 
-SOON_S = 30.0
+SOON_S = 240.0
 
 
 @pytest.fixture

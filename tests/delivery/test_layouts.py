@@ -24,7 +24,7 @@ def test_a_new_project_has_the_layouts_configuration(pipelines: Pipelines, label
     title = fresh_title(layout.value)
     pipeline = pipelines(project_name=title, mode=None, layout=layout.value)
     pipeline.accept_calls([chat("Hello?", "Hi."), completion("Write.", "Written.")])
-    assert pipeline.flush(60)
+    assert pipeline.flush(240)
     (project_id,) = labeling.project_ids(title)
     project = labeling.project(project_id)
     assert is_same_label_config(project["label_config"], layout_label_config(layout))
@@ -37,7 +37,7 @@ def test_a_mode_that_was_given_still_refuses_the_other_kind(pipelines: Pipelines
     title = fresh_title("Chats alone")
     pipeline = pipelines(project_name=title, mode="chat", layout="review")
     pipeline.accept_calls([chat("Hello?", "Hi."), completion()])
-    assert pipeline.flush(60)
+    assert pipeline.flush(240)
     assert labeling.texts(title) == [["Hi."]]
     assert pipeline.telemetry.counts()["tasks.rejected[refused]"] == 1
 
@@ -51,7 +51,7 @@ def test_the_servers_configuration_wins_over_a_layout_with_one_warning(
     pipeline = pipelines(project_name=title, layout="review")
     for _ in range(3):
         pipeline.accept_calls([chat("Hello?")])
-        assert pipeline.flush(60)
+        assert pipeline.flush(240)
     assert [task["data"]["prompt"] for task in labeling.tasks(title)] == [[{"role": "user", "content": "Hello?"}]] * 3
     [warning] = messages(caplog, logging.WARNING)
     assert 'has another labeling configuration than layout "review"; the server\'s is used' in warning
@@ -64,7 +64,7 @@ def test_a_projects_layout_is_known_without_the_setting(pipelines: Pipelines, la
     call = chat("Hello?", "Hi.")
     pipeline = pipelines(project_name=title)
     pipeline.accept_calls([call])
-    assert pipeline.flush(60)
+    assert pipeline.flush(240)
     (task,) = labeling.tasks(title)
     assert task["data"]["dialogue_html"] == dialogue_html(call)
     assert task["data"]["choices"] == [{"html": html} for html in choices_html(call)]

@@ -8,7 +8,7 @@ import pytest
 
 from otel_labelstudio.tasks.binding import Mode, default_label_config
 from tests.delivery.labeling import Labeling, fresh_title
-from tests.delivery.pipelines import Pipelines
+from tests.delivery.pipelines import Pipelines, until
 from tests.delivery.telemetry import chat, completion
 from tests.delivery.test_projects import messages
 
@@ -63,7 +63,7 @@ def test_a_chat_in_prompt_mode_is_refused_with_one_error_line(
     title = fresh_title("Refused")
     pipeline = pipelines(project_name=title, mode="prompt")
     pipeline.accept_calls([chat("SECRET-QUESTION", str(i)) for i in range(3)] + [completion(answer="kept")])
-    assert pipeline.flush(60)
+    assert pipeline.flush(240)
     assert labeling.texts(title) == [["kept"]]
     (error,) = messages(caplog, logging.ERROR)
     for word in (title, "<Text>", "<Paragraphs>", 'mode="chat"', 'mode="auto"', "OTEL_EXPORTER_LABELSTUDIO_MODE"):
@@ -82,7 +82,7 @@ def test_setting_the_mode_is_all_it_takes(
     title = fresh_title("Unset")
     pipeline = pipelines(project_name=title, mode=None)
     pipeline.accept_calls([chat()])
-    assert pipeline.flush(60)
+    assert pipeline.flush(240)
     (error,) = messages(caplog, logging.ERROR)
     assert error.startswith(
         'A call was refused: mode="prompt" takes no chats: set mode="chat" or OTEL_EXPORTER_LABELSTUDIO_MODE=chat, or '
@@ -90,7 +90,7 @@ def test_setting_the_mode_is_all_it_takes(
     assert labeling.project_ids(title) == []
     pipeline = pipelines(project_name=title, mode="chat")
     pipeline.accept_calls([chat(answer="taken")])
-    assert pipeline.flush(60)
+    assert pipeline.flush(240)
     assert labeling.texts(title) == [["taken"]]
 
 
@@ -103,7 +103,7 @@ def test_a_project_that_is_there_needs_another_name_too(
     for mode, cure in (("prompt", "MODE=chat and another project_name"), ("chat", "Choose another project_name")):
         pipeline = pipelines(project_name=title, mode=mode)
         pipeline.accept_calls([chat()])
-        assert pipeline.flush(60)
+        assert pipeline.flush(240)
         assert cure in messages(caplog, logging.ERROR)[-1]
 
 
@@ -114,7 +114,7 @@ def test_a_project_config_that_does_not_fit_is_named(
     title = fresh_title("Refused")
     pipeline = pipelines(project_name=title, project_config=default_label_config(Mode.PROMPT))
     pipeline.accept_calls([chat()])
-    assert pipeline.flush(60)
+    assert pipeline.flush(240)
     (error,) = messages(caplog, logging.ERROR)
     assert error.startswith("A call was refused: project_config shows the prompt in a <Text> tag")
     assert labeling.project_ids(title) == []
@@ -127,7 +127,7 @@ def test_a_prompt_in_chat_mode_is_refused(
     title = fresh_title("Refused")
     pipeline = pipelines(project_name=title, mode="chat")
     pipeline.accept_calls([completion(), chat()])
-    assert pipeline.flush(60)
+    assert pipeline.flush(240)
     assert len(labeling.tasks(title)) == 1
     (error,) = messages(caplog, logging.ERROR)
     assert 'mode="prompt"' in error
@@ -138,7 +138,7 @@ def test_dead_letters_are_bounded(pipelines: Pipelines) -> None:
     pipeline = pipelines(project_name=fresh_title(), mode="prompt", outbox_max_calls=40)
     for i in range(5):
         pipeline.accept_calls([chat(answer=f"{i}{j}") for j in range(5)])
-        assert pipeline.flush(60)
+        assert pipeline.flush(240)
     assert pipeline.telemetry.counts()["tasks.rejected[refused]"] == 25
     kept = [letter.call.output_messages[0].parts[0].content for letter in pipeline.dead_letters()]  # type: ignore[union-attr]
     assert kept == [f"{i}{j}" for i in (3, 4) for j in range(5)]
@@ -154,13 +154,14 @@ def test_calls_wait_for_a_tag_that_can_show_them(
     project_id = labeling.make_project(title, IMAGE)
     pipeline = pipelines(project_name=title, mode=mode)
     pipeline.accept_calls([completion() if mode == "prompt" else chat()])
-    assert not pipeline.flush(10)
+    until(lambda: messages(caplog, logging.ERROR))
+    assert not pipeline.flush(1)
     assert labeling.tasks(project_id) == []
     (error,) = messages(caplog, logging.ERROR)
     assert 'The TextArea "a" cannot hold the answers: it points to "i", an <Image>, which shows no text.' in error
     assert "Settings > Labeling Interface" in error
     labeling.change_project(project_id, label_config=default_label_config(Mode(mode)))
-    assert pipeline.flush(60)
+    assert pipeline.flush(240)
     assert len(labeling.tasks(project_id)) == 1
 
 
@@ -169,7 +170,7 @@ def test_auto_fits_chats_and_prompts_to_paragraphs(pipelines: Pipelines, labelin
     title = fresh_title("Auto")
     pipeline = pipelines(project_name=title, mode="auto")
     pipeline.accept_calls([chat("Hello?"), completion("Write.")])
-    assert pipeline.flush(60)
+    assert pipeline.flush(240)
     assert [task["data"]["prompt"] for task in labeling.tasks(title)] == [
         [{"role": "user", "content": "Hello?"}],
         [{"role": "user", "content": "Write."}],
@@ -183,7 +184,7 @@ def test_auto_fits_chats_and_prompts_to_text(pipelines: Pipelines, labeling: Lab
     pipeline = pipelines(project_name=title, mode="auto")
     system = chat("Hello?").input_messages[0].parts
     pipeline.accept_calls([chat("Hello?", system_instructions=system), completion("Write.")])
-    assert pipeline.flush(60)
+    assert pipeline.flush(240)
     prompts = [task["data"]["prompt"] for task in labeling.tasks(project_id)]
     assert prompts == ["system:\nHello?\n\nuser:\nHello?", "Write."]
 
@@ -195,7 +196,7 @@ def test_auto_refuses_nothing(pipelines: Pipelines, labeling: Labeling) -> None:
     project_id = labeling.make_project(title, config)
     pipeline = pipelines(project_name=title, mode="auto")
     pipeline.accept_calls([chat("<b>Hello?</b>", "Hi.")])
-    assert pipeline.flush(60)
+    assert pipeline.flush(240)
     (task,) = labeling.tasks(project_id)
     assert "&lt;b&gt;Hello?&lt;/b&gt;" in task["data"]["shown"]
     assert pipeline.dead_letters() == []
@@ -210,7 +211,7 @@ def test_the_answers_go_to_the_box_that_is_for_them(
     caplog.set_level(logging.INFO, "otel_labelstudio")
     pipeline = pipelines(project_name=title, mode="chat")
     pipeline.accept_calls([chat(answer="to the first")])
-    assert pipeline.flush(60)
+    assert pipeline.flush(240)
     (line,) = [line for line in messages(caplog, logging.INFO) if "Skipped" in line]
     assert line.endswith(
         'the answers go to the TextArea "comment". Skipped: "spoken", because it is for single regions (perRegion); '
@@ -218,7 +219,7 @@ def test_the_answers_go_to_the_box_that_is_for_them(
     )
     pipeline = pipelines(project_name=title, mode="chat", answer_tag="response")
     pipeline.accept_calls([chat(answer="to the named one")])
-    assert pipeline.flush(60)
+    assert pipeline.flush(240)
     assert labeling.texts(title) == [["to the first"], ["to the named one"]]
     regions = [task["predictions"][0]["result"][0]["from_name"] for task in labeling.tasks(project_id)]
     assert regions == ["comment", "response"]
@@ -231,7 +232,7 @@ def test_a_custom_configurations_variables_are_filled_or_empty(pipelines: Pipeli
     pipeline = pipelines(project_name=title, project_config=EVERYTHING)
     system = chat("Be kind.").input_messages[0].parts
     pipeline.accept_calls([chat("Hello?", "Hi.", system_instructions=system, user_id="ada")])
-    assert pipeline.flush(60)
+    assert pipeline.flush(240)
     assert pipeline.dead_letters() == []
     (task,) = labeling.tasks(title)
     assert task["data"]["model"] == "gpt-4o-mini"
@@ -255,7 +256,7 @@ def test_a_list_stays_a_list_however_its_variable_is_named(pipelines: Pipelines,
     title = fresh_title("Repeater")
     pipeline = pipelines(project_name=title, mode="prompt", project_config=config)
     pipeline.accept_calls([completion()])
-    assert pipeline.flush(60)
+    assert pipeline.flush(240)
     assert pipeline.dead_letters() == []
     assert labeling.tasks(title)[0]["data"]["pages"] == []
 
@@ -266,7 +267,7 @@ def test_several_models_in_one_project_are_warned_of_once(
     """Label Studio pre-fills its stream for one model_version only: the second model's arrival is one warning."""
     pipeline = pipelines(project_name=fresh_title("Models"))
     pipeline.accept_calls([chat(request_model=model) for model in ("a", "b", "c", "a")])
-    assert pipeline.flush(60)
+    assert pipeline.flush(240)
     (warning,) = messages(caplog, logging.WARNING)
     assert "model_version" in warning
 
@@ -279,7 +280,7 @@ def test_a_second_model_is_noticed_after_a_restart(
     for model in ("a", "b"):
         pipeline = pipelines(project_name=title)
         pipeline.accept_calls([chat(request_model=model)])
-        assert pipeline.flush(60)
+        assert pipeline.flush(240)
     assert len(messages(caplog, logging.WARNING)) == 1
 
 
@@ -290,7 +291,7 @@ def test_a_constant_model_version_settles_it(
     title = fresh_title("Constant")
     pipeline = pipelines(project_name=title, model_version="production")
     pipeline.accept_calls([chat(request_model=model) for model in ("a", "b")])
-    assert pipeline.flush(60)
+    assert pipeline.flush(240)
     tasks = labeling.tasks(title)
     assert [task["predictions"][0]["model_version"] for task in tasks] == ["production"] * 2
     assert [task["data"]["model"] for task in tasks] == ["a", "b"]

@@ -35,7 +35,7 @@ def test_the_first_delivery_says_where_the_task_is(
         pipeline = pipelines(project_name=title)
         for _ in range(2):
             pipeline.accept_calls([chat()])
-            assert pipeline.flush(60)
+            assert pipeline.flush(240)
     assert messages(caplog, logging.INFO) == [
         f'First delivery to project "{title}": {labeling.url}/projects/{labeling.project_ids(title)[0]}/data'
         for title in titles
@@ -48,7 +48,7 @@ def test_nothing_is_said_of_a_delivery_that_failed(
     """A refused call is no delivery."""
     pipeline = pipelines(project_name=fresh_title("First"), mode="prompt")
     pipeline.accept_calls([chat()])
-    assert pipeline.flush(60)
+    assert pipeline.flush(240)
     assert messages(caplog, logging.INFO) == []
 
 
@@ -110,7 +110,7 @@ def test_serve_looks_again_and_again(monkeypatch: pytest.MonkeyPatch, caplog: py
             return DeliveryProgress(delivered=number or 3)
 
         logging_progress = asyncio.create_task(serve._log_progress(ProgressLog(look)))
-        await asyncio.wait_for(is_enough.wait(), 30)
+        await asyncio.wait_for(is_enough.wait(), 240)
         logging_progress.cancel()
 
     asyncio.run(run())

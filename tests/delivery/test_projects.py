@@ -44,7 +44,7 @@ def test_a_project_of_exactly_the_title_is_used(pipelines: Pipelines, labeling: 
     project_id = labeling.make_project(title, CHAT)
     pipeline = pipelines(project_name=title)
     pipeline.accept_calls([chat(answer="Paris.")])
-    assert pipeline.flush(60)
+    assert pipeline.flush(240)
     assert labeling.texts(project_id) == [["Paris."]]
     assert labeling.project_ids(title) == [project_id]
 
@@ -55,7 +55,7 @@ def test_projects_whose_title_only_contains_it_are_left_alone(pipelines: Pipelin
     neighbours = [labeling.make_project(name, CHAT) for name in (f"{title} old", f"my {title}", title.upper())]
     pipeline = pipelines(project_name=title)
     pipeline.accept_calls([chat()])
-    assert pipeline.flush(60)
+    assert pipeline.flush(240)
     assert len(labeling.tasks(title)) == 1
     assert [labeling.tasks(project_id) for project_id in neighbours] == [[], [], []]
 
@@ -66,7 +66,7 @@ def test_the_lowest_id_of_several_projects_is_used(pipelines: Pipelines, labelin
     first, second = labeling.make_project(title, CHAT), labeling.make_project(title, CHAT)
     pipeline = pipelines(project_name=title)
     pipeline.accept_calls([chat()])
-    assert pipeline.flush(60)
+    assert pipeline.flush(240)
     assert (len(labeling.tasks(first)), len(labeling.tasks(second))) == (1, 0)
 
 
@@ -79,7 +79,7 @@ def test_a_new_project_has_the_label_config_of_the_mode(
     pipeline = pipelines(project_name=title, mode=mode)
     operation = "text_completion" if mode == "prompt" else "chat"
     pipeline.accept_calls([chat(operation=operation)])
-    assert pipeline.flush(60)
+    assert pipeline.flush(240)
     (project_id,) = labeling.project_ids(title)
     assert labeling.project(project_id)["label_config"].split() == config.split()
     assert len(labeling.tasks(project_id)) == 1
@@ -90,7 +90,7 @@ def test_a_new_project_has_the_label_config_that_was_given(pipelines: Pipelines,
     title = fresh_title("Custom")
     pipeline = pipelines(project_name=title, project_config=CUSTOM)
     pipeline.accept_calls([chat("Hello?", "Hi.")])
-    assert pipeline.flush(60)
+    assert pipeline.flush(240)
     (task,) = labeling.tasks(title)
     assert task["data"]["conversation"] == [{"speaker": "user", "said": "Hello?"}]
     assert [(r["from_name"], r["to_name"]) for r in task["predictions"][0]["result"]] == [("better", "talk")]
@@ -105,7 +105,7 @@ def test_the_servers_label_config_wins_with_one_warning(
     pipeline = pipelines(project_name=title, project_config=CUSTOM)
     for _ in range(3):
         pipeline.accept_calls([chat()])
-        assert pipeline.flush(60)
+        assert pipeline.flush(240)
     assert all("prompt" in task["data"] for task in labeling.tasks(title))
     assert len([text for text in messages(caplog, logging.WARNING) if "project_config" in text]) == 1
 
@@ -120,7 +120,7 @@ def test_the_same_label_config_in_another_layout_is_no_reason_to_warn(
     )
     pipeline = pipelines(project_name=title, project_config=CUSTOM)
     pipeline.accept_calls([chat()])
-    assert pipeline.flush(60)
+    assert pipeline.flush(240)
     assert messages(caplog, logging.WARNING) == []
 
 
@@ -130,7 +130,7 @@ def test_a_project_given_by_its_id_is_used(pipelines: Pipelines, labeling: Label
     project_id = labeling.make_project(fresh_title(), CHAT)
     pipeline = pipelines(project_id=project_id, project_name=title)
     pipeline.accept_calls([chat()])
-    assert pipeline.flush(60)
+    assert pipeline.flush(240)
     assert len(labeling.tasks(project_id)) == 1
     assert labeling.project_ids(title) == []
 
@@ -143,7 +143,7 @@ def test_a_missing_id_pauses_delivery_and_loses_nothing(
     faulty.plan(answers(404, {"detail": "No Project matches the given query."}), "projects", times=3)
     pipeline = pipelines(url=faulty.url, project_id=project_id)
     pipeline.accept_calls([chat(answer=str(i)) for i in range(5)])
-    assert pipeline.flush(60)
+    assert pipeline.flush(240)
     assert sorted(labeling.texts(project_id)) == [[str(i)] for i in range(5)]
     assert faulty.count("projects") > 3
     (error,) = messages(caplog, logging.ERROR)
@@ -156,6 +156,7 @@ def test_a_really_missing_id_is_said_by_the_real_server(pipelines: Pipelines, ca
     """The error line says what the server said, and the call is still there."""
     pipeline = pipelines(project_id=999_999)
     pipeline.accept_calls([chat()])
+    until(lambda: messages(caplog, logging.ERROR))
     assert not pipeline.flush(1)
     (error,) = messages(caplog, logging.ERROR)
     assert "404" in error
@@ -177,7 +178,7 @@ def test_the_title_is_that_of_the_moment_when_the_call_was_accepted(
     until(lambda: pipeline.telemetry.counts().get("deliveries.failed[RetryableDeliveryError]"))
     now[0] = after.timestamp()
     pipeline.accept_calls([chat(answer="early")])
-    assert pipeline.flush(60)
+    assert pipeline.flush(240)
     assert labeling.texts(f"{prefix} 2025-11-22") == [["late"]]
     assert labeling.texts(f"{prefix} 2025-11-23") == [["early"]]
 
@@ -188,7 +189,7 @@ def test_exporters_that_start_at_once_share_one_project(pipelines: Pipelines, la
     made = [pipelines(project_name=title) for _ in range(4)]
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda pipeline: pipeline.accept_calls([chat()]), made))
-        assert all(pool.map(lambda pipeline: pipeline.flush(30), made))
+        assert all(pool.map(lambda pipeline: pipeline.flush(240), made))
     assert len(labeling.tasks(title)) == 4
 
 
@@ -206,7 +207,7 @@ def test_a_project_without_a_text_area_pauses_until_it_has_one(
     assert "TextArea" in error
     assert "Settings > Labeling Interface" in error
     labeling.change_project(project_id, label_config=CHAT)
-    assert pipeline.flush(60)
+    assert pipeline.flush(240)
     assert labeling.texts(project_id) == [["kept"]]
 
 
@@ -216,12 +217,12 @@ def test_an_edited_labeling_interface_is_read_again_when_it_refuses(pipelines: P
     title = fresh_title("Edited")
     pipeline = pipelines(project_name=title)
     pipeline.accept_calls([chat(answer="before")])
-    assert pipeline.flush(60)
+    assert pipeline.flush(240)
     (project_id,) = labeling.project_ids(title)
     labeling.delete_tasks(project_id)
     labeling.change_project(project_id, label_config=CUSTOM)
     pipeline.accept_calls([chat("Hello?", "after")])
-    assert pipeline.flush(60)
+    assert pipeline.flush(240)
     (task,) = labeling.tasks(title)
     assert task["data"]["conversation"] == [{"speaker": "user", "said": "Hello?"}]
     assert labeling.texts(title) == [["after"]]
@@ -235,12 +236,12 @@ def test_an_edited_labeling_interface_is_read_again_every_few_minutes(
     title = fresh_title("Renamed")
     pipeline = pipelines(project_name=title)
     pipeline.accept_calls([chat()])
-    assert pipeline.flush(60)
+    assert pipeline.flush(240)
     (project_id,) = labeling.project_ids(title)
     labeling.change_project(project_id, label_config=CHAT.replace('name="response"', 'name="rewritten"'))
     monkeypatch.setattr("otel_labelstudio.delivery.label_studio.projects._PROJECT_LIFETIME_S", 0.0)
     pipeline.accept_calls([chat()])
-    assert pipeline.flush(60)
+    assert pipeline.flush(240)
     assert [task["predictions"][0]["result"][0]["from_name"] for task in labeling.tasks(title)] == [
         "response",
         "rewritten",
@@ -254,11 +255,11 @@ def test_a_project_deleted_while_calls_arrive_is_made_again(
     title = fresh_title("Deleted")
     pipeline = pipelines(project_name=title)
     pipeline.accept_calls([chat(answer="one")])
-    assert pipeline.flush(60)
+    assert pipeline.flush(240)
     (first,) = labeling.project_ids(title)
     labeling.delete_project(first)
     pipeline.accept_calls([chat(answer="two")])
-    assert pipeline.flush(60)
+    assert pipeline.flush(240)
     assert labeling.texts(title) == [["two"]]
 
 
@@ -284,7 +285,7 @@ def test_a_new_project_has_a_view_and_instructions(pipelines: Pipelines, labelin
     for _ in range(2):
         pipeline = pipelines(project_name=title, mode="chat")
         pipeline.accept_calls([chat()])
-        assert pipeline.flush(60)
+        assert pipeline.flush(240)
     (project_id,) = labeling.project_ids(title)
     (view,) = labeling.request("GET", f"/api/dm/views/?project={project_id}")
     hidden = view["data"]["hiddenColumns"]["explore"]
@@ -299,7 +300,7 @@ def test_each_layout_tells_of_its_keys(pipelines: Pipelines, labeling: Labeling,
     title = fresh_title("Layout")
     pipeline = pipelines(project_name=title, layout=layout.value, mode=None)
     pipeline.accept_calls([chat()])
-    assert pipeline.flush(60)
+    assert pipeline.flush(240)
     (project_id,) = labeling.project_ids(title)
     assert labeling.project(project_id)["expert_instruction"] == layout_instructions(layout)
     (view,) = labeling.request("GET", f"/api/dm/views/?project={project_id}")
@@ -315,7 +316,7 @@ def test_a_labeling_interface_of_ones_own_has_no_instructions_of_ours(pipelines:
     config = '<View><Text name="t" value="$own_name"/><TextArea name="a" toName="t"/></View>'
     pipeline = pipelines(project_name=title, project_config=config, mode="auto")
     pipeline.accept_calls([chat()])
-    assert pipeline.flush(60)
+    assert pipeline.flush(240)
     (project_id,) = labeling.project_ids(title)
     assert labeling.project(project_id)["expert_instruction"] == ""
     (view,) = labeling.request("GET", f"/api/dm/views/?project={project_id}")
@@ -328,7 +329,7 @@ def test_a_project_that_was_there_stays_as_it_is(pipelines: Pipelines, labeling:
     project_id = labeling.make_project(title, default_label_config(Mode.CHAT))
     pipeline = pipelines(project_name=title, mode="chat")
     pipeline.accept_calls([chat()])
-    assert pipeline.flush(60)
+    assert pipeline.flush(240)
     assert labeling.request("GET", f"/api/dm/views/?project={project_id}") == []
     assert labeling.project(project_id)["expert_instruction"] == ""
 
@@ -343,7 +344,7 @@ def test_a_view_that_cannot_be_made_holds_up_nothing(
     title = fresh_title("Plain")
     pipeline = pipelines(project_name=title, mode="chat", url=faulty.url)
     pipeline.accept_calls([chat(answer="stored")])
-    assert pipeline.flush(20)
+    assert pipeline.flush(240)
     assert labeling.texts(title) == [["stored"]]
     (project_id,) = labeling.project_ids(title)
     assert labeling.project(project_id)["expert_instruction"]

@@ -94,7 +94,7 @@ def test_a_listing_that_is_not_understood_creates_nothing(
     faulty.plan(Listings(body, bad=3), "projects", times=float("inf"))
     pipeline = pipelines(url=faulty.url, project_name=title)
     pipeline.accept_calls([chat(answer="Paris.")])
-    assert pipeline.flush(60)
+    assert pipeline.flush(240)
     assert labeling.project_ids(title) == [project_id]
     assert labeling.texts(project_id) == [["Paris."]]
     assert pipeline.telemetry.counts()["deliveries.failed[RetryableDeliveryError]"] == 3
@@ -117,9 +117,9 @@ def test_a_creation_without_an_answer_is_looked_for_and_not_repeated(
     title = fresh_title("Unanswered")
     creations = Creations(fault)
     faulty.plan(creations, "projects", times=float("inf"))
-    pipeline = pipelines(url=faulty.url, project_name=title, resend_wait_s=30)
+    pipeline = pipelines(url=faulty.url, project_name=title, resend_wait_s=600)
     pipeline.accept_calls([chat()])
-    assert pipeline.flush(60)
+    assert pipeline.flush(240)
     assert creations.seen == 1
     assert len(labeling.project_ids(title)) == 1
 
@@ -137,13 +137,13 @@ def test_a_creation_that_comes_late_is_waited_for(
 
     creations = Creations(keep)
     faulty.plan(creations, "projects", times=float("inf"))
-    pipeline = pipelines(url=faulty.url, project_name=title, resend_wait_s=30)
+    pipeline = pipelines(url=faulty.url, project_name=title, resend_wait_s=600)
     pipeline.accept_calls([chat()])
     failed = "deliveries.failed[RetryableDeliveryError]"
     until(lambda: pipeline.telemetry.counts().get(failed, 0) >= 3)
     assert labeling.project_ids(title) == []
     late[0].forward()
-    assert pipeline.flush(60)
+    assert pipeline.flush(240)
     assert creations.seen == 1
     assert len(labeling.project_ids(title)) == 1
 
@@ -156,7 +156,7 @@ def test_a_creation_that_never_happened_is_repeated_in_the_end(
     faulty.plan(Creations(reset), "projects", times=float("inf"))
     pipeline = pipelines(url=faulty.url, project_name=title, resend_wait_s=0.5)
     pipeline.accept_calls([chat()])
-    assert pipeline.flush(60)
+    assert pipeline.flush(240)
     assert len(labeling.tasks(title)) == 1
 
 
@@ -170,7 +170,7 @@ def test_a_project_that_is_never_listed_is_created_once(
     pipeline = pipelines(url=faulty.url, project_name=title)
     for answer in ("first", "second"):
         pipeline.accept_calls([chat(answer=answer)])
-        assert pipeline.flush(20)
+        assert pipeline.flush(240)
     assert labeling.texts(title) == [["first"], ["second"]]
     assert pipeline._outbox.queue.in_use_and_created(60, 60) == (0, 1)
 
@@ -185,7 +185,7 @@ def test_a_surplus_project_is_said_once_and_left(
         pipeline = pipelines(project_name=title)
         for _ in range(2):
             pipeline.accept_calls([chat()])
-            assert pipeline.flush(60)
+            assert pipeline.flush(240)
     said = [text for text in messages(caplog, logging.WARNING) if "Several projects" in text]
     assert len(said) == 2  # one for each of the two exporters
     assert f"({first}, {second}): calls go to project {first}" in said[0]
@@ -202,10 +202,10 @@ def test_a_lower_id_that_is_listed_later_is_followed(
     lower, higher = labeling.make_project(fresh_title("x"), CHAT), labeling.make_project(title, CHAT)
     pipeline = pipelines(project_name=title)
     pipeline.accept_calls([chat(answer="before")])
-    assert pipeline.flush(60)
+    assert pipeline.flush(240)
     labeling.change_project(lower, title=title)
     pipeline.accept_calls([chat(answer="after")])
-    assert pipeline.flush(60)
+    assert pipeline.flush(240)
     assert (labeling.texts(higher), labeling.texts(lower)) == ([["before"]], [["after"]])
 
 
@@ -217,11 +217,11 @@ def test_new_calls_follow_the_title_after_the_project_was_renamed(
     title = fresh_title("Renamed")
     pipeline = pipelines(project_name=title)
     pipeline.accept_calls([chat(answer="before")])
-    assert pipeline.flush(60)
+    assert pipeline.flush(240)
     (renamed,) = labeling.project_ids(title)
     labeling.change_project(renamed, title=fresh_title("Archive"))
     pipeline.accept_calls([chat(answer="after")])
-    assert pipeline.flush(60)
+    assert pipeline.flush(240)
     assert labeling.texts(renamed) == [["before"]]
     assert labeling.texts(title) == [["after"]]
 
@@ -242,11 +242,11 @@ def test_a_rename_during_an_import_costs_nothing(
     faulty.plan(rename)
     pipeline = pipelines(url=faulty.url, project_name=title)
     pipeline.accept_calls([chat(answer="moved")])
-    assert pipeline.flush(60)
+    assert pipeline.flush(240)
     assert labeling.texts(project_id) == [["moved"]]
     assert labeling.project_ids(title) == []
     pipeline.accept_calls([chat(answer="next")])
-    assert pipeline.flush(60)
+    assert pipeline.flush(240)
     assert labeling.texts(title) == [["next"]]
 
 
@@ -266,7 +266,7 @@ def test_an_import_without_an_answer_is_looked_up_in_the_renamed_project(
     labeling.change_project(project_id, title=fresh_title("Archive"))
     again = pipelines(project_name=title, outbox=path)
     again.accept_calls([chat(answer="new")])
-    assert again.flush(60)
+    assert again.flush(240)
     assert labeling.texts(project_id) == [["stored"]]
     assert labeling.texts(title) == [["new"]]
 
@@ -286,7 +286,7 @@ def test_a_recheck_looks_into_the_renamed_project(
 
     faulty.plan(keep)
     pipeline.accept_calls([chat()])
-    assert pipeline.flush(60)
+    assert pipeline.flush(240)
     late[0].forward()
     assert len(labeling.tasks(project_id)) == 2
     labeling.change_project(project_id, title=fresh_title("Archive"))
@@ -329,7 +329,7 @@ def test_a_renamed_project_that_is_broken_holds_up_no_new_calls(
     until(lambda: labeling.project_ids(title) and labeling.texts(title) == [["new"]])
     assert len(labeling.tasks(project_id)) == 1
     labeling.change_project(project_id, label_config=CHAT)
-    assert again.flush(60)
+    assert again.flush(240)
     assert labeling.texts(project_id) == [["stored"]]
     assert labeling.texts(title) == [["new"]]
 
@@ -360,5 +360,5 @@ def test_a_renamed_project_that_is_deleted_holds_up_nothing(
         faulty.plan(fault)
     pipeline = pipelines(url=faulty.url, project_name=title)
     pipeline.accept_calls([chat(answer="kept")])
-    assert pipeline.flush(60)
+    assert pipeline.flush(240)
     assert labeling.texts(title) == [["kept"]]

@@ -22,7 +22,7 @@ from otel_labelstudio.outbox.entry import OutboxEntry
 from tests.delivery.pipelines import until
 from tests.delivery.scripted import HERE, Desk
 
-DEADLINE_S = 30.0
+DEADLINE_S = 240.0
 NOTHING_TO_DO_S = float("inf")
 
 Made = Callable[..., Worker]

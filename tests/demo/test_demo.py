@@ -21,9 +21,10 @@ from otel_labelstudio.demo.api import answer_of
 from otel_labelstudio.demo.errors import DemoError
 from otel_labelstudio.demo.label_studio import EmbeddedLabelStudio
 from otel_labelstudio.demo.labeler import label_project
-from otel_labelstudio.demo.ports import LOOPBACK, free_port
+from otel_labelstudio.demo.ports import LOOPBACK
 from otel_labelstudio.demo.scripted_answers import SCRIPTS
 from otel_labelstudio.demo.showing import PAGES, Shown, show
+from tests.ports import steady_port
 
 pytest.importorskip("opentelemetry.instrumentation.langchain", reason="the demo needs its extra")
 
@@ -49,7 +50,7 @@ def test_once_delivers_every_page_and_ends(tmp_path: Path) -> None:
         [*COMMAND, "--once", "--data-dir", "data"],
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=600,
         check=False,
         cwd=tmp_path,
     )
@@ -110,7 +111,7 @@ def test_with_label_it_waits_for_yours(tmp_path: Path) -> None:
         (link,) = LINK.findall(printed)
         (key,) = re.findall(r"^API key +(\S+)$", printed, re.MULTILINE)
         label_one(link[2], link[3], key)
-        rest, _ = demo.communicate("\n", timeout=120)
+        rest, _ = demo.communicate("\n", timeout=600)
     assert demo.returncode == 0
     assert "scripted" not in printed + rest
     (directory,) = tmp_path.glob("labels/demo-labels-*")
@@ -137,7 +138,7 @@ def test_with_label_and_no_terminal_it_says_how_to_come_back(tmp_path: Path) -> 
     with subprocess.Popen(command, stdin=nothing, stdout=pipe, text=True, cwd=tmp_path) as demo:
         printed = printed_until_it_waits(demo)
         demo.send_signal(signal.SIGINT)
-        assert demo.wait(30) == 0
+        assert demo.wait(240) == 0
     (link,) = LINK.findall(printed)
     (key,) = re.findall(r"^API key +(\S+)$", printed, re.MULTILINE)
     assert "Nobody can press Enter here, as standard input has ended." in printed
@@ -215,7 +216,7 @@ def test_the_application_goes_on_when_nobody_reads_its_lines() -> None:
             stdout=writer,
             stderr=subprocess.PIPE,
             text=True,
-            timeout=60,
+            timeout=600,
             check=False,
         )
     finally:
@@ -240,7 +241,7 @@ def test_ends_without_a_word_when_nobody_reads_its_output() -> None:
 
 def test_stays_until_it_is_stopped_and_leaves_nothing() -> None:
     """One mode on the asked port; Ctrl-C ends it with status 0, and the server and its data are gone."""
-    port = free_port()
+    port = steady_port()
     command = [*COMMAND, "--only", "prompt", "--port", str(port)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as demo:
         printed = printed_until_it_waits(demo)
@@ -249,21 +250,21 @@ def test_stays_until_it_is_stopped_and_leaves_nothing() -> None:
         data_dir = Path(re.findall(r"its data in (\S+)", printed)[0])
         assert data_dir.is_dir()
         demo.send_signal(signal.SIGINT)
-        assert demo.wait(30) == 0
+        assert demo.wait(240) == 0
     assert not data_dir.exists()
     assert not is_listening(port)
 
 
 def test_a_terminated_demo_leaves_nothing(tmp_path: Path) -> None:
     """SIGTERM while the application runs ends that and the server, and the data are gone."""
-    port = free_port()
+    port = steady_port()
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
     with subprocess.Popen([*COMMAND, "--port", str(port)], stdout=subprocess.PIPE, text=True, env=environment) as demo:
         assert demo.stdout is not None
         demo.stdout.readline()
         assert [path.name[:13] for path in tmp_path.iterdir()] == ["label-studio-"]
         demo.terminate()
-        assert demo.wait(30) == 130
+        assert demo.wait(240) == 130
     assert not is_listening(port)
     assert list(tmp_path.iterdir()) == []
 
@@ -273,7 +274,7 @@ def test_a_busy_port_is_one_clear_line(tmp_path: Path) -> None:
     with socket.create_server((LOOPBACK, 0)) as listener:
         port = str(listener.getsockname()[1])
         finished = subprocess.run(
-            [*COMMAND, "--once", "--port", port], capture_output=True, text=True, timeout=280, check=False
+            [*COMMAND, "--once", "--port", port], capture_output=True, text=True, timeout=600, check=False
         )
     assert finished.returncode == 1
     assert f"otel-labelstudio: Port {port} is busy" in finished.stderr
@@ -286,7 +287,7 @@ def test_a_missing_extra_is_one_clear_line(tmp_path: Path) -> None:
         "import sys; sys.modules['langchain'] = None\n"
         "from otel_labelstudio.cli import main; sys.exit(main(['demo', '--once']))"
     )
-    finished = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
+    finished = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=600, check=False)
     assert finished.returncode == 1
     assert finished.stderr.strip().splitlines() == [
         "otel-labelstudio: langchain is missing: install the demo with pip install 'otel-labelstudio[demo]'"

@@ -22,12 +22,13 @@ from otel_labelstudio.demo.api import answer_of
 from otel_labelstudio.demo.errors import DemoError
 from otel_labelstudio.demo.label_studio import LABEL_STUDIO_VERSION, EmbeddedLabelStudio
 from otel_labelstudio.demo.ports import LOOPBACK, ensure_free
+from tests.ports import steady_port
 
 
 @pytest.fixture
 def own_label_studio(tmp_path: Path) -> Iterator[EmbeddedLabelStudio]:
     """A server that the test may stop and kill."""
-    with EmbeddedLabelStudio(tmp_path / "data") as server:
+    with EmbeddedLabelStudio(tmp_path / "data", steady_port()) as server:
         yield server
 
 
@@ -186,7 +187,7 @@ def test_the_server_dies_with_the_process_that_started_it(tmp_path: Path) -> Non
         assert parent.stdout is not None
         port = int(parent.stdout.readline())
         os.kill(parent.pid, signal.SIGKILL)
-    until_s = time.monotonic() + 10
+    until_s = time.monotonic() + 240
     while is_listening(port) and time.monotonic() < until_s:
         time.sleep(0.1)
     assert not is_listening(port)

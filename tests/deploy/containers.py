@@ -18,7 +18,7 @@ from tests.delivery.labeling import Labeling
 from tests.receiver.requests_made import ids, traces
 from tests.receiver.serving import Process, post
 
-DEADLINE_S = 60.0
+DEADLINE_S = 240.0
 DEPLOY = Path(__file__).parents[2] / "deploy"
 COLLECTOR_CONFIG = DEPLOY.parent / "collector-config"
 

@@ -18,7 +18,7 @@ import yaml
 from tests.missing import missing
 from tests.ports import steady_port
 
-_START_TIMEOUT_S = 60.0
+_START_TIMEOUT_S = 600.0
 
 
 class Prometheus:
@@ -45,7 +45,7 @@ class Prometheus:
 
     def fired(self) -> set[tuple[str, str]]:
         """The alerts that have fired so far, each with the target for which it did."""
-        series = self.query('max_over_time(ALERTS{alertstate="firing"}[1h])')
+        series = self.query('max_over_time(ALERTS{alertstate="firing"}[3h])')
         return {(found["metric"]["alertname"], found["metric"]["instance"]) for found in series}
 
     def alerts(self) -> list[dict[str, Any]]:
@@ -65,7 +65,7 @@ class Prometheus:
 
     def __exit__(self, *_: object) -> None:
         self._process.terminate()
-        self._process.wait(30)
+        self._process.wait(240)
 
     def _is_ready(self) -> bool:
         try:
@@ -76,7 +76,7 @@ class Prometheus:
 
     def _ask(self, what: str, **arguments: str) -> dict[str, Any]:
         with urllib.request.urlopen(
-            f"{self.url}/api/v1/{what}?{urllib.parse.urlencode(arguments)}", timeout=30
+            f"{self.url}/api/v1/{what}?{urllib.parse.urlencode(arguments)}", timeout=240
         ) as answer:
             data: dict[str, Any] = json.load(answer)["data"]
         return data

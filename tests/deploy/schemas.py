@@ -23,7 +23,7 @@ _COMPOSE = "github.com/compose-spec/compose-go/v2@v2.9.0"
 _KUBERNETES = "kubernetes-validate==1.37.0"
 # The oldest that is supported when this is written, and the newest
 KUBERNETES_VERSIONS = ("1.34.0", "1.37.0")
-_TIMEOUT_S = 300
+_TIMEOUT_S = 600
 
 
 def compose_schema() -> dict[str, Any]:

@@ -34,7 +34,7 @@ TROUBLES = {
     "SendersToldToWait": "Label Studio stopped",
     "ContentNotCaptured": "healthy",
 }
-DEADLINE_S = 90.0
+DEADLINE_S = 240.0
 
 
 def rules_of(text: str) -> list[dict[str, Any]]:

@@ -59,10 +59,14 @@ def test_spans_that_are_no_calls_cost_next_to_nothing() -> None:
     """Nearly all traffic is of this kind; a generous bound, so that only a change of order shows."""
     attributes = {f"http.request.header.x-{n}": "v" for n in range(20)}
     span = Span(trace_id="1", span_id="2", name="GET /", attributes=attributes)
-    start = time.thread_time()
-    for _ in range(10_000):
-        read(span)
-    assert time.thread_time() - start < 1
+
+    def seconds() -> float:
+        start = time.thread_time()
+        for _ in range(10_000):
+            read(span)
+        return time.thread_time() - start
+
+    assert min(seconds() for _ in range(3)) < 1
 
 
 def a_chat(answer: object = None, **fields: Any) -> Span:

@@ -16,20 +16,24 @@ from tests.delivery.labeling import Labeling
 from tests.delivery.pipelines import Pipelines
 from tests.exactly_once.postgres import installed, postgresql
 from tests.missing import missing
+from tests.ports import steady_port
 
 
 @pytest.fixture(scope="session", params=["SQLite", "PostgreSQL"])
 def server(request: pytest.FixtureRequest) -> Iterator[EmbeddedLabelStudio]:
     """A Label Studio on each database that is here; a test that stops it starts it again."""
     if request.param == "SQLite":
-        with EmbeddedLabelStudio() as label_studio:
+        with EmbeddedLabelStudio(port=steady_port()) as label_studio:
             yield label_studio
         return
     programs = installed()
     if programs is None:
         missing("PostgreSQL")
-    with postgresql(programs) as database, EmbeddedLabelStudio(database=database) as label_studio:
-        yield label_studio
+    with postgresql(programs) as database, pytest.MonkeyPatch.context() as patch:
+        # It makes all tables at its first start
+        patch.setattr("otel_labelstudio.demo.label_studio._START_TIMEOUT_S", 900.0)
+        with EmbeddedLabelStudio(port=steady_port(), database=database) as label_studio:
+            yield label_studio
 
 
 @pytest.fixture

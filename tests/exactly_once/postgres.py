@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from otel_labelstudio.demo.ports import free_port
+from tests.ports import steady_port
 
 _USER = "labelstudio"
 _OPTIONS = "-c listen_addresses=127.0.0.1 -c fsync=off -c synchronous_commit=off"
@@ -29,7 +29,7 @@ def installed() -> Path | None:
 def postgresql(programs: Path) -> Iterator[dict[str, str]]:
     """A running server; yields the variables by which Label Studio uses it."""
     directory = Path(tempfile.mkdtemp(prefix="postgresql-"))
-    port = free_port()
+    port = steady_port()
     run = _Unprivileged(directory)
     try:
         run(programs / "initdb", "-D", directory / "data", "-U", _USER, "--auth=trust", "--encoding=UTF8", "--no-sync")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
+import urllib.error
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -20,13 +21,14 @@ from tests.exactly_once.conftest import Applications
 
 @contextmanager
 def labeler_at_work(labeling: Labeling, task_id: int) -> Iterator[list[int]]:
-    """Saves an annotation every 0.3 s; yields the saved ones' ids."""
+    """Tries to save an annotation every 0.3 s; yields the saved ones' ids."""
     saved: list[int] = []
     is_over = threading.Event()
 
     def save() -> None:
         while not is_over.wait(0.3):
-            saved.append(labeling.request("POST", f"/api/tasks/{task_id}/annotations/", {"result": []})["id"])
+            with suppress(urllib.error.HTTPError):  # the database was locked
+                saved.append(labeling.request("POST", f"/api/tasks/{task_id}/annotations/", {"result": []})["id"])
 
     thread = threading.Thread(target=save)
     thread.start()
@@ -47,11 +49,11 @@ def test_no_prediction_is_missing_where_somebody_labels_meanwhile(
     labeling.request("POST", f"/api/projects/{theirs}/import", [{"data": {"text": "x"}}])
     outbox, title = tmp_path / "calls.outbox", fresh_title("Ours")
     pipeline = pipelines(
-        project_name=title, outbox=str(outbox), batch_size=50, resend_wait_s=RESEND_WAIT_S, settle_s=60
+        project_name=title, outbox=str(outbox), batch_size=50, resend_wait_s=RESEND_WAIT_S, settle_s=3600
     )
     pipeline.accept_calls([chat(f"Question {n}.", str(n)) for n in range(1000)])
     with labeler_at_work(labeling, labeling.tasks(theirs)[0]["id"]) as saved:
-        assert pipeline.flush(120)
+        assert pipeline.flush(240)
     assert saved
     print(
         f"{len(saved)} annotations, {pipeline.telemetry.counts().get('predictions.repaired', 0)} predictions repaired"
@@ -67,9 +69,9 @@ def test_several_writers_share_one_project(
     title = fresh_title("Shared")
     outboxes = [tmp_path / "one.outbox", tmp_path / "two.outbox"]
     for i, outbox in enumerate(outboxes):
-        applications.start(server, outbox, title, 1000 * i, "--calls", 150, "--linger-s", 60)
-    until(lambda: len(applications.said()) == 300, 60)
-    until(lambda: all(left_to_do(outbox) == 0 for outbox in outboxes), 60)
+        applications.start(server, outbox, title, 1000 * i, "--calls", 150, "--linger-s", 600)
+    until(lambda: len(applications.said()) == 300)
+    until(lambda: all(left_to_do(outbox) == 0 for outbox in outboxes))
     assert len(accepted_calls(*outboxes)) == 300
     used = [project_id for project_id in labeling.project_ids(title) if labeling.tasks(project_id)]
     assert used == labeling.project_ids(title)[:1], "more than one project was filled"

@@ -51,7 +51,7 @@ def ask_and_end(command: Sequence[str], folder: Path, variables: dict[str, str],
 def _answer(application: Application, url: str) -> str | None:
     assert application.process.poll() is None, application.log
     try:
-        with _opener.open(url, timeout=60) as answer:
+        with _opener.open(url, timeout=240) as answer:
             return str(answer.read().decode())
     except urllib.error.HTTPError as error:
         raise AssertionError(f"{error}: {application.log}") from error

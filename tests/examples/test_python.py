@@ -17,7 +17,8 @@ from tests.delivery.pipelines import until
 from tests.examples.applications import ANSWER, EXAMPLES, QUESTION, ask_and_end, copied, dialogues, told
 from tests.last_seconds.processes import DEADLINE_S, started
 
-GUNICORN = ("-m", "gunicorn", "--bind", "127.0.0.1:{port}")
+# A busy machine's worker is not killed for being slow
+GUNICORN = ("-m", "gunicorn", "--bind", "127.0.0.1:{port}", "--timeout", "240", "--graceful-timeout", "240")
 SERVERS = {
     "fastapi": (["-m", "uvicorn", "--port", "{port}", "service:app"], f'"{ANSWER}"'),
     "gunicorn": ([*GUNICORN, "wsgi:app"], ANSWER),
@@ -37,7 +38,7 @@ def test_celery(variables: dict[str, str], labeling: Labeling, title: str, tmp_p
     """The call of a task in the pool is there when the worker has ended."""
     folder = copied("celery", tmp_path)
     send = f"import tasks; tasks.ask.delay({QUESTION!r})"
-    subprocess.run([sys.executable, "-c", send], cwd=folder, env=variables, check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", send], cwd=folder, env=variables, check=True, timeout=600)
     command = ["-m", "celery", "--app", "tasks", "worker", "--concurrency", "1", "--loglevel", "info"]
     with started(command, folder, variables) as worker:
         until(lambda: "succeeded in" in worker.log)
@@ -68,7 +69,7 @@ def test_pytest(variables: dict[str, str], tmp_path: Path) -> None:
     """Its tests pass, without a server or a key: each has its own calls, and no more."""
     alone = {name: value for name, value in variables.items() if not name.startswith(("OTEL_", "LABEL_STUDIO_"))}
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(copied("pytest", tmp_path))]
-    run = subprocess.run(command, env=alone, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+    run = subprocess.run(command, env=alone, cwd=tmp_path, capture_output=True, text=True, timeout=600, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
     assert "3 passed" in run.stdout
 

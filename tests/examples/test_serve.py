@@ -43,7 +43,7 @@ def test_node(serve: Process, labeling: Labeling, title: str, tmp_path: Path) ->
         env={**os.environ, "OTEL_EXPORTER_OTLP_ENDPOINT": serve.http},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=600,
         check=False,
     )
     assert (run.returncode, run.stdout) == (0, f"{ANSWER}\n"), run.stderr
@@ -59,7 +59,7 @@ def node_application(folder: Path) -> Path:
     def install(directory: Path) -> None:
         (directory / "package.json").write_bytes(package)
         npm = [shutil.which("npm") or "npm", "install", "--no-audit", "--no-fund", "--silent"]
-        subprocess.run(npm, cwd=directory, check=True, timeout=240)
+        subprocess.run(npm, cwd=directory, check=True, timeout=600)
 
     installed = cached("examples/node", package, install)
     application = copied("node", folder)
@@ -68,7 +68,6 @@ def node_application(folder: Path) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
 def test_litellms_proxy(serve: Process, labeling: Labeling, title: str, tmp_path: Path) -> None:
     """With the example's configuration, a call of an application behind the proxy is a task."""
     folder = copied("litellm_proxy", tmp_path)
@@ -80,7 +79,7 @@ def test_litellms_proxy(serve: Process, labeling: Labeling, title: str, tmp_path
                 json.dumps({"model": "gpt-4o-mini", "messages": [{"role": "user", "content": QUESTION}]}).encode(),
                 {"Content-Type": "application/json", "Authorization": f"Bearer {KEY}"},
             )
-            with urllib.request.urlopen(asked, timeout=60) as answer:
+            with urllib.request.urlopen(asked, timeout=240) as answer:
                 text = json.load(answer)["choices"][0]["message"]["content"]
             until(lambda: dialogues(labeling, title) == [(QUESTION, [text])])
 

@@ -33,7 +33,7 @@ class Environment:
     def pip(self, *arguments: str, variables: Mapping[str, str]) -> None:
         """Run its pip."""
         command = [str(self.directory / "bin" / "python"), "-m", "pip", "--quiet", *arguments]
-        subprocess.run(command, check=True, timeout=600, env=dict(variables))
+        subprocess.run(command, check=True, timeout=1500, env=dict(variables))
 
     def has_this_checkout(self) -> bool:
         """Whether the package in it is that of the checkout, and not one of the same version from elsewhere."""
@@ -43,7 +43,7 @@ class Environment:
 
 def new_environment(directory: Path) -> Environment:
     """One that has pip, and nothing else."""
-    subprocess.run([sys.executable, "-m", "venv", str(directory)], check=True, timeout=120)
+    subprocess.run([sys.executable, "-m", "venv", str(directory)], check=True, timeout=600)
     return Environment(directory)
 
 
@@ -102,7 +102,7 @@ class Environments:
 
     def _build_wheel(self) -> None:
         pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(self._wheels)]
-        subprocess.run([*pip, str(REPOSITORY)], check=True, timeout=240)
+        subprocess.run([*pip, str(REPOSITORY)], check=True, timeout=600)
         (wheel,) = self._wheels.glob("*.whl")
         constraints = (REPOSITORY / "constraints.txt").read_text(encoding="utf-8")
         this_one = f"otel-labelstudio=={wheel.name.split('-')[1]}"

@@ -25,7 +25,7 @@ from tests.first_steps.readme import Block, assert_shown, blocks_under, script, 
 from tests.ports import steady_port
 from tests.terminals import terminal, wait_for
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.slow
 
 DEMO, ZERO_CODE, RECEIVER = "See it", "Without touching the code", "As an OTLP receiver"
 WAY_BACK = "From labels to training data"
@@ -61,7 +61,7 @@ class Reader:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=500,
+            timeout=600,
             check=False,
         )
 

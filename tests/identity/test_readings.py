@@ -248,7 +248,7 @@ def delivered_before(pipelines: Pipelines, title: str, *calls: LLMCall) -> None:
     pipeline = pipelines(project_name=title)
     for call in calls:
         assert pipeline.accept_calls([call])
-        assert pipeline.flush(60)
+        assert pipeline.flush(240)
 
 
 def call_of(one: Span, prompt_index: int = 0) -> LLMCall:
@@ -296,7 +296,7 @@ def test_a_call_that_was_delivered_without_its_span_is_not_sent_again_with_it(
     pipeline = pipelines(project_name=title)
     pipeline.joins_log_records = True
     assert pipeline.accept_log_records([told])
-    assert pipeline.flush(60)
+    assert pipeline.flush(240)
     assert sent(tmp_path / "calls.jsonl", title, labeling, span(1), told) == 1
 
 

@@ -19,9 +19,9 @@ from otel_labelstudio.demo.running import kill, started, stop, tail_of
 from tests.kafka.installed import kafka_jars
 from tests.ports import steady_port
 
-_START_TIMEOUT_S = 120.0
-_TOOL_TIMEOUT_S = 180.0
-_STOP_GRACE_S = 30.0
+_START_TIMEOUT_S = 600.0
+_TOOL_TIMEOUT_S = 600.0
+_STOP_GRACE_S = 60.0
 # What starts soonest and takes least: nothing here runs for long
 _JVM = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn")
 _TOOLS = {

@@ -12,7 +12,7 @@ from otel_labelstudio.demo.environment import cache_directory
 from otel_labelstudio.demo.locking import locked
 
 POM = Path(__file__).with_name("pom.xml")
-_TIMEOUT_S = 600
+_TIMEOUT_S = 1500
 
 
 def missing_tool() -> str | None:

@@ -16,7 +16,7 @@ from typing import IO
 from otel_labelstudio.demo.label_studio import EmbeddedLabelStudio
 
 REPOSITORY = Path(__file__).parents[2]
-DEADLINE_S = 60.0
+DEADLINE_S = 240.0
 TITLE = "OTEL_EXPORTER_LABELSTUDIO_PROJECT_NAME"
 
 

@@ -38,7 +38,7 @@ def app(environ, start_response):
 
 def ask(url: str, number: int) -> None:
     """Make a request in which the application traces a call."""
-    with _opener.open(f"{url}/ask/{number}", timeout=30) as answer:
+    with _opener.open(f"{url}/ask/{number}", timeout=240) as answer:
         answer.read()
 
 
@@ -64,7 +64,8 @@ def ask_and_end(command: Sequence[str], folder: Path, variables: dict[str, str])
         return application
 
 
-UVICORN = ("-m", "uvicorn", "--port", "{port}")
+# No time is too long for a busy machine: servers do not kill what is only slow
+UVICORN = ("-m", "uvicorn", "--port", "{port}", "--timeout-worker-healthcheck", "240")
 
 
 @pytest.mark.parametrize(
@@ -109,7 +110,8 @@ def test_uvicorn_without_a_lifespan(variables: dict[str, str], arrivals: Arrival
     assert arrivals.numbers() == []
 
 
-GUNICORN = ("-m", "gunicorn", "--bind", "127.0.0.1:{port}", "--workers", "2")
+PATIENCE = ("--timeout", "240", "--graceful-timeout", "240")
+GUNICORN = ("-m", "gunicorn", "--bind", "127.0.0.1:{port}", "--workers", "2", *PATIENCE)
 
 
 @pytest.mark.parametrize("preload", [(), ("--preload",)], ids=["each loads", "preload"])

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from otel_labelstudio.pipeline import Pipeline
 from otel_labelstudio.settings import Settings
+from tests.delivery.pipelines import until
 from tests.outbox.calls import numbered
 from tests.outbox.ledger import LedgerSink
 
@@ -36,7 +37,8 @@ def main() -> None:
     pipeline = Pipeline(settings, sink=LedgerSink(arguments.ledger, arguments.pause_s))
     first = arguments.first
     if arguments.fork:
-        accept(pipeline, first, 5)  # the worker runs, the outbox is open and the election is won
+        accept(pipeline, first, 5)
+        until(lambda: pipeline._worker._is_elected)  # the worker runs, the outbox is open and the election is won
         first += 5
     for child in range(1, arguments.fork + 1):
         if os.fork() == 0:
@@ -47,7 +49,7 @@ def main() -> None:
     accept(pipeline, first, arguments.count)
     say("done")
     select.select([sys.stdin], [], [])
-    pipeline.close(timeout_s=30)
+    pipeline.close(timeout_s=120)
 
 
 def accept(pipeline: Pipeline, first: int, count: int) -> None:

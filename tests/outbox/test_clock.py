@@ -95,5 +95,5 @@ def test_a_destination_in_trouble_is_tried_again_soon(clock: Clock) -> None:
     pipeline.accept_calls([numbered(1)])
     until(lambda: pipeline.telemetry.counts().get("deliveries.failed[RetryableDeliveryError]"))
     clock.now -= DAY_S
-    until(lambda: [number_of(call) for call in sink.calls] == [1], 5)
+    until(lambda: [number_of(call) for call in sink.calls] == [1])
     pipeline.close(0)

@@ -184,7 +184,7 @@ def test_a_process_killed_at_any_step_leaves_the_file_as_it_was(
         for file in tmp_path.glob("copy.outbox*"):
             file.unlink()
         shutil.copy(path, copy)
-        done = subprocess.run([sys.executable, "-c", DYING, copy, str(step)], check=False, timeout=60)
+        done = subprocess.run([sys.executable, "-c", DYING, copy, str(step)], check=False, timeout=600)
         if done.returncode == 0:
             break
         assert done.returncode == 9

@@ -116,7 +116,7 @@ def test_what_waits_is_delivered_while_the_process_lives(path: Path, how: str) -
     until(lambda: pipeline._worker._is_elected)
     HOW[how](path)
     assert not pipeline.accept_calls([numbered(21)])
-    assert pipeline.flush(20)
+    assert pipeline.flush(240)
     pipeline.close(0)
     assert sorted(number_of(call) for call in sink.calls) == list(range(1, 21))
 
@@ -167,7 +167,7 @@ def test_files_that_are_back_take_calls_again(path: Path) -> None:
     assert not pipeline.accept_calls([numbered(2)])
     path.parent.with_name("moved").rename(path.parent)
     assert pipeline.accept_calls([numbered(3)])
-    assert pipeline.flush(20)
+    assert pipeline.flush(240)
     pipeline.close(0)
     assert sorted(number_of(call) for call in sink.calls) == [1, 3]
     assert Outbox(str(path), **ROOMY).figures.status().states["delivered"] == 2

@@ -74,7 +74,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         content = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        upstream = http.client.HTTPConnection(self.server.target, timeout=30)
+        upstream = http.client.HTTPConnection(self.server.target, timeout=240)
         upstream.request("POST", self.path, content, {"Content-Type": "application/json"})
         answer = upstream.getresponse()
         self.send_response(answer.status)

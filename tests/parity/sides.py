@@ -72,7 +72,7 @@ class Sides:
         self._spans.exporter = exporter
         try:
             yield exporter
-            exporter.force_flush()
+            exporter.force_flush(240_000)
         finally:
             self._spans.exporter = None
             exporter.shutdown(timeout_millis=0)

@@ -26,7 +26,7 @@ def _completion(config: RunnableConfig | None = None) -> None:
 
 def _wait_until_paused(exporter: LabelStudioSpanExporter) -> None:
     """The first delivery has failed for a reason that a person must mend; no more is tried."""
-    until_s = time.monotonic() + 30
+    until_s = time.monotonic() + 240
     while "deliveries.failed[PausedDeliveryError]" not in exporter.counts and time.monotonic() < until_s:
         time.sleep(0.05)
     assert exporter.counts["deliveries.failed[PausedDeliveryError]"] == 1
@@ -51,7 +51,7 @@ def test_a_call_that_does_not_fit_the_project(
     caplog.clear()
     with sides.exporter(project_name=title, mode=mode) as exporter:
         misfit()
-        assert exporter.force_flush()
+        assert exporter.force_flush(240_000)
         [letter] = exporter.dead_letters
         assert exporter.counts["tasks.rejected[refused]"] == 1
     assert sides.shown(title) == []
@@ -79,7 +79,7 @@ def test_failed_calls_become_no_tasks(sides: Sides) -> None:
         stream = FakeListChatModel(responses=["Fine, thank you."]).stream("How are you?")
         next(stream)
         stream.close()  # type: ignore[attr-defined]
-        assert exporter.force_flush()
+        assert exporter.force_flush(240_000)
         assert exporter.counts == {"spans.received": 2, "spans.skipped[failed]": 2}
     assert sides.shown(title) == []
 

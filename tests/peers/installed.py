@@ -10,7 +10,7 @@ from tests.cached import cached
 from tests.missing import missing
 
 _REQUIREMENTS = Path(__file__).with_name("requirements")
-_TIMEOUT_S = 420
+_TIMEOUT_S = 1500
 
 
 def python_with(peer: str) -> Path:
@@ -23,7 +23,7 @@ def python_with(peer: str) -> Path:
     content = requirements.read_bytes() + sys.version.encode()
 
     def install(directory: Path) -> None:
-        subprocess.run([sys.executable, "-m", "venv", "--clear", str(directory / "venv")], check=True, timeout=120)
+        subprocess.run([sys.executable, "-m", "venv", "--clear", str(directory / "venv")], check=True, timeout=600)
         pip = [
             str(directory / "venv" / "bin" / "python"),
             "-m",

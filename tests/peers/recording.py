@@ -40,7 +40,7 @@ _GATEWAY = {
     "PYTHONUNBUFFERED": "1",
 }
 _CALL_ID = "litellm.call_id"
-_WAIT_S = 120.0
+_WAIT_S = 600.0
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ def gateway(
         finally:
             run.send_signal(signal.SIGINT)  # at which it exports what is left
             try:
-                run.wait(30)
+                run.wait(240)
             except subprocess.TimeoutExpired:
                 run.kill()
 
@@ -146,7 +146,7 @@ def _wait_until_it_answers(url: str, process: subprocess.Popen[bytes], log: Path
 
 def _wait_for_spans(capture: Capture, trace_ids: set[str]) -> None:
     """Until each trace has the span of the gateway's call; it is written after the application has its answer."""
-    end = time.monotonic() + 30
+    end = time.monotonic() + _WAIT_S
     while trace_ids - {span.trace_id for span in decode_files(capture.files).spans if _CALL_ID in span.attributes}:
         if time.monotonic() > end:
             return  # the test says of which call there is none

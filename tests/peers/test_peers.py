@@ -25,7 +25,7 @@ from tests.peers.scenarios import ANSWERED, Scenario
 from tests.peers.wire import sent
 
 # The first that needs a peer installs it, and each form of the gateway starts it anew
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.slow
 
 Recordings = Callable[[Form], Recorded]
 

@@ -76,7 +76,7 @@ class ContainerImage:
     def stop(self, container: Process) -> int:
         """Send the image's stop signal to what runs inside, as an engine does; the exit status."""
         os.kill(_innermost(container.process.pid), signal.Signals[self.config()["StopSignal"]])
-        return container.process.wait(60)
+        return container.process.wait(240)
 
     def _build(self, tag: str, *arguments: str) -> None:
         _run(*self._buildah, "build", "--isolation=chroot", "--pull-never", f"--tag={tag}", *arguments)
@@ -100,6 +100,6 @@ def _innermost(pid: int) -> int:
 
 def _run(*command: str) -> str:
     environment = {**os.environ, "PATH": f"{os.environ['PATH']}:/usr/sbin:/sbin"}
-    done = subprocess.run(command, capture_output=True, text=True, timeout=280, check=False, env=environment)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=1500, check=False, env=environment)
     assert done.returncode == 0, f"{command}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
     return done.stdout

@@ -29,6 +29,7 @@ from otel_labelstudio.routing import Route
 from otel_labelstudio.settings import Settings
 from otel_labelstudio.testing import RecordingSink
 
+DISK_TIMEOUT_S = 240.0
 ANY_PORTS = {"grpc": "127.0.0.1:0", "http": "127.0.0.1:0"}
 
 
@@ -74,7 +75,7 @@ class Receiver:
         """HTTP's port."""
         return self._listening["http"].port
 
-    def delivered(self, span_ids: Collection[str], timeout_s: float = 15.0) -> list[LLMCall]:
+    def delivered(self, span_ids: Collection[str], timeout_s: float = 240.0) -> list[LLMCall]:
         """The calls of these spans, once all of them were delivered."""
         end = time.monotonic() + timeout_s
         while missing := set(span_ids) - {call.span_id for call in self.sink.calls}:
@@ -82,7 +83,7 @@ class Receiver:
             time.sleep(0.02)
         return [call for call in self.sink.calls if call.span_id in span_ids]
 
-    def read(self, timeout_s: float = 15.0) -> bool:
+    def read(self, timeout_s: float = 240.0) -> bool:
         """Read all that was answered; whether it was within the time."""
         assert self._server is not None
         return self._server.intake.drain(timeout_s)
@@ -93,7 +94,7 @@ class Receiver:
         assert self._server is not None
         return self._server.intake._inbox
 
-    def flush(self, timeout_s: float = 15.0) -> bool:
+    def flush(self, timeout_s: float = 240.0) -> bool:
         """Read and deliver all that was answered; whether it was within the time."""
         return self.read(timeout_s) and self.pipeline.flush(timeout_s)
 
@@ -101,12 +102,12 @@ class Receiver:
         """Stop gracefully, as SIGTERM does."""
         if self._loop is not None and self._server is not None and self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._server.stop)
-        self._thread.join(30)
+        self._thread.join(240)
 
     def __enter__(self) -> Receiver:
         export_metrics()
         self._thread.start()
-        assert self._is_listening.wait(30)
+        assert self._is_listening.wait(240)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -123,6 +124,8 @@ class Receiver:
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._server = ReceiverServer(self._settings, self.pipeline, self._say_listening)
+        # A busy machine's disk answers late; that of one that never does has tests of its own
+        self._server.intake._readiness._timeout_s = DISK_TIMEOUT_S
         await self._server.serve()
 
     def _say_listening(self, listening: Mapping[str, Address]) -> None:
@@ -142,7 +145,7 @@ class Process:
         self._listening = threading.Event()
         self._reader = threading.Thread(target=self._read_log, daemon=True)
         self._reader.start()
-        assert self._listening.wait(60), f"it does not listen: {self.log}"
+        assert self._listening.wait(240), f"it does not listen: {self.log}"
 
     @property
     def http(self) -> str:
@@ -169,11 +172,11 @@ class Process:
         """With SIGKILL, if it still runs."""
         self.wait_after(signal.SIGKILL)
 
-    def wait_after(self, number: signal.Signals, timeout_s: float = 90.0) -> int:
+    def wait_after(self, number: signal.Signals, timeout_s: float = 240.0) -> int:
         """Send it a signal; its exit status."""
         self.process.send_signal(number)
         status = self.process.wait(timeout_s)
-        self._reader.join(30)
+        self._reader.join(240)
         return status
 
     def _status(self, name: str) -> int:
@@ -197,10 +200,12 @@ class Process:
 
 
 @contextmanager
-def serve_command(*arguments: str, **environment: str) -> Iterator[Process]:
+def serve_command(
+    *arguments: str, program: Sequence[str] = ("-m", "otel_labelstudio"), **environment: str
+) -> Iterator[Process]:
     """``otel-labelstudio serve`` with these arguments, on free ports; killed at the end if it still runs."""
     ports = [f"--{name}={address}" for name, address in ANY_PORTS.items()]
-    command = [sys.executable, "-m", "otel_labelstudio", "serve", "--log-format=json", *ports, *arguments]
+    command = [sys.executable, *program, "serve", "--log-format=json", *ports, *arguments]
     made = Process(command, environment)
     try:
         yield made
@@ -217,7 +222,7 @@ def post(
         url, body if method == "POST" else None, {"Content-Type": content_type, **named}, method=method
     )
     opener = urllib.request.build_opener(_KeepErrors)
-    with opener.open(request, timeout=60) as answer:
+    with opener.open(request, timeout=240) as answer:
         return answer.status, {name.lower(): value for name, value in answer.headers.items()}, answer.read()
 
 

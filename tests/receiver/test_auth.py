@@ -108,7 +108,7 @@ def test_the_metrics_page_lets_a_known_one_in(outbox: Path, tmp_path: Path) -> N
 def test_a_large_body_is_not_read_for_a_stranger(outbox: Path, tmp_path: Path) -> None:
     """The refusal is there before the body is, and the connection goes on."""
     with Receiver(outbox, bearer_tokens=secrets(tmp_path)) as receiver:
-        connection = http.client.HTTPConnection("127.0.0.1", receiver.port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", receiver.port, timeout=240)
         for _ in range(5):
             connection.putrequest("POST", "/v1/traces")
             connection.putheader("Content-Length", str(20 * 2**20))

@@ -43,7 +43,7 @@ def node_directory() -> Path:
     def install(directory: Path) -> None:
         (directory / "package.json").write_bytes(package)
         npm = [shutil.which("npm") or "npm", "install", "--no-audit", "--no-fund", "--silent"]
-        subprocess.run(npm, cwd=directory, check=True, timeout=240)
+        subprocess.run(npm, cwd=directory, check=True, timeout=600)
 
     directory = cached("clients/node", package, install)
     shutil.copy(CLIENTS / "send_span.mjs", directory)
@@ -56,7 +56,7 @@ def python_with_json() -> str:
     def install(directory: Path) -> None:
         subprocess.run([sys.executable, "-m", "venv", str(directory / "venv")], check=True)
         pip = [str(directory / "venv" / "bin" / "python"), "-m", "pip", "install", "--quiet", *JSON_CLIENT]
-        subprocess.run(pip, check=True, timeout=240)
+        subprocess.run(pip, check=True, timeout=600)
 
     return str(cached("clients/python-json", repr(JSON_CLIENT).encode(), install) / "venv" / "bin" / "python")
 
@@ -66,7 +66,7 @@ def endpoint(receiver: Receiver, protocol: str) -> str:
 
 
 def sent(command: list[str], cwd: Path | None = None) -> None:
-    run = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=60, check=False)
+    run = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=600, check=False)
     assert run.returncode == 0, run.stderr
 
 

@@ -10,7 +10,7 @@ import pytest
 from otel_labelstudio.receiver import connections
 from otel_labelstudio.receiver.connections import Connection, ConnectionGuard, ConnectionLimits
 
-DEADLINE_S = 30.0
+DEADLINE_S = 240.0
 
 
 class Transport:

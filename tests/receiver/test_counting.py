@@ -22,7 +22,7 @@ from otel_labelstudio.receiver.status import JSON, PROTOBUF, Outcome, RefusedErr
 from tests.receiver.requests_made import as_json, traces
 
 MIB = 2**20
-DEADLINE_S = 60.0
+DEADLINE_S = 240.0
 ORDINARY = traces("Ordinary?", padding=20_000)
 _Result = TypeVar("_Result")
 
@@ -141,6 +141,7 @@ def test_one_whose_sender_went_away_is_not_done(monkeypatch: pytest.MonkeyPatch)
         at_once.pop()
         return len(at_once)
 
+    monkeypatch.setattr(counting, "_TURN_TIMEOUT_S", DEADLINE_S)
     monkeypatch.setattr(counting, "count_items", counted)
 
     async def send(count: Callable[[Request], Awaitable[int]]) -> None:

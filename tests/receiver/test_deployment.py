@@ -29,7 +29,6 @@ def need(*programs: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 def test_the_container_image(tmp_path: Path) -> None:
     """It is built as it stands; run as its user, it asks for the tokens, stores, and ends with 0 on its stop signal."""
     need("buildah", "debootstrap", "chroot", "unshare")

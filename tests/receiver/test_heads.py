@@ -39,7 +39,7 @@ def status(receiver: Receiver, request: bytes) -> int:
 
 
 def connected(receiver: Receiver) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", receiver.port), timeout=20)
+    return socket.create_connection(("127.0.0.1", receiver.port), timeout=240)
 
 
 ENDLESS = {
@@ -135,7 +135,7 @@ def test_endless_heads_cost_little(tmp_path: Path) -> None:
         where = process.http.removeprefix("http://").split(":")
 
         def send(piece: bytes) -> None:
-            with socket.create_connection((where[0], int(where[1])), timeout=30) as sock:
+            with socket.create_connection((where[0], int(where[1])), timeout=240) as sock:
                 sock.sendall(POST)
                 with suppress(OSError):
                     for _ in range(64):
@@ -146,6 +146,6 @@ def test_endless_heads_cost_little(tmp_path: Path) -> None:
         for sender in senders:
             sender.start()
         for sender in senders:
-            sender.join(60)
+            sender.join(240)
         # Label Studio's client, which may be imported meanwhile, takes 90 MiB
         assert process.peak_memory - before < 128 * MIB

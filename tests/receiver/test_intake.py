@@ -63,7 +63,7 @@ def test_without_its_writer_it_is_neither_ready_nor_healthy(outbox: Path) -> Non
             assert send(receiver)[0] == 503
             status, why = page(receiver, "/readyz")
             assert (status, "thread that stores" in why) == (503, True)
-            assert health.Check(HealthCheckRequest(), timeout=30).status == HealthCheckResponse.NOT_SERVING
+            assert health.Check(HealthCheckRequest(), timeout=240).status == HealthCheckResponse.NOT_SERVING
             assert page(receiver, "/healthz") == (503, "threads have ended: otel-labelstudio-writer")
         status, span_ids = send(receiver)
         assert status == 200

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import random
 import signal
@@ -14,6 +15,7 @@ from uuid import uuid4
 
 import grpc
 
+from tests.delivery.pipelines import until
 from tests.receiver.requests_made import ids, traces
 from tests.receiver.serving import Process, post
 from tests.receiver.test_grpc import TRACES, export
@@ -39,7 +41,7 @@ class Sender(threading.Thread):
                         export(channel, TRACES, request.SerializeToString())
                     elif post(f"{self._process.http}/v1/traces", request.SerializeToString())[0] != 200:
                         continue
-                except (OSError, grpc.RpcError):
+                except (OSError, http.client.HTTPException, grpc.RpcError):
                     return
                 self.answered += ids(request)
 
@@ -56,13 +58,14 @@ def test_what_was_answered_is_delivered_once(tmp_path: Path) -> None:
         for sender in senders:
             sender.start()
         time.sleep(chance.uniform(0.1, 1.0))
+        until(lambda senders=senders: sum(len(sender.answered) for sender in senders) > 10)  # type: ignore[misc]
         process.kill()
         for sender in senders:
-            sender.join(60)
+            sender.join(240)
             answered += sender.answered
     assert len(answered) > ROUNDS * 10
     last = Process(command)
-    end = time.monotonic() + 60 + len(answered) / 100
+    end = time.monotonic() + 240 + len(answered) / 100
     while not set(answered) <= set(tasks.read_text(encoding="ascii").split()) and time.monotonic() < end:
         time.sleep(1)
     assert last.wait_after(signal.SIGTERM) == 0

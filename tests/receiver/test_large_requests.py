@@ -84,7 +84,7 @@ def test_many_at_once(process: Process) -> None:
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(120)
+            thread.join(240)
     assert len(statuses) == 2 * MANY
     assert set(statuses) == {200, 503}
     assert process.peak_memory < MOST_FOR_MANY

@@ -27,7 +27,7 @@ from otel_labelstudio.settings import Settings
 from otel_labelstudio.testing import RecordingSink
 from tests.receiver.requests_made import events, ids, traces
 
-DEADLINE_S = 30.0
+DEADLINE_S = 240.0
 
 
 class Reading:

@@ -10,7 +10,7 @@ import pytest
 
 from otel_labelstudio.receiver.readiness import Readiness
 
-DEADLINE_S = 30.0
+DEADLINE_S = 240.0
 
 
 class Looking:
@@ -20,11 +20,12 @@ class Looking:
         self.why_not = ""
         self.error: Exception | None = None
         self.looked = 0
-        self.may_see = threading.Event()
+        self.has_begun, self.may_see = threading.Event(), threading.Event()
         self.may_see.set()
 
     def __call__(self) -> str:
         self.looked += 1
+        self.has_begun.set()
         assert self.may_see.wait(DEADLINE_S)
         if self.error:
             raise self.error
@@ -64,6 +65,7 @@ def test_a_disk_that_does_not_answer(looking: Looking) -> None:
 
     async def ask() -> None:
         assert await asyncio.gather(*(readiness.why_not() for _ in range(20))) == ["the disk does not answer"] * 20
+        assert await asyncio.to_thread(looking.has_begun.wait, DEADLINE_S)
         assert looking.looked == 1
         looking.may_see.set()
         while (why_not := await readiness.why_not()) != "":

@@ -51,7 +51,7 @@ def test_many_small_requests_are_few_transactions(reading: Reading, monkeypatch:
     reading.put(*requests)
     read_all(reading)
     assert transactions.count <= 200 / batches._MOST_REQUESTS + 2  # a second may end among them
-    assert reading.pipeline.flush(30)
+    assert reading.pipeline.flush(240)
     sent = [span_id for request in requests for span_id in ids(request)]
     assert sorted(call.span_id for call in reading.sink.calls) == sorted(sent)
 

@@ -18,7 +18,7 @@ from otel_labelstudio.errors import OutboxError
 from otel_labelstudio.receiver.page.snapshot import Snapshot, Snapshots
 from otel_labelstudio.receiver.status import Outcome, RefusedError
 
-DEADLINE_S = 30.0
+DEADLINE_S = 240.0
 
 
 @dataclass

@@ -226,10 +226,11 @@ def test_content_in_log_events_finds_its_span(outbox: Path, order: int) -> None:
         ("/v1/traces", request.SerializeToString()),
         ("/v1/logs", events("Elsewhere?", span.trace_id, span.span_id).SerializeToString()),
     ]
-    with Receiver(outbox, pipeline={"settle_s": 0.5}) as receiver:
+    with Receiver(outbox, pipeline={"settle_s": 3600}) as receiver:
         for path, body in sent[order:] + sent[:order]:
             assert post(receiver.http + path, body)[0] == 200
-        (call,) = receiver.delivered(ids(request))
+        assert receiver.flush()
+        (call,) = receiver.sink.calls
         assert call.input_messages[0].to_dict()["parts"][0]["content"] == "Elsewhere?"
         assert call.incomplete == ()
 

@@ -16,7 +16,7 @@ from otel_labelstudio.receiver.status import PROTOBUF
 from otel_labelstudio.receiver.writer import InboxWriter
 from tests.threads import end, none_can_start
 
-DEADLINE_S = 30.0
+DEADLINE_S = 240.0
 
 
 @pytest.fixture

@@ -79,7 +79,7 @@ def test_a_real_label_studio_stores_all_of_them(label_studio: EmbeddedLabelStudi
     pipeline = pipelines(project_name=title, model_version="constant")
     calls = [odd_call(value) for value, _ in ODD.values()]
     assert pipeline.accept_calls(calls)
-    assert pipeline.flush(60)
+    assert pipeline.flush(240)
     pipelines.close()
     assert pipeline.dead_letters() == []
     tasks = labeling.tasks(title)

@@ -56,7 +56,7 @@ def run(peer: str, script: str, *arguments: str, given: Any = None) -> Any:
     command = [str(python_with(peer)), str(HERE / "judges" / script), *arguments]
     environment = {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "PATH": "/usr/bin:/bin"}
     done = subprocess.run(
-        command, input=json.dumps(given), capture_output=True, text=True, timeout=240, check=False, env=environment
+        command, input=json.dumps(given), capture_output=True, text=True, timeout=600, check=False, env=environment
     )
     assert done.returncode == 0, done.stderr[-2000:]
     return json.loads(done.stdout)

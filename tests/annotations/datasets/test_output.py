@@ -84,7 +84,7 @@ def test_a_second_run_does_not_undo_the_first_ones_exchange(tmp_path: Path) -> N
 def test_a_run_that_is_killed_leaves_the_earlier_dataset_or_the_new_one(tmp_path: Path) -> None:
     """At each step that changes a file in turn; the next run writes the new one."""
     program = [sys.executable, "-m", "tests.annotations.datasets.killed_at_each_step", str(tmp_path)]
-    run = subprocess.run(program, capture_output=True, text=True, timeout=240, check=False)
+    run = subprocess.run(program, capture_output=True, text=True, timeout=600, check=False)
     assert run.returncode == 0, run.stderr[-2000:]
     found = [line.split(" ", 1)[1] for line in run.stdout.splitlines()]
     assert len(found) > 10

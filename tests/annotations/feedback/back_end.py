@@ -50,7 +50,7 @@ class BackEndServer:
     def __exit__(self, *_: object) -> None:
         self._server.shutdown()
         self._server.server_close()
-        self._thread.join(20)
+        self._thread.join(240)
 
     def _answer(self, asked: Asked) -> Said:
         with self._lock:

@@ -22,9 +22,9 @@ from tests.missing import missing
 from tests.ports import steady_port
 
 _REQUIREMENTS = Path(__file__).with_name("requirements") / "phoenix.txt"
-_INSTALL_TIMEOUT_S = 600
-_START_TIMEOUT_S = 180
-_WAIT_S = 60
+_INSTALL_TIMEOUT_S = 1500
+_START_TIMEOUT_S = 600
+_WAIT_S = 240
 
 
 class Phoenix:
@@ -58,10 +58,10 @@ class Phoenix:
         assert self._process is not None
         self._process.terminate()
         try:
-            self._process.wait(20)
+            self._process.wait(240)
         except subprocess.TimeoutExpired:
             self._process.kill()
-            self._process.wait(20)
+            self._process.wait(240)
 
     def trace(self, calls: Sequence[LLMCall], project: str = "default") -> None:
         """Send the calls' spans; returns when Phoenix has stored them."""
@@ -80,7 +80,7 @@ class Phoenix:
             )
         body = request.SerializeToString()
         headers = {"content-type": "application/x-protobuf"}
-        urllib.request.urlopen(urllib.request.Request(f"{self.url}/v1/traces", body, headers), timeout=30).close()
+        urllib.request.urlopen(urllib.request.Request(f"{self.url}/v1/traces", body, headers), timeout=240).close()
         wanted = {call.span_id for call in calls}
         end = time.monotonic() + _WAIT_S
         while not wanted <= self._span_ids(project):
@@ -96,12 +96,13 @@ class Phoenix:
     def _span_ids(self, project: str) -> set[str]:
         try:
             spans = self._json(f"/v1/projects/{project}/spans?limit=1000")["data"]
-        except urllib.error.HTTPError:  # the project comes with its first span
+        except urllib.error.HTTPError as error:  # the project comes with its first span
+            error.close()
             return set()
         return {span["context"]["span_id"] for span in spans}
 
     def _json(self, path: str) -> Any:
-        with urllib.request.urlopen(f"{self.url}{path}", timeout=30) as answer:
+        with urllib.request.urlopen(f"{self.url}{path}", timeout=240) as answer:
             return json.load(answer)
 
     def _is_up(self) -> bool:
@@ -120,7 +121,7 @@ def _installed() -> Path:
 
     def install(directory: Path) -> None:
         venv = directory / "venv"
-        subprocess.run([sys.executable, "-m", "venv", "--clear", str(venv)], check=True, timeout=120)
+        subprocess.run([sys.executable, "-m", "venv", "--clear", str(venv)], check=True, timeout=600)
         pip = [str(venv / "bin" / "pip"), "install", "--quiet", "--no-deps", "--no-compile"]
         subprocess.run([*pip, "-r", str(_REQUIREMENTS)], check=True, timeout=_INSTALL_TIMEOUT_S)
 

@@ -244,7 +244,7 @@ def test_a_timeout_is_no_answer(state: FeedbackState) -> None:
     told = threading.Event()
 
     def silent(_: Asked) -> Said:
-        told.wait(20)
+        told.wait(240)
         return Said(0)
 
     with BackEndServer(silent) as server:

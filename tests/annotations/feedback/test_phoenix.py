@@ -28,8 +28,6 @@ from tests.annotations.feedback.judged import (
 )
 from tests.annotations.feedback.phoenix import Phoenix
 
-pytestmark = pytest.mark.timeout(900)  # the first run installs Phoenix
-
 
 @pytest.fixture
 def sink(phoenix: Phoenix) -> Iterator[PhoenixSink]:

@@ -164,7 +164,6 @@ def test_back_ends_are_told_apart(state: FeedbackState) -> None:
     assert state.of_task("a", "s", 1) == {}
 
 
-@pytest.mark.timeout(120)
 def test_a_run_that_is_killed_at_any_request_loses_nothing(tmp_path: Path) -> None:
     """A process is killed in the middle of each of its requests, and the next goes on from its state: in the end each
     score is there, once, and no request was made more often than it was cut off."""

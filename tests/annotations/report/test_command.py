@@ -142,7 +142,7 @@ def test_a_missing_extra_is_named(export: Path) -> None:
         "import sys; sys.modules['krippendorff'] = None\n"
         f"from otel_labelstudio.cli import main; sys.exit(main(['report', 'r.html', '--input', {str(export)!r}]))"
     )
-    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=600, check=False)
     assert run.returncode == 1
     assert run.stderr == "otel-labelstudio: krippendorff is missing: pip install 'otel-labelstudio[report]'\n"
 
@@ -150,7 +150,7 @@ def test_a_missing_extra_is_named(export: Path) -> None:
 def test_the_other_commands_do_not_import_it() -> None:
     """Whoever exports, receives or sends does not pay for plots."""
     script = "import sys; from otel_labelstudio.cli import parser; parser(); print(*sys.modules)"
-    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=600, check=True)
     assert {"matplotlib", "numpy", "krippendorff", "jinja2"}.isdisjoint(run.stdout.split())
 
 

@@ -58,7 +58,7 @@ class ForwardProxy(Served):
         if self._is_refused(handler):
             return
         target = urlsplit(handler.path)
-        connection = http.client.HTTPConnection(target.netloc, timeout=60)
+        connection = http.client.HTTPConnection(target.netloc, timeout=240)
         headers = {n: v for n, v in handler.headers.items() if n.lower() not in ("connection", "proxy-authorization")}
         connection.request(handler.command, target._replace(scheme="", netloc="").geturl(), body or None, headers)
         answer = connection.getresponse()
@@ -74,7 +74,7 @@ class ForwardProxy(Served):
         if self._is_refused(handler):
             return
         host, _, port = handler.path.rpartition(":")
-        with socket.create_connection((host, int(port)), timeout=60) as target:
+        with socket.create_connection((host, int(port)), timeout=240) as target:
             handler.send_response(200)
             handler.end_headers()
             pump(handler.connection, target)

@@ -78,7 +78,7 @@ class Person:
                 "Content-Type": f"multipart/form-data; boundary={boundary.decode()}",
             },
         )
-        with _opener().open(request, timeout=60) as response:
+        with _opener().open(request, timeout=240) as response:
             return [int(task_id) for task_id in json.load(response)["task_ids"]]
 
     def exported(self) -> list[dict[str, Any]]:
@@ -106,7 +106,7 @@ class Colleague:
         invitation = labeling.request("GET", "/api/invite")["invite_url"]
         cookies = http.cookiejar.CookieJar()
         made = cls(labeling.url, _opener(urllib.request.HTTPCookieProcessor(cookies)), cookies)
-        made.opener.open(f"{labeling.url}{invitation}", timeout=60).close()
+        made.opener.open(f"{labeling.url}{invitation}", timeout=240).close()
         form = {"email": email, "password": _PASSWORD, "how_find_us": "", "elaborate": "", "allow_newsletters": "false"}
         made._post(invitation, urllib.parse.urlencode(form).encode())
         return made
@@ -118,7 +118,7 @@ class Colleague:
     def _post(self, path: str, body: bytes, headers: dict[str, str] | None = None) -> None:
         (token,) = [cookie.value for cookie in self.cookies if cookie.name == "csrftoken"]
         headers = {"X-CSRFToken": token or "", "Referer": self.url, **(headers or {})}
-        self.opener.open(urllib.request.Request(f"{self.url}{path}", body, headers), timeout=60).close()
+        self.opener.open(urllib.request.Request(f"{self.url}{path}", body, headers), timeout=240).close()
 
 
 def _opener(*handlers: urllib.request.BaseHandler) -> urllib.request.OpenerDirector:

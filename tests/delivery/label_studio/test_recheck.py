@@ -514,9 +514,7 @@ def test_a_server_that_fails_for_every_call_is_left_alone(behind: Twice, faulty:
 def test_people_at_work_lose_nothing(twice: Twice) -> None:
     """While calls are rechecked one after another, people annotate, skip, draft, edit, copy, move and delete at
     random: nothing that they touched is deleted, and of the rest each call is there once."""
-    seed = random.SystemRandom().randrange(10**6)
-    print(f"seed {seed}")
-    rng = random.Random(seed)
+    rng = random.Random(random.randrange(10**6))
     names = [f"call-{number}" for number in range(15)]
     tasks = [task_id for name in names for task_id in twice.store_twice(name)]
     twice.store_twice("kept")  # on SQLite, the id of the newest task is given again once that is deleted

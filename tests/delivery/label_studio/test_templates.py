@@ -117,7 +117,7 @@ def test_those_that_take_calls_get_them(
     project_id = labeling.make_project(fresh_title("Template"), templates[title])
     pipeline = pipelines(project_id=project_id, mode="auto")
     pipeline.accept_calls([chat("What is it?", "An answer.")])
-    assert pipeline.flush(60)
+    assert pipeline.flush(240)
     assert labeling.texts(project_id) == [["An answer."]]
 
 
@@ -145,7 +145,7 @@ def test_those_that_only_rate_get_tasks_without_a_prediction(
     project_id = labeling.make_project(fresh_title("Rated"), templates[title])
     pipeline = pipelines(project_id=project_id, mode="auto", require_prediction=False)
     pipeline.accept_calls([CALL])
-    assert pipeline.flush(60)
+    assert pipeline.flush(240)
     (task,) = labeling.tasks(project_id)
     expected = WITHOUT_TEXT_AREA[title]
     assert {name: task["data"][name] for name in expected} == expected
@@ -159,9 +159,9 @@ def test_a_text_area_that_comes_later_gets_the_answers(pipelines: Pipelines, lab
     project_id = labeling.make_project(fresh_title("Rated"), config.format(""))
     pipeline = pipelines(project_id=project_id, mode="auto", require_prediction=False)
     pipeline.accept_calls([chat(answer="before")])
-    assert pipeline.flush(60)
+    assert pipeline.flush(240)
     labeling.change_project(project_id, label_config=config.format('<TextArea name="a" toName="t"/>'))
     later = pipelines(project_id=project_id, mode="auto", require_prediction=False)
     later.accept_calls([chat(answer="after")])
-    assert later.flush(60)
+    assert later.flush(240)
     assert [len(task["predictions"]) for task in labeling.tasks(project_id)] == [0, 1]
