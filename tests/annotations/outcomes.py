@@ -30,6 +30,14 @@ CUSTOM = """
   <TextArea name="why" toName="dialogue" rows="2" maxSubmissions="1"/>
 </View>"""
 
+CONDITIONAL = """
+<View>
+  <Text name="dialogue" value="$prompt"/>
+  <Choices name="verdict" toName="dialogue"><Choice value="good"/><Choice value="bad"/></Choices>
+  <TextArea name="response" toName="dialogue" editable="true" visibleWhen="choice-selected" whenTagName="verdict"
+    whenChoiceValue="bad"/>
+</View>"""
+
 
 def outcome(call: JudgedCall) -> Outcome:
     """All that is said of a call, a line each."""
@@ -118,6 +126,15 @@ OUTCOMES: dict[str, dict[str, Outcome]] = {
             *("1 > 0 by better", "2 > 0 by rank", "2 > 1 by rank", "0 > 1 by rank"),
             *("1 > 2 by sort", "1 > 0 by sort", "2 > 0 by sort"),
             *("liked: 1", "disliked: 0"),
-        ]
+        ],
+        "untouched": [
+            *("accepted: 'Dawn'", "accepted: 'Ember'", "accepted: 'Snow'"),
+            "choices verdict: ('unsafe',)",
+        ],
+    },
+    "conditional": {
+        "good": ["untouched: 'A line.'", "choices verdict: ('good',)"],
+        "corrected": ["edited: 'A line. Another.'", "choices verdict: ('bad',)"],
+        "cleared": ["untouched: 'A line.'", "choices verdict: ('bad',)"],
     },
 }

@@ -118,6 +118,19 @@ def test_texts_are_brought_together_with_the_choices_that_they_came_of(
     assert found.written == written
 
 
+@pytest.mark.parametrize(
+    ("final", "act", "kept"),
+    [
+        ("One.\nTwo.", Act.ACCEPTED, "One.\r\nTwo."),
+        ("One.\nTwo!", Act.EDITED, "One.\r\nTwo!"),
+        ("One.\r\nTwo.\n", Act.WHITESPACE, "One.\r\nTwo.\n"),
+    ],
+)
+def test_line_ends_that_the_browser_made_are_no_edit(final: str, act: Act, kept: str) -> None:
+    """It writes CRLF as LF once the box was open: a pair would teach the one against the other."""
+    assert acts(judgement(task(answered("One.\r\nTwo."), annotation(box(final))))) == [(act, kept)]
+
+
 def test_equal_choices_are_accepted_one_by_one() -> None:
     """A model may say the same twice; one of them removed is one accepted."""
     found = judgement(task(answered("Yes.", "Yes."), annotation(box("Yes."))))

@@ -16,7 +16,7 @@ from otel_labelstudio.annotations.records import JudgedCall
 from otel_labelstudio.delivery.label_studio.server import LabelStudioServer
 from otel_labelstudio.demo.api import answer_of
 from otel_labelstudio.demo.label_studio import EmbeddedLabelStudio
-from tests.annotations.outcomes import CUSTOM, OUTCOMES, Outcome, outcome
+from tests.annotations.outcomes import CONDITIONAL, CUSTOM, OUTCOMES, Outcome, outcome
 from tests.browser.acts import Acts
 from tests.browser.delivered_calls import agent_call, choices_call, deliver
 from tests.browser.labeling_page import LabelingPage
@@ -156,8 +156,8 @@ def test_an_interface_of_somebodys_own(
     acts: Acts, label_studio: EmbeddedLabelStudio, judged: Callable[[Sent], dict[str, Outcome]]
 ) -> None:
     """A comparison, a ranking, buckets, a label on a turn, choices with aliases and several of them, a number, a
-    comment, and texts of one's own."""
-    calls = {"all": choices_call("Dawn", "Ember", "Snow")}
+    comment, and texts of one's own; rankings that nobody touched, which the page stores all the same."""
+    calls = {name: choices_call("Dawn", "Ember", "Snow") for name in OUTCOMES["custom"]}
     sent = deliver(label_studio, calls, title=fresh_title("acts: custom"), mode="auto", project_config=CUSTOM)
     acts.page.set_viewport_size({"width": 1440, "height": 2400})
     acts.labeling.open_task(sent.project_id, sent.task_ids["all"])
@@ -175,7 +175,31 @@ def test_an_interface_of_somebodys_own(
     acts.write("why", "It is rude.")
     acts.write("correction", "My own rose.")
     acts.labeling.submit()
+    acts.labeling.open_task(sent.project_id, sent.task_ids["untouched"])
+    editor.locator(".lsf-choice__item", has_text="Bad").click()
+    stored = acts.labeling.submit()
+    assert {region["from_name"] for region in stored["result"]} == {"rank", "sort", "verdict", "correction"}
     assert judged(sent) == OUTCOMES["custom"]
+
+
+def test_an_answer_that_is_on_the_page_after_a_choice_alone(
+    acts: Acts, label_studio: EmbeddedLabelStudio, judged: Callable[[Sent], dict[str, Outcome]]
+) -> None:
+    """Where its box is hidden, the page stores nothing of it, as where it was cleared."""
+    calls = {name: chat(f"{name}?", "A line.") for name in OUTCOMES["conditional"]}
+    title = fresh_title("acts: conditional")
+    sent = deliver(label_studio, calls, title=title, mode="auto", project_config=CONDITIONAL)
+    done: dict[str, tuple[str, Callable[[], object]]] = {
+        "good": ("good", lambda: None),
+        "corrected": ("bad", partial(acts.labeling.edit_answer, " Another.")),
+        "cleared": ("bad", partial(acts.labeling.delete_answer, 0)),
+    }
+    for name, (verdict, step) in done.items():
+        acts.labeling.open_page(sent.project_id, sent.task_ids[name])
+        acts.labeling.editor.locator(".lsf-choice__item", has_text=verdict).click()
+        step()
+        acts.labeling.submit()
+    assert judged(sent) == OUTCOMES["conditional"]
 
 
 def _record(server: EmbeddedLabelStudio, sent: Sent, folder: Path) -> None:

@@ -32,6 +32,7 @@ class Compared:
 
 def compare(bases: Sequence[str], finals: Sequence[str]) -> Compared:
     """What became of each of the model's answers."""
+    finals = [_with_line_ends_of(bases, final) for final in finals]
     partner = _partners(bases, finals)
     answers = [_judged(i, base, finals[partner[i]] if i in partner else None) for i, base in enumerate(bases)]
     taken = set(partner.values())
@@ -94,3 +95,9 @@ def _judged(index: int, base: str, final: str | None) -> JudgedAnswer:
 
 def _words(text: str) -> list[str]:
     return text.translate(_INVISIBLE).split()
+
+
+def _with_line_ends_of(bases: Sequence[str], final: str) -> str:
+    """A browser ends each line of a text that was edited in it by LF alone, which is nobody's correction."""
+    is_crlf = bool(bases) and all("\r\n" in base for base in bases)
+    return final.replace("\n", "\r\n") if is_crlf and "\r" not in final else final
