@@ -296,20 +296,23 @@ def test_a_recheck_looks_into_the_renamed_project(
 
 @pytest.mark.parametrize("is_by_title", [True, False])
 def test_a_recheck_in_a_project_that_is_deleted_is_over(
-    pipelines: Pipelines, labeling: Labeling, faulty: FaultyServer, is_by_title: bool
+    pipelines: Pipelines, labeling: Labeling, faulty: FaultyServer, is_by_title: bool, tmp_path: Path
 ) -> None:
-    """With it both tasks are gone, if there were two: nobody looks again and again."""
-    title = fresh_title("Gone")
+    """With it both tasks are gone, if there were two: the next process does not look again and again."""
+    title, path = fresh_title("Gone"), str(tmp_path / "calls.outbox")
     project_id = labeling.make_project(title, CHAT)
     faulty.plan(after_forwarding(reset))
     named = {"project_name": title} if is_by_title else {"project_id": project_id}
-    pipeline = pipelines(url=faulty.url, recheck_wait_s=8, **named)
+    pipeline = pipelines(url=faulty.url, outbox=path, recheck_wait_s=8, **named)
     pipeline.accept_calls([chat()])
     assert pipeline.flush(60)
-    queue = pipeline._outbox.queue
-    assert queue.next_recheck_in_s() < FOREVER
+    pipeline.close(30)
     labeling.delete_project(project_id)
-    until(lambda: queue.next_recheck_in_s() == FOREVER)
+    again = pipelines(outbox=path, **named)
+    queue = again._outbox.queue
+    assert queue.next_recheck_in_s() < FOREVER
+    again.take_up_what_was_left()
+    until(lambda: queue.next_recheck_in_s() == FOREVER, 40)
 
 
 def test_a_renamed_project_that_is_broken_holds_up_no_new_calls(
