@@ -188,10 +188,10 @@ def test_a_call_that_cannot_be_routed_is_dropped_and_counted(monkeypatch: pytest
     """Those that came with it go on, from whatever door."""
     address = Selection._destination
 
-    def fail(selection: Selection, at: Span | None, *known: Any) -> str:
+    def fail(selection: Selection, at: Span | None, *further: Any) -> str:
         if at is not None and at.span_id == span(1).span_id:
             raise ZeroDivisionError
-        return address(selection, at, *known)
+        return address(selection, at, *further)
 
     monkeypatch.setattr(Selection, "_destination", fail)
     stages = Stepwise()
