@@ -129,6 +129,10 @@ def test_texts_are_brought_together_with_the_choices_that_they_came_of(
 def test_line_ends_that_the_browser_made_are_no_edit(final: str, act: Act, kept: str) -> None:
     """It writes CRLF as LF once the box was open: a pair would teach the one against the other."""
     assert acts(judgement(task(answered("One.\r\nTwo."), annotation(box(final))))) == [(act, kept)]
+    mixed = "One.\r\nTwo.\n[tool call] stock()"
+    assert acts(judgement(task(answered(mixed), annotation(box(f"{mixed}!".replace("\r", "")))))) == [
+        (Act.EDITED, "One.\nTwo.\n[tool call] stock()!")
+    ]
 
 
 def test_equal_choices_are_accepted_one_by_one() -> None:

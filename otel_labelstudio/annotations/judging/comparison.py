@@ -98,6 +98,7 @@ def _words(text: str) -> list[str]:
 
 
 def _with_line_ends_of(bases: Sequence[str], final: str) -> str:
-    """A browser ends each line of a text that was edited in it by LF alone, which is nobody's correction."""
-    is_crlf = bool(bases) and all("\r\n" in base for base in bases)
+    """A browser ends each line of a text that was edited in it by LF alone, which is nobody's correction. Tool calls
+    stand on lines that LF ends, whatever the model's text has."""
+    is_crlf = bool(bases) and all(base.count("\n") == base.count("\r\n") > 0 for base in bases)
     return final.replace("\n", "\r\n") if is_crlf and "\r" not in final else final
