@@ -61,8 +61,8 @@ def test_a_proxy_that_asks_for_its_own_login_pauses_and_loses_nothing(
     faulty.plan(answers(401, HTML, WWW_Authenticate='Basic realm="intranet"'), None, ALWAYS)
     pipeline = pipelines(url=faulty.url, project_name=title, settle_s=3600)
     pipeline.accept_calls([chat(answer=str(i)) for i in range(5)])
-    until(lambda: pipeline.progress().paused)
     assert not pipeline.flush(1)
+    until(lambda: pipeline.progress().paused)
     assert pipeline.progress().paused == (f'project "{title}"',)
     (line,) = messages(caplog, logging.ERROR)
     assert "a proxy in front of Label Studio asks for its own login" in line
