@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import shutil
+import signal
 import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +23,9 @@ from tests.missing import missing
 # To repeat what chance did in a run: it is printed at the head of each, and is the same in the processes that share one
 # run. In CI it is fixed, as Hypothesis' is: there a failure is to tell of a change
 SEED = os.environ.setdefault("TEST_SEED", "0" if os.environ.get("CI") else str(random.SystemRandom().randrange(2**32)))
+
+# A shell that starts a job in the background has it ignore Ctrl-C, and so would all that the tests start
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_report_header() -> str:
@@ -82,7 +86,8 @@ def gateways(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _unpacked(name: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("corpus")
     with tarfile.open(Path(__file__).parent / "corpus" / name) as tar:
-        tar.extractall(folder, filter="data")
+        tar.extraction_filter = getattr(tarfile, "data_filter", None)  # Python 3.11.2, which is Debian 12's, has none
+        tar.extractall(folder)
     return folder
 
 

@@ -45,7 +45,8 @@ class Built:
     def unpacked(self, folder: Path) -> Path:
         """What is in the sdist."""
         with tarfile.open(self.sdist) as archive:
-            archive.extractall(folder, filter="data")
+            archive.extraction_filter = getattr(tarfile, "data_filter", None)
+            archive.extractall(folder)
         (directory,) = folder.iterdir()
         return directory
 
