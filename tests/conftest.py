@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import shutil
+import signal
 import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +23,11 @@ from tests.missing import missing
 # To repeat what chance did in a run: it is printed at the head of each, and is the same in the processes that share one
 # run. In CI it is fixed, as Hypothesis' is: there a failure is to tell of a change
 SEED = os.environ.setdefault("TEST_SEED", "0" if os.environ.get("CI") else str(random.SystemRandom().randrange(2**32)))
+
+# Where a shell has started the run in its background, what the tests start would ignore Ctrl-C too, by which some of it
+# is ended
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_report_header() -> str:
