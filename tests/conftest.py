@@ -25,7 +25,8 @@ from tests.missing import missing
 SEED = os.environ.setdefault("TEST_SEED", "0" if os.environ.get("CI") else str(random.SystemRandom().randrange(2**32)))
 
 # A shell that starts a job in the background has it ignore Ctrl-C, and so would all that the tests start
-signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_report_header() -> str:
