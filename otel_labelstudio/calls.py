@@ -291,8 +291,9 @@ class LLMCall:
     @property
     def answer_models(self) -> tuple[str | None, ...]:
         """The model of each output message: of answers to compare, each has its own."""
-        origins = self.answer_origins
-        return tuple(one.get("model") for one in origins) if origins else (self.model,) * len(self.output_messages)
+        named = [origin.get("model") for origin in self.answer_origins]
+        known = tuple(model if isinstance(model, str) else None for model in named)
+        return known or (self.model,) * len(self.output_messages)
 
     def to_dict(self) -> dict[str, Any]:
         """The call as JSON values; `from_dict` is the way back. Fields without a value are left out."""

@@ -16,9 +16,9 @@ from otel_labelstudio.calls import LLMCall, Message, Part, TextPart, ToolCallPar
 from otel_labelstudio.tasks.render import part_text
 
 _BEGIN = re.compile(r"^\[tool call\] ([^\s(]+)\(", re.MULTILINE)
-_END = re.compile(r"\s*\)[ \t]*$", re.MULTILINE)
-# What is left of one that a person has edited amiss
-_MARK = re.compile(r"\[\s*tool[ _-]?calls?\s*\]", re.IGNORECASE)
+_END = re.compile(r"\s*\)[ \t\r]*$", re.MULTILINE)
+# What is left of one that a person has edited amiss, and no link
+_MARK = re.compile(r"\[\s*tool[ _-]?calls?\s*\](?!\((?:https?:|[/#]))", re.IGNORECASE)
 _DECODER = json.JSONDecoder()
 
 
@@ -46,7 +46,7 @@ def tool_names(call: LLMCall) -> frozenset[str]:
 def _pieces(text: str, calls: Sequence[ToolCallPart], names: frozenset[str]) -> Iterator[Part]:
     at, unused, called = 0, list(calls), {call.name for call in calls}
     while begin := _BEGIN.search(text, at):
-        yield from _text(text[at : begin.start()].removesuffix("\n"), called)
+        yield from _text(text[at : begin.start()].removesuffix("\n").removesuffix("\r"), called)
         part, at = _unchanged(text, begin.start(), unused) or _tool_call(text, begin, names)
         yield part
         at += text.startswith("\n", at)

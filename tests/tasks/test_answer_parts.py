@@ -104,6 +104,21 @@ def test_a_tool_call_that_cannot_be_read_is_refused(text: str) -> None:
     assert "rose" not in str(raised.value)
 
 
+def test_a_link_to_a_page_on_tool_calls_is_text() -> None:
+    """Its words are in brackets too."""
+    text = "See [tool calls](https://example.com/guide) and [Tool call](#tool-call)."
+    assert edited(text, TextPart("See the guide.")) == (TextPart(text),)
+
+
+def test_a_tool_call_may_stand_on_a_line_with_a_carriage_return() -> None:
+    """As where a person adds one to an answer whose line ends are put back to the model's own."""
+    assert edited('So.\r\n[tool call] stock({"article": "rose"})\r\nWait.\r\nOr not.', TextPart("So.\r\nWait.")) == (
+        TextPart("So."),
+        ToolCallPart("stock", {"article": "rose"}),
+        TextPart("Wait.\r\nOr not."),
+    )
+
+
 def test_an_answer_that_called_no_tool_may_speak_of_one() -> None:
     """As a line of code."""
     assert edited("stock() counts.", TextPart("It counts.")) == (TextPart("stock() counts."),)

@@ -4,7 +4,7 @@ A comparison or a ranking says that one is better than another, and no more. Tha
 the first and the last of a Ranker's buckets, the choice of the best one, and a verdict on each.
 
 Label Studio's page stores a Ranker that nobody has touched too: in the order in which the answers came, or all in the
-bucket where they begin. So such an order says something only where it is all that the person said.
+bucket where they begin. So such an order says something only where it is all that the annotation has.
 """
 
 from __future__ import annotations

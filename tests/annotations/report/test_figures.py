@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -110,6 +111,17 @@ def test_models_are_compared_where_a_task_has_answers_of_several() -> None:
     assert (match.model, match.other, match.won.count, match.won.calls) == ("tuned", "large", 2, 3)
     assert list(groups(report, "model")) == ["large / tuned"]
     assert report_of([judged(judgement(*answers, preferences=best(0, 3)))]).matches == ()
+
+
+@pytest.mark.parametrize("models", [({"a": 1}, 3), (["a"], "large"), (None, "large")])
+def test_a_model_that_is_no_text_is_not_known(models: Sequence[Any]) -> None:
+    """Somebody has damaged the task's meta, which costs the other calls nothing."""
+    fields: dict[str, Any] = {
+        "output_messages": (Message("assistant", ()),) * 2,
+        "metadata": {JOINED: [{"model": model} for model in models]},
+    }
+    report = report_of([judged(judgement(answer(), answer(index=1), preferences=best(0, 2)), model=None, **fields)])
+    assert list(groups(report, "model")) == ["large" if "large" in models else "(not set)"]
 
 
 def test_who_compares_approves_of_no_text() -> None:
