@@ -3,8 +3,8 @@ that carried them any more.
 
 What cannot be looked up now is put off, so that other destinations get their turn; one call on which we fail is put off
 for longer, and the rest of its destination goes on. One on which the server fails, while it answers of the others, is
-given up after some tries. A server takes long to search a large project, or does not answer:
-it is waited for in a lane of `lanes`, beside what is delivered.
+given up after some tries. A server takes long to search a large project, or does not answer: it is waited for in a lane
+of `lanes`, beside what is delivered, but not at the end: the next process goes on.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ _LIMIT = 200
 RETRY_S, FAULT_RETRY_S = 60.0, 3600.0
 # How often a call is asked for of which the server tells nothing
 _MOST_TRIES = 5
+_FOREVER = float("inf")
 
 
 class Rechecks:
@@ -42,6 +43,8 @@ class Rechecks:
         self._tries: Counter[str] = Counter()
 
     def run(self, *, is_hurried: bool) -> float:  # noqa: ARG002 - nobody waits for it
+        if self._lanes.is_ending:
+            return _FOREVER
         if self._lanes.is_taken(RECHECKS):
             return LOOK_EVERY_S
         due = self._queue.due_rechecks(_LIMIT)
@@ -55,10 +58,12 @@ class Rechecks:
 
     def _recheck(self, destination: str, calls: Sequence[CallToRecheck]) -> None:
         left = {call.call_id: call for call in calls}
-        while left:
+        while left and not self._lanes.is_ending:
             try:
                 for call_id in self._sink.recheck(destination, list(left.values())):
                     self._end(call_id, left)
+                    if self._lanes.is_ending:
+                        return
                 self._give_up_some(left)
                 wait_s, put_off = RETRY_S, list(left)
             except DeliveryError as error:

@@ -152,6 +152,22 @@ def test_a_server_that_does_not_answer_a_look_up_holds_up_no_delivery(desk: Desk
     assert desk.lanes.close(DEADLINE_S)
 
 
+def test_the_end_waits_for_no_look_up(desk: Desk, sink: LookingSink) -> None:
+    """What is under way stops behind the call that it is at, and no other is begun: the rest is due still."""
+    first, *rest = due(desk, 3)
+    others = due(desk, 2, to=THERE, first=1000)
+    sink.answers.clear()
+    rechecks = Rechecks(desk.outbox.queue, sink, desk.lanes)
+    rechecks.run(is_hurried=False)
+    desk.deliveries.hurry(0.0)
+    sink.answers.set()
+    assert desk.lanes.close(DEADLINE_S)
+    assert rechecks.run(is_hurried=True) == NEVER
+    assert sink.looked_up == [first]
+    still_due = desk.outbox.queue.due_rechecks(10)
+    assert {to: [call.call_id for call in calls] for to, calls in still_due.items()} == {HERE: rest, THERE: others}
+
+
 def test_an_outbox_that_cannot_be_written_is_the_workers_to_tell(
     desk: Desk, sink: LookingSink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
