@@ -41,6 +41,8 @@ class Rechecks:
         self._queue, self._sink, self._lanes = queue, sink, lanes
         self._said: set[str] = set()
         self._tries: Counter[str] = Counter()
+        # How often each stood first when a server failed, which may fail on these alone
+        self._stood_first: Counter[str] = Counter()
 
     def run(self, *, is_hurried: bool) -> float:  # noqa: ARG002 - nobody waits for it
         if self._lanes.is_ending:
@@ -57,7 +59,7 @@ class Rechecks:
             self._recheck(destination, calls)
 
     def _recheck(self, destination: str, calls: Sequence[CallToRecheck]) -> None:
-        left = {call.call_id: call for call in calls}
+        left = {call.call_id: call for call in sorted(calls, key=self._turn)}
         while left and not self._lanes.is_ending:
             try:
                 for call_id in self._sink.recheck(destination, list(left.values())):
@@ -68,6 +70,7 @@ class Rechecks:
                 wait_s, put_off = RETRY_S, list(left)
             except DeliveryError as error:
                 _logger.info("The recheck of %s is postponed: %s", Destination.loads(destination), error)
+                self._stood_first.update(list(left)[:1])
                 wait_s, put_off = RETRY_S, list(left)
             except OutboxError:
                 raise
@@ -78,6 +81,10 @@ class Rechecks:
             for call_id in put_off:
                 del left[call_id]
 
+    def _turn(self, call: CallToRecheck) -> int:
+        """With each second time that a call stands first, others go before it."""
+        return self._stood_first[call.call_id] // 2
+
     def _give_up_some(self, left: dict[str, CallToRecheck]) -> None:
         self._tries.update(left.keys())
         for call_id in [call_id for call_id in left if self._tries[call_id] >= _MOST_TRIES]:
@@ -86,6 +93,7 @@ class Rechecks:
     def _end(self, call_id: str, left: dict[str, CallToRecheck]) -> None:
         self._queue.mark_rechecked([call_id])
         self._tries.pop(call_id, None)
+        self._stood_first.pop(call_id, None)
         left.pop(call_id, None)
 
     def _say(self, error: Exception) -> None:

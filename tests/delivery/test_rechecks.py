@@ -12,7 +12,7 @@ from otel_labelstudio.delivery.lanes import LOOK_EVERY_S
 from otel_labelstudio.delivery.rechecks import FAULT_RETRY_S, RETRY_S, Rechecks
 from otel_labelstudio.delivery.results import Delivered, Recheck, Result
 from otel_labelstudio.delivery.sink import Terms
-from otel_labelstudio.errors import OutboxError, PausedDeliveryError
+from otel_labelstudio.errors import OutboxError, PausedDeliveryError, RetryableDeliveryError
 from otel_labelstudio.outbox.entry import CallToRecheck, OutboxEntry
 from tests.delivery.pipelines import until
 from tests.delivery.scripted import HERE, THERE, Desk, ScriptedSink
@@ -121,6 +121,17 @@ def test_what_was_looked_up_before_the_server_failed_is_done(desk: Desk, sink: L
     desk.clock.now += RETRY_S
     assert rechecks.run(is_hurried=False) == NEVER
     assert sink.looked_up == calls
+
+
+def test_calls_on_which_the_server_fails_keep_no_others_from_being_looked_up(desk: Desk, sink: LookingSink) -> None:
+    """Each stands first twice, and then behind the others."""
+    calls = due(desk, 5)
+    sink.errors = dict.fromkeys(calls[:3], RetryableDeliveryError("it fails on these"))
+    rechecks = Rechecks(desk.outbox.queue, sink, desk.lanes)
+    for _ in range(7):
+        assert rechecks.run(is_hurried=False) == RETRY_S
+        desk.clock.now += RETRY_S
+    assert sink.looked_up == calls[3:]
 
 
 def test_a_call_of_which_nothing_was_said_is_not_asked_for_without_end(desk: Desk, sink: LookingSink) -> None:
