@@ -118,6 +118,7 @@ class Deliveries:
     def hurry(self, deadline: float) -> None:
         """There is no time after ``deadline`` (of `time.monotonic`)."""
         self._is_last_try = True
+        self._lanes.hurry()
         self._sink.hurry(deadline)
         self._schedule.hurry()
 

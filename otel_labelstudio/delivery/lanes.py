@@ -32,8 +32,14 @@ class Lanes:
         self._all: list[_Lane] = []
         self._under_way: dict[str, _Lane] = {}
         self._late: Exception | None = None
+        self._is_ending = False
         self._ending = threading.Lock()
         self._at_end: Work | None = None
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether nobody waits any longer for what can be done by the next process as well."""
+        return self._is_ending
 
     def is_taken(self, name: str) -> bool:
         """Whether work of this name is under way, or no lane is free for it."""
@@ -64,8 +70,13 @@ class Lanes:
         if error is not None:
             raise error
 
+    def hurry(self) -> None:
+        """The end is near."""
+        self._is_ending = True
+
     def close(self, timeout_s: float) -> bool:
         """End the threads as soon as their work is done; whether that was within the time."""
+        self.hurry()
         for lane in self._all:
             lane.end()
         deadline = time.monotonic() + timeout_s

@@ -3,8 +3,8 @@ that carried them any more.
 
 What cannot be looked up now is put off, so that other destinations get their turn; one call on which we fail is put off
 for longer, and the rest of its destination goes on. One on which the server fails, while it answers of the others, is
-given up after some tries. A server takes long to search a large project, or does not answer:
-it is waited for in a lane of `lanes`, beside what is delivered.
+given up after some tries. A server takes long to search a large project, or does not answer: it is waited for in a lane
+of `lanes`, beside what is delivered, but not at the end: the next process goes on.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ _LIMIT = 200
 RETRY_S, FAULT_RETRY_S = 60.0, 3600.0
 # How often a call is asked for of which the server tells nothing
 _MOST_TRIES = 5
+_FOREVER = float("inf")
 
 
 class Rechecks:
@@ -40,8 +41,12 @@ class Rechecks:
         self._queue, self._sink, self._lanes = queue, sink, lanes
         self._said: set[str] = set()
         self._tries: Counter[str] = Counter()
+        # How often each stood first when a server failed, which may fail on these alone
+        self._stood_first: Counter[str] = Counter()
 
     def run(self, *, is_hurried: bool) -> float:  # noqa: ARG002 - nobody waits for it
+        if self._lanes.is_ending:
+            return _FOREVER
         if self._lanes.is_taken(RECHECKS):
             return LOOK_EVERY_S
         due = self._queue.due_rechecks(_LIMIT)
@@ -54,15 +59,18 @@ class Rechecks:
             self._recheck(destination, calls)
 
     def _recheck(self, destination: str, calls: Sequence[CallToRecheck]) -> None:
-        left = {call.call_id: call for call in calls}
-        while left:
+        left = {call.call_id: call for call in sorted(calls, key=self._turn)}
+        while left and not self._lanes.is_ending:
             try:
                 for call_id in self._sink.recheck(destination, list(left.values())):
                     self._end(call_id, left)
+                    if self._lanes.is_ending:
+                        return
                 self._give_up_some(left)
                 wait_s, put_off = RETRY_S, list(left)
             except DeliveryError as error:
                 _logger.info("The recheck of %s is postponed: %s", Destination.loads(destination), error)
+                self._stood_first.update(list(left)[:1])
                 wait_s, put_off = RETRY_S, list(left)
             except OutboxError:
                 raise
@@ -73,6 +81,10 @@ class Rechecks:
             for call_id in put_off:
                 del left[call_id]
 
+    def _turn(self, call: CallToRecheck) -> int:
+        """With each second time that a call stands first, others go before it."""
+        return self._stood_first[call.call_id] // 2
+
     def _give_up_some(self, left: dict[str, CallToRecheck]) -> None:
         self._tries.update(left.keys())
         for call_id in [call_id for call_id in left if self._tries[call_id] >= _MOST_TRIES]:
@@ -81,6 +93,7 @@ class Rechecks:
     def _end(self, call_id: str, left: dict[str, CallToRecheck]) -> None:
         self._queue.mark_rechecked([call_id])
         self._tries.pop(call_id, None)
+        self._stood_first.pop(call_id, None)
         left.pop(call_id, None)
 
     def _say(self, error: Exception) -> None:

@@ -92,7 +92,8 @@ class Schedule:
                 return False
             if is_news:
                 trouble.said = why
-            trouble.is_said_for_all_until = now + _SAID_FOR_S if is_whole_server else 0.0
+            is_said_of_server = is_whole_server and (is_news or trouble.is_said_for_all_until > 0)
+            trouble.is_said_for_all_until = now + _SAID_FOR_S if is_said_of_server else 0.0
             return is_news
 
     def narrow(self, destination: str, tried: int) -> bool:

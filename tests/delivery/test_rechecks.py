@@ -12,7 +12,7 @@ from otel_labelstudio.delivery.lanes import LOOK_EVERY_S
 from otel_labelstudio.delivery.rechecks import FAULT_RETRY_S, RETRY_S, Rechecks
 from otel_labelstudio.delivery.results import Delivered, Recheck, Result
 from otel_labelstudio.delivery.sink import Terms
-from otel_labelstudio.errors import OutboxError, PausedDeliveryError
+from otel_labelstudio.errors import OutboxError, PausedDeliveryError, RetryableDeliveryError
 from otel_labelstudio.outbox.entry import CallToRecheck, OutboxEntry
 from tests.delivery.pipelines import until
 from tests.delivery.scripted import HERE, THERE, Desk, ScriptedSink
@@ -123,6 +123,17 @@ def test_what_was_looked_up_before_the_server_failed_is_done(desk: Desk, sink: L
     assert sink.looked_up == calls
 
 
+def test_calls_on_which_the_server_fails_keep_no_others_from_being_looked_up(desk: Desk, sink: LookingSink) -> None:
+    """Each stands first twice, and then behind the others."""
+    calls = due(desk, 5)
+    sink.errors = dict.fromkeys(calls[:3], RetryableDeliveryError("it fails on these"))
+    rechecks = Rechecks(desk.outbox.queue, sink, desk.lanes)
+    for _ in range(7):
+        assert rechecks.run(is_hurried=False) == RETRY_S
+        desk.clock.now += RETRY_S
+    assert sink.looked_up == calls[3:]
+
+
 def test_a_call_of_which_nothing_was_said_is_not_asked_for_without_end(desk: Desk, sink: LookingSink) -> None:
     """It waits as one does whose look-up failed, some times."""
     calls = due(desk, 2)
@@ -150,6 +161,22 @@ def test_a_server_that_does_not_answer_a_look_up_holds_up_no_delivery(desk: Desk
     sink.answers.set()
     until(lambda: sink.looked_up == [call])
     assert desk.lanes.close(DEADLINE_S)
+
+
+def test_the_end_waits_for_no_look_up(desk: Desk, sink: LookingSink) -> None:
+    """What is under way stops behind the call that it is at, and no other is begun: the rest is due still."""
+    first, *rest = due(desk, 3)
+    others = due(desk, 2, to=THERE, first=1000)
+    sink.answers.clear()
+    rechecks = Rechecks(desk.outbox.queue, sink, desk.lanes)
+    rechecks.run(is_hurried=False)
+    desk.deliveries.hurry(0.0)
+    sink.answers.set()
+    assert desk.lanes.close(DEADLINE_S)
+    assert rechecks.run(is_hurried=True) == NEVER
+    assert sink.looked_up == [first]
+    still_due = desk.outbox.queue.due_rechecks(10)
+    assert {to: [call.call_id for call in calls] for to, calls in still_due.items()} == {HERE: rest, THERE: others}
 
 
 def test_an_outbox_that_cannot_be_written_is_the_workers_to_tell(

@@ -100,6 +100,14 @@ def test_what_was_said_of_the_server_long_ago_is_news_again(schedule: Schedule) 
     assert schedule.failed(THERE, 5000.0, why="refused", is_whole_server=True)
 
 
+def test_what_was_said_of_one_project_is_not_said_of_the_server(schedule: Schedule) -> None:
+    """One that failed by itself before the server went down is not told of again; the next that meets it is."""
+    assert schedule.failed(HERE, 1000.0, why="busy")
+    assert not schedule.failed(HERE, 1001.0, why="refused", is_whole_server=True)
+    assert schedule.failed(THERE, 1001.5, why="refused", is_whole_server=True)
+    assert not schedule.failed("a third", 1002.0, why="refused", is_whole_server=True)
+
+
 def test_before_the_last_seconds_everything_is_tried_again(schedule: Schedule) -> None:
     """A server comes back, and a key is mended."""
     schedule.failed(HERE, 1000.0, why="refused", is_whole_server=True)
