@@ -125,6 +125,7 @@ def safe_text(error: Exception) -> str:
     return str(error) if isinstance(error, LabelStudioExportError) else f"unexpected {type(error).__name__}"
 
 
-def is_panic(error: BaseException) -> bool:
-    """Whether an extension written in Rust has failed, which PyO3 raises as a `BaseException`: it is no wish to end."""
-    return type(error).__name__ == "PanicException"
+def is_failure(error: BaseException) -> bool:
+    """Whether something has failed, and nobody wishes to end: any `Exception`, or that an extension written in Rust has
+    panicked, which PyO3 raises as a `BaseException`."""
+    return isinstance(error, Exception) or type(error).__name__ == "PanicException"

@@ -40,7 +40,7 @@ from otel_labelstudio.errors import (
     ProjectLimitError,
     RetryableDeliveryError,
     UnknownOutcomeError,
-    is_panic,
+    is_failure,
 )
 from otel_labelstudio.outbox import Outbox
 from otel_labelstudio.outbox.entry import OutboxEntry
@@ -195,7 +195,7 @@ class Deliveries:
         except OutboxError:
             raise
         except BaseException as error:
-            if not (isinstance(error, Exception) or is_panic(error)):
+            if not is_failure(error):
                 raise
             fault = FaultError(f"unexpected {type(error).__name__}\n{where_raised(error)}")
             self._failed(destination, fault, entries)

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 from otel_labelstudio.bounds import MAX_COUNT, MAX_ID_LENGTH
 from otel_labelstudio.calls import LLMCall
-from otel_labelstudio.errors import is_panic
+from otel_labelstudio.errors import is_failure
 from otel_labelstudio.settings.functions import RESOURCE_ATTRIBUTES, signature_of
 from otel_labelstudio.telemetry import Telemetry
 
@@ -37,7 +37,7 @@ def filtered(
         try:
             passed = _applied(call_filter, call, named)
         except BaseException as error:
-            if not (isinstance(error, Exception) or is_panic(error)):
+            if not is_failure(error):
                 raise
             # Without the error's text, which may hold what the call holds
             warn(f"call_filter failed with {type(error).__name__}: such calls are dropped.")

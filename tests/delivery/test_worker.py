@@ -48,6 +48,11 @@ class Counted:
             assert self._ran.wait_for(lambda: self.runs >= runs, DEADLINE_S)
 
 
+def errors_said(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """The log's lines of errors, in their order."""
+    return [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
+
+
 def raising(error: Exception) -> Callable[[], float]:
     def work() -> float:
         raise error.with_traceback(None)
@@ -91,7 +96,7 @@ def test_a_job_that_raises_keeps_no_other_from_running(
     assert before.runs >= 5
     assert bad.runs >= 5
     worker.stop(DEADLINE_S)
-    (line,) = [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
+    (line,) = errors_said(caplog)
     assert "Delivery" in line
     assert "CANARY" not in caplog.text
 
@@ -142,8 +147,7 @@ def test_each_fault_is_said_and_so_is_one_that_comes_again(made: Made, caplog: p
     worker.notify()
     always.wait_for(6)
     worker.stop(DEADLINE_S)
-    said = [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
-    assert sorted(said) == ["Delivery waits: full", "Delivery waits: full", "Delivery waits: read-only"]
+    assert sorted(errors_said(caplog)) == ["Delivery waits: full", "Delivery waits: full", "Delivery waits: read-only"]
 
 
 def test_an_outbox_that_fails_before_the_jobs_is_said_each_time_that_it_begins_to(
@@ -164,8 +168,7 @@ def test_an_outbox_that_fails_before_the_jobs_is_said_each_time_that_it_begins_t
     worker.notify()
     job.wait_for(2)
     worker.stop(DEADLINE_S)
-    said = [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
-    assert said == ["Delivery waits: full", "Delivery waits: full"]
+    assert errors_said(caplog) == ["Delivery waits: full", "Delivery waits: full"]
 
 
 def test_two_faults_by_turns_are_said_once_each(made: Made, caplog: pytest.LogCaptureFixture) -> None:
@@ -176,8 +179,7 @@ def test_two_faults_by_turns_are_said_once_each(made: Made, caplog: pytest.LogCa
     worker.notify()
     job.wait_for(10)
     worker.stop(DEADLINE_S)
-    said = [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
-    assert said == ["Delivery waits: full", "Delivery waits: read-only"]
+    assert errors_said(caplog) == ["Delivery waits: full", "Delivery waits: read-only"]
 
 
 def test_stop_waits_for_the_job_that_runs_and_lets_connections_go(desk: Desk, made: Made) -> None:
