@@ -117,6 +117,6 @@ def deliver(server: EmbeddedLabelStudio, calls: Mapping[str, LLMCall], *, title:
     assert pipeline.close(60), pipeline.telemetry.counts()
     assert pipeline.telemetry.counts()["tasks.delivered"] == len(calls), pipeline.telemetry.counts()
     labeling = Labeling(server.url, server.api_key)
-    [project_id] = labeling.project_ids(title)
+    project_id = labeling.project_of(title)
     task_ids = {task["data"]["call_id"]: task["id"] for task in labeling.tasks(project_id)}
     return Sent(server, project_id, {name: task_ids[key_of(call)] for name, call in calls.items()})

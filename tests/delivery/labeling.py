@@ -67,9 +67,19 @@ class Labeling:
         found = self.request("GET", f"/api/projects/?title={quote(title)}&page_size=1000")["results"]
         return sorted(project["id"] for project in found if project["title"] == title)
 
+    def project_of(self, title: str) -> int:
+        """The project of a title: the lowest id, all others being empty.
+
+        There may be others, since Label Studio on SQLite carries out one creation several times where something else
+        writes meanwhile: it repeats the whole request each time that the database is locked at its end.
+        """
+        project_id = self._found(title)
+        assert project_id is not None, f"no project is called {title}"
+        return project_id
+
     def tasks(self, project: int | str) -> list[dict[str, Any]]:
-        """All tasks of a project (an id, or a title that one project has), whole, with their predictions."""
-        project_id = project if isinstance(project, int) else self._only(project)
+        """All tasks of a project (an id, or a title), whole, with their predictions."""
+        project_id = project if isinstance(project, int) else self._found(project)
         if project_id is None:
             return []
         found = self._listed(f"/api/tasks?project={project_id}&fields=all&page_size=10000")["tasks"]
@@ -93,7 +103,8 @@ class Labeling:
             for task in self.tasks(project)
         ]
 
-    def _only(self, title: str) -> int | None:
+    def _found(self, title: str) -> int | None:
         ids = self.project_ids(title)
-        assert len(ids) <= 1, f"several projects are called {title}"
+        filled = [project_id for project_id in ids[1:] if self.tasks(project_id)]
+        assert not filled, f"calls went to other projects than the first that is called {title}: {filled}"
         return ids[0] if ids else None

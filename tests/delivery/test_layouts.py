@@ -25,7 +25,7 @@ def test_a_new_project_has_the_layouts_configuration(pipelines: Pipelines, label
     pipeline = pipelines(project_name=title, mode=None, layout=layout.value)
     pipeline.accept_calls([chat("Hello?", "Hi."), completion("Write.", "Written.")])
     assert pipeline.flush(240)
-    (project_id,) = labeling.project_ids(title)
+    project_id = labeling.project_of(title)
     project = labeling.project(project_id)
     assert is_same_label_config(project["label_config"], layout_label_config(layout))
     assert "Ctrl+Enter submits" in project["expert_instruction"]

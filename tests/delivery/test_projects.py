@@ -80,7 +80,7 @@ def test_a_new_project_has_the_label_config_of_the_mode(
     operation = "text_completion" if mode == "prompt" else "chat"
     pipeline.accept_calls([chat(operation=operation)])
     assert pipeline.flush(240)
-    (project_id,) = labeling.project_ids(title)
+    project_id = labeling.project_of(title)
     assert labeling.project(project_id)["label_config"].split() == config.split()
     assert len(labeling.tasks(project_id)) == 1
 
@@ -218,7 +218,7 @@ def test_an_edited_labeling_interface_is_read_again_when_it_refuses(pipelines: P
     pipeline = pipelines(project_name=title)
     pipeline.accept_calls([chat(answer="before")])
     assert pipeline.flush(240)
-    (project_id,) = labeling.project_ids(title)
+    project_id = labeling.project_of(title)
     labeling.delete_tasks(project_id)
     labeling.change_project(project_id, label_config=CUSTOM)
     pipeline.accept_calls([chat("Hello?", "after")])
@@ -237,7 +237,7 @@ def test_an_edited_labeling_interface_is_read_again_every_few_minutes(
     pipeline = pipelines(project_name=title)
     pipeline.accept_calls([chat()])
     assert pipeline.flush(240)
-    (project_id,) = labeling.project_ids(title)
+    project_id = labeling.project_of(title)
     labeling.change_project(project_id, label_config=CHAT.replace('name="response"', 'name="rewritten"'))
     monkeypatch.setattr("otel_labelstudio.delivery.label_studio.projects._PROJECT_LIFETIME_S", 0.0)
     pipeline.accept_calls([chat()])
@@ -256,7 +256,7 @@ def test_a_project_deleted_while_calls_arrive_is_made_again(
     pipeline = pipelines(project_name=title)
     pipeline.accept_calls([chat(answer="one")])
     assert pipeline.flush(240)
-    (first,) = labeling.project_ids(title)
+    first = labeling.project_of(title)
     labeling.delete_project(first)
     pipeline.accept_calls([chat(answer="two")])
     assert pipeline.flush(240)
@@ -286,7 +286,7 @@ def test_a_new_project_has_a_view_and_instructions(pipelines: Pipelines, labelin
         pipeline = pipelines(project_name=title, mode="chat")
         pipeline.accept_calls([chat()])
         assert pipeline.flush(240)
-    (project_id,) = labeling.project_ids(title)
+    project_id = labeling.project_of(title)
     (view,) = labeling.request("GET", f"/api/dm/views/?project={project_id}")
     hidden = view["data"]["hiddenColumns"]["explore"]
     assert {"tasks:data.prompt", "tasks:data.call_id", "tasks:id"} <= set(hidden)
@@ -301,7 +301,7 @@ def test_each_layout_tells_of_its_keys(pipelines: Pipelines, labeling: Labeling,
     pipeline = pipelines(project_name=title, layout=layout.value, mode=None)
     pipeline.accept_calls([chat()])
     assert pipeline.flush(240)
-    (project_id,) = labeling.project_ids(title)
+    project_id = labeling.project_of(title)
     assert labeling.project(project_id)["expert_instruction"] == layout_instructions(layout)
     (view,) = labeling.request("GET", f"/api/dm/views/?project={project_id}")
     data = labeling.tasks(project_id)[0]["data"]
@@ -317,7 +317,7 @@ def test_a_labeling_interface_of_ones_own_has_no_instructions_of_ours(pipelines:
     pipeline = pipelines(project_name=title, project_config=config, mode="auto")
     pipeline.accept_calls([chat()])
     assert pipeline.flush(240)
-    (project_id,) = labeling.project_ids(title)
+    project_id = labeling.project_of(title)
     assert labeling.project(project_id)["expert_instruction"] == ""
     (view,) = labeling.request("GET", f"/api/dm/views/?project={project_id}")
     assert "tasks:data.own_name" in view["data"]["hiddenColumns"]["explore"]
@@ -346,7 +346,7 @@ def test_a_view_that_cannot_be_made_holds_up_nothing(
     pipeline.accept_calls([chat(answer="stored")])
     assert pipeline.flush(240)
     assert labeling.texts(title) == [["stored"]]
-    (project_id,) = labeling.project_ids(title)
+    project_id = labeling.project_of(title)
     assert labeling.project(project_id)["expert_instruction"]
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from otel_labelstudio.background import FOREVER
 from otel_labelstudio.delivery.label_studio import project_titles, projects
+from otel_labelstudio.pipeline import Pipeline
 from otel_labelstudio.tasks.binding import Mode, default_label_config
 from tests.delivery.faults import (
     HTML,
@@ -122,6 +123,30 @@ def test_a_creation_without_an_answer_is_looked_for_and_not_repeated(
     assert pipeline.flush(240)
     assert creations.seen == 1
     assert len(labeling.project_ids(title)) == 1
+    assert_made(pipeline, labeling, title)
+
+
+def test_a_creation_that_is_carried_out_several_times(
+    pipelines: Pipelines, labeling: Labeling, faulty: FaultyServer
+) -> None:
+    """Label Studio on SQLite repeats a request while the database is locked, and names the last project: calls go to
+    the first, which is as a new one should be."""
+    title = fresh_title("Repeated")
+    faulty.plan(Creations(after_forwarding(forwarded)), "projects", times=float("inf"))
+    pipeline = pipelines(url=faulty.url, project_name=title)
+    pipeline.accept_calls([chat()])
+    assert pipeline.flush(240)
+    assert len(labeling.project_ids(title)) == 2
+    assert_made(pipeline, labeling, title)
+
+
+def assert_made(pipeline: Pipeline, labeling: Labeling, title: str) -> None:
+    """Its project has the call, the list of calls and the instructions, and counts as one that was created."""
+    project_id = labeling.project_of(title)
+    assert len(labeling.tasks(project_id)) == 1
+    assert len(labeling.request("GET", f"/api/dm/views/?project={project_id}")) == 1
+    assert labeling.project(project_id)["expert_instruction"]
+    assert pipeline._outbox.queue.in_use_and_created(60, 60) == (0, 1)
 
 
 def test_a_creation_that_comes_late_is_waited_for(

@@ -41,7 +41,7 @@ class Audit:
 
 
 def audit(labeling: Labeling, project: int | str, accepted: Sequence[str]) -> Audit:
-    """What stands in a project (an id, or a title that one project has)."""
+    """What stands in a project (an id, or a title)."""
     tasks = [(task["data"][CALL_ID], _number(task["data"]), task["predictions"]) for task in _tasks(labeling, project)]
     said = [
         (call_id, prediction["result"][0]["value"]["text"] == [str(number)])
@@ -71,7 +71,7 @@ def left_to_do(outbox: Path) -> int:
 
 def _tasks(labeling: Labeling, project: int | str) -> Iterator[dict[str, Any]]:
     """All of them, however many."""
-    (project_id,) = [project] if isinstance(project, int) else labeling.project_ids(project)
+    project_id = project if isinstance(project, int) else labeling.project_of(project)
     for page in count(1):
         path = f"/api/tasks?project={project_id}&fields=all&page_size={_PAGE_SIZE}&page={page}"
         found = labeling.request("GET", path)

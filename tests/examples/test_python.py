@@ -58,7 +58,7 @@ def test_langgraph(variables: dict[str, str], labeling: Labeling, title: str, tm
     """Each call of the agent's model is a task of one conversation, the second with the tool's result in it."""
     with started(["agent.py"], copied("langgraph", tmp_path), variables) as agent:
         assert agent.process.wait(DEADLINE_S) == 0, agent.log
-    (project,) = labeling.project_ids(title)
+    project = labeling.project_of(title)
     calls = [task["meta"]["call"] for task in labeling.tasks(project)]
     kinds = [[part["type"] for message in call["input_messages"] for part in message["parts"]] for call in calls]
     assert sorted(kinds) == [["text"], ["text", "tool_call", "tool_call_response"]]

@@ -62,7 +62,7 @@ model_version = "production"
         assert task["predictions"][0]["model_version"] == version
     assert CANARY not in log
     assert label_studio.api_key not in log
-    (shop_project,) = labeling.project_ids("shop received")
+    shop_project = labeling.project_of("shop received")
     said = [entry["message"] for entry in process.log]
     assert f'First delivery to project "shop received": {label_studio.url}/projects/{shop_project}/data' in said
     assert said[-1] == "Delivery: 2 calls delivered (2 new), 0 refused, 0 waiting, paused: none."

@@ -85,7 +85,7 @@ def test_a_real_label_studio_stores_all_of_them(label_studio: EmbeddedLabelStudi
     tasks = labeling.tasks(title)
     assert [task["data"]["span_id"] for task in tasks] == [call.span_id for call in calls]
     assert all(task["predictions"] for task in tasks)
-    (project_id,) = labeling.project_ids(title)
+    project_id = labeling.project_of(title)
     exported = labeling.request("GET", f"/api/projects/{project_id}/export?exportType=JSON&download_all_tasks=true")
     assert len(exported) == len(calls)
     for call, task in zip(calls, exported, strict=True):

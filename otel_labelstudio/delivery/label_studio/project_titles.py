@@ -1,9 +1,10 @@
 """The project of a title: found, or created.
 
 Titles are not unique, and Label Studio creates on no condition. So processes that begin at the same moment may each
-create a project. All of them take the lowest id of exactly that title, and look again after a second, after two, four
-and so on, since one with a lower id may be listed later than one with a higher id. None is ever deleted: somebody may
-be at work in it.
+create a project, and Label Studio on SQLite may make several for one request: it repeats the whole request while
+something else writes. All of them take the lowest id of exactly that title, and look again after a second, after two,
+four and so on, since one with a lower id may be listed later than one with a higher id. None is ever deleted: somebody
+may be at work in it.
 
 A creation that was not answered may be carried out all the same. It is not repeated before a while has passed, during
 which its project is looked for.
@@ -51,8 +52,8 @@ class ProjectTitles:
             raise RetryableDeliveryError(f'project "{title}" is being created, and not listed yet')
         return None
 
-    def create(self, title: str, label_config: str) -> tuple[int, bool]:
-        """Create one; the lowest id that there is then, and whether it is that one's."""
+    def create(self, title: str, label_config: str) -> int:
+        """Create one; the lowest id that there is then, which need not be that of the one in the answer."""
         self._created_at[title] = self._clock()
         try:
             created = self._server.create_project(title, label_config)
@@ -63,7 +64,11 @@ class ProjectTitles:
             raise
         lowest = min([created, *self._listed(title)])
         self._created_at.pop(title, None)  # it is known, listed or not
-        return lowest, lowest == created
+        return lowest
+
+    def is_awaited(self, title: str) -> bool:
+        """Whether a creation was sent that nobody has seen the project of."""
+        return title in self._created_at
 
     def is_to_be_looked_up(self, title: str) -> bool:
         """Whether it is time to see whether the project of a title is another by now."""

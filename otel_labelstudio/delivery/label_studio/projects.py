@@ -96,8 +96,9 @@ class ProjectRules:
 class Target:
     """A project as it was read, what it asks of its tasks, and the id of the newest task that we know of.
 
-    A project with the id 0 is not there: it would be created, if there were a call that it takes. ``is_new`` where it
-    was created just now. ``unconfirmed`` are calls that were imported since it was read, with their task ids.
+    A project with the id 0 is not there: it would be created, if there were a call that it takes. ``is_new`` where we
+    have just created it, or another of its title. ``unconfirmed`` are calls that were imported since it was read, with
+    their task ids.
     """
 
     project: Project
@@ -265,13 +266,14 @@ class Projects:
     def _resolve(
         self, destination: Destination, rules: ProjectRules, entries: Sequence[OutboxEntry] | None, may_create: bool
     ) -> tuple[Project, bool]:
-        """The project, and whether it was created."""
+        """The project, and whether we have just created it, or another of its title."""
         if destination.project_id is not None:
             return self._server.project(destination.project_id), False
         title = destination.title or ""
+        is_awaited = self._titles.is_awaited(title)
         found = self._titles.find(title)
         if found is not None:
-            return self._server.project(found), False
+            return self._server.project(found), is_awaited
         if entries is not None and not _is_wanted(title, rules, entries):
             return Project(0, title, rules.label_config, ""), False
         if not may_create:
@@ -279,8 +281,7 @@ class Projects:
                 "there is no project of that title, and as many projects were created lately as may be. Raise "
                 "max_new_projects (OTEL_EXPORTER_LABELSTUDIO_MAX_NEW_PROJECTS), or create the project by hand"
             )
-        project_id, is_ours = self._titles.create(title, rules.label_config)
-        return self._server.project(project_id), is_ours
+        return self._server.project(self._titles.create(title, rules.label_config)), True
 
     def _decorate(self, target: Target) -> None:
         """What makes a new project easier to work in; its tasks do not wait for a server that fails to do it."""

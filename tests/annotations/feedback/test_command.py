@@ -54,7 +54,7 @@ class Project:
         self.labeling.request("PATCH", f"/api/annotations/{annotation_id}/", {"result": list(result)})
 
     def change_interface(self, old: str, new: str) -> None:
-        [project_id] = self.labeling.project_ids(self.title)
+        project_id = self.labeling.project_of(self.title)
         config = self.labeling.project(project_id)["label_config"]
         assert old in config
         self.labeling.change_project(project_id, label_config=config.replace(old, new))
