@@ -34,6 +34,8 @@ class PeopleAtWork:
         self.touched: dict[int, float] = {}
         self.work: dict[int, list[tuple[str, int]]] = {}
         self.copies: set[int] = set()
+        # Of calls that may have a copy more, since its import was answered with an error
+        self.perhaps_copied: set[str] = set()
         self.removed_calls: set[str] = set()
         # What the exporter did: tasks deleted, and those of them that somebody had touched before it looked
         self.deletions: list[int] = []
@@ -92,6 +94,8 @@ class PeopleAtWork:
             except urllib.error.HTTPError as error:  # the database was locked, perhaps: it may have happened
                 error.close()
                 self._touch(task["id"])
+                if act is PeopleAtWork._copy:
+                    self.perhaps_copied.add(task["data"][CALL_ID])
             else:
                 self.acts[act.__name__.strip("_")] += 1
 
