@@ -12,6 +12,7 @@
         │   └── OutboxGoneError          nothing was accepted: somebody removed or replaced the file meanwhile
         └── DeliveryError                Label Studio did not take the tasks
             ├── RetryableDeliveryError   try the same again, after `retry_after_s` where the server named a time
+            │   └── FailingCallsError    the same, but some time leave alone the call that it begins with
             ├── UnknownOutcomeError      it may or may not have happened: look before trying again
             ├── PausedDeliveryError      nothing will go through until a person corrects the cause; try now and then
             │   └── ProjectLimitError    as many projects were created as may be
@@ -74,6 +75,10 @@ class RetryableDeliveryError(DeliveryError):
         super().__init__(message)
         self.retry_after_s = retry_after_s
         self.is_whole_server = is_whole_server
+
+
+class FailingCallsError(RetryableDeliveryError):
+    """The server answers, and fails on several calls in a row, of which the first is the first that was asked for."""
 
 
 class UnknownOutcomeError(DeliveryError):

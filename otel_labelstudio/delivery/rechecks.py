@@ -17,7 +17,7 @@ from otel_labelstudio.background import where_raised
 from otel_labelstudio.delivery.lanes import LOOK_EVERY_S, Lanes
 from otel_labelstudio.delivery.sink import Sink
 from otel_labelstudio.destinations.destination import Destination
-from otel_labelstudio.errors import DeliveryError, OutboxError
+from otel_labelstudio.errors import DeliveryError, FailingCallsError, OutboxError
 from otel_labelstudio.outbox.entry import CallToRecheck
 from otel_labelstudio.outbox.queue import DeliveryQueue
 from otel_labelstudio.printable import logger
@@ -66,11 +66,14 @@ class Rechecks:
                     self._end(call_id, left)
                     if self._lanes.is_ending:
                         return
-                self._give_up_some(left)
+                self._note_tries(list(left), left)
                 wait_s, put_off = RETRY_S, list(left)
             except DeliveryError as error:
                 _logger.info("The recheck of %s is postponed: %s", Destination.loads(destination), error)
-                self._stood_first.update(list(left)[:1])
+                first = list(left)[:1]
+                self._stood_first.update(first)
+                if isinstance(error, FailingCallsError):
+                    self._note_tries(first, left)
                 wait_s, put_off = RETRY_S, list(left)
             except OutboxError:
                 raise
@@ -85,10 +88,12 @@ class Rechecks:
         """With each second time that a call stands first, others go before it."""
         return self._stood_first[call.call_id] // 2
 
-    def _give_up_some(self, left: dict[str, CallToRecheck]) -> None:
-        self._tries.update(left.keys())
-        for call_id in [call_id for call_id in left if self._tries[call_id] >= _MOST_TRIES]:
-            self._end(call_id, left)
+    def _note_tries(self, call_ids: Sequence[str], left: dict[str, CallToRecheck]) -> None:
+        """Those that were asked for in vain; after some tries, they are given up."""
+        self._tries.update(call_ids)
+        for call_id in call_ids:
+            if self._tries[call_id] >= _MOST_TRIES:
+                self._end(call_id, left)
 
     def _end(self, call_id: str, left: dict[str, CallToRecheck]) -> None:
         self._queue.mark_rechecked([call_id])

@@ -12,7 +12,7 @@ from otel_labelstudio.delivery.lanes import LOOK_EVERY_S
 from otel_labelstudio.delivery.rechecks import FAULT_RETRY_S, RETRY_S, Rechecks
 from otel_labelstudio.delivery.results import Delivered, Recheck, Result
 from otel_labelstudio.delivery.sink import Terms
-from otel_labelstudio.errors import OutboxError, PausedDeliveryError, RetryableDeliveryError
+from otel_labelstudio.errors import FailingCallsError, OutboxError, PausedDeliveryError, RetryableDeliveryError
 from otel_labelstudio.outbox.entry import CallToRecheck, OutboxEntry
 from tests.delivery.pipelines import until
 from tests.delivery.scripted import HERE, THERE, Desk, ScriptedSink
@@ -132,6 +132,28 @@ def test_calls_on_which_the_server_fails_keep_no_others_from_being_looked_up(des
         assert rechecks.run(is_hurried=False) == RETRY_S
         desk.clock.now += RETRY_S
     assert sink.looked_up == calls[3:]
+
+
+@pytest.mark.parametrize(
+    ("error", "are_given_up"),
+    [(FailingCallsError("it fails on these"), True), (RetryableDeliveryError("it fails on everything"), False)],
+)
+def test_calls_on_which_the_server_always_fails_are_not_asked_for_without_end(
+    desk: Desk, sink: LookingSink, error: Exception, are_given_up: bool
+) -> None:
+    """However many they are; an outage ends some day, whatever the server says meanwhile."""
+    calls = due(desk, 8)
+    sink.errors = dict.fromkeys(calls[:6], error)
+    rechecks = Rechecks(desk.outbox.queue, sink, desk.lanes)
+    waits = []
+    for _ in range(100):
+        waits.append(rechecks.run(is_hurried=False))
+        desk.clock.now += RETRY_S
+    assert sink.looked_up == calls[6:]
+    assert waits[-1] == (NEVER if are_given_up else RETRY_S)
+    sink.errors = {}
+    rechecks.run(is_hurried=False)
+    assert sorted(sink.looked_up[2:]) == ([] if are_given_up else sorted(calls[:6]))
 
 
 def test_a_call_of_which_nothing_was_said_is_not_asked_for_without_end(desk: Desk, sink: LookingSink) -> None:

@@ -22,7 +22,7 @@ from otel_labelstudio.delivery.label_studio.duplicates import (
 )
 from otel_labelstudio.delivery.label_studio.records import StoredTask, TaskDetails
 from otel_labelstudio.delivery.label_studio.server import LabelStudioServer
-from otel_labelstudio.errors import DeliveryError, RetryableDeliveryError
+from otel_labelstudio.errors import DeliveryError, FailingCallsError
 from otel_labelstudio.printable import logger
 from otel_labelstudio.tasks.build import CALL_ID
 
@@ -65,8 +65,9 @@ def recheck(
 ) -> Iterator[Rechecked]:
     """Look calls up in a project and delete duplicates: what became of each call, in their order, as it is done.
 
-    Nothing is done for a call before what became of the one before it has been taken. Raises `DeliveryError` where the
-    server fails for several calls in a row: those of which nothing was said remain to be rechecked.
+    Nothing is done for a call before what became of the one before it has been taken. Raises `FailingCallsError` where
+    the server fails for several calls in a row, and another `DeliveryError` where it fails altogether: those of which
+    nothing was said remain to be rechecked.
     """
     failures = 0
     deleted: dict[int, TaskDetails] = {}
@@ -79,7 +80,7 @@ def recheck(
             yield done
             failures = failures + 1 if done.error else 0
             if failures == _FAILURES_IN_A_ROW:
-                raise RetryableDeliveryError(f"the recheck of several calls failed: {done.error}")
+                raise FailingCallsError(f"the recheck of several calls failed: {done.error}")
 
 
 def _searched(
