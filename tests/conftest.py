@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from otel_labelstudio.demo.environment import Environment
 from otel_labelstudio.demo.label_studio import EmbeddedLabelStudio
@@ -23,6 +24,10 @@ from tests.missing import missing
 # To repeat what chance did in a run: it is printed at the head of each, and is the same in the processes that share one
 # run. In CI it is fixed, as Hypothesis' is: there a failure is to tell of a change
 SEED = os.environ.setdefault("TEST_SEED", "0" if os.environ.get("CI") else str(random.SystemRandom().randrange(2**32)))
+
+# A busy machine takes its time
+settings.register_profile("unhurried", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 
 # A shell that starts a job in the background has it ignore Ctrl-C, and so would all that the tests start
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

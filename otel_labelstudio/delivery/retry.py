@@ -12,11 +12,14 @@ _LONGEST_S = 60.0
 # A server that names a longer time is asked again all the same
 _LONGEST_RETRY_AFTER_S = 3600.0
 
+# The system's: what an application draws from a seed of its own stays the same, and forked processes draw differently
+_random = random.SystemRandom()
+
 
 class Backoff:
     """The waits of one destination; `reset` after a success."""
 
-    def __init__(self, jitter: Callable[[float, float], float] = random.uniform) -> None:
+    def __init__(self, jitter: Callable[[float, float], float] = _random.uniform) -> None:
         self._jitter = jitter
         self._failures = 0
 

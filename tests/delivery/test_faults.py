@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import random
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -202,6 +203,22 @@ def in_seconds(seconds: int) -> str:
 def as_date(seconds: int) -> str:
     # A date has whole seconds: rounded up, it is never earlier than asked for
     return format_datetime(datetime.now(timezone.utc) + timedelta(seconds=seconds + 1), usegmt=True)
+
+
+def test_the_applications_random_numbers_stay_the_same(
+    pipelines: Pipelines, labeling: Labeling, faulty: FaultyServer
+) -> None:
+    """It may draw them from a seed of its own, to repeat what it did: no request, and no wait, draws one between."""
+    title = fresh_title()
+    faulty.plan(answers(500), "projects/import", times=2)
+    faulty.plan(reset, "projects", times=1)
+    before = random.getstate()
+    pipeline = pipelines(url=faulty.url, project_name=title, resend_wait_s=0.1)
+    pipeline.accept_calls([chat()])
+    assert pipeline.flush(240)
+    assert len(labeling.tasks(title)) == 1
+    assert sum(n for name, n in pipeline.telemetry.counts().items() if name.startswith("deliveries.failed")) >= 2
+    assert random.getstate() == before
 
 
 @pytest.mark.parametrize("status", [429, 503])
