@@ -61,6 +61,15 @@ def test_an_outbox_that_is_there(capsys: pytest.CaptureFixture[str], outbox: Pat
     assert not any(line.startswith("note  another process") for line in found(capsys, "--outbox", str(outbox)))
 
 
+def test_a_lock_that_nobody_can_take(capsys: pytest.CaptureFixture[str], outbox: Path) -> None:
+    """Delivery would wait for ever, which is not for another process."""
+    (lock := Path(f"{outbox}.lock")).unlink(missing_ok=True)
+    lock.mkdir()
+    lines = found(capsys, "--outbox", str(outbox))
+    assert any(line.startswith(f"FAIL  outbox: the file {lock} cannot be locked: Is a directory; ") for line in lines)
+    assert not any(line.startswith("note  another process") for line in lines)
+
+
 def test_an_outbox_of_an_older_version(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """It is left as it is."""
     path = tmp_path / "old.db"

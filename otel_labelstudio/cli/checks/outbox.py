@@ -6,10 +6,9 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from filelock import FileLock
-
 from otel_labelstudio.cli.checks.finding import Finding, fail, note, ok
-from otel_labelstudio.errors import ConfigError
+from otel_labelstudio.delivery.lock_file import LockFile
+from otel_labelstudio.errors import ConfigError, OutboxError
 from otel_labelstudio.outbox.opening import format_of_file
 from otel_labelstudio.outbox.schema import FORMAT_VERSION
 
@@ -57,18 +56,19 @@ def _of_file(path: str) -> Iterator[Finding]:
         return
     taken_over = "" if is_present else ", of an older version, is taken over when it is next opened"
     yield ok(f"outbox: {path}{taken_over}")
-    if _is_locked(f"{path}.lock"):
-        yield note("another process delivers from this outbox now; what others accept into it is delivered by that one")
+    yield from _of_lock(f"{path}.lock")
 
 
-def _is_locked(path: str) -> bool:
-    """Whether a process holds the lock of who delivers; none is made where there is none."""
+def _of_lock(path: str) -> Iterator[Finding]:
+    """That of who delivers; none is made where there is none."""
     if not os.path.exists(path):
-        return False
-    lock = FileLock(path, thread_local=False)
+        return
+    lock = LockFile(path)
     try:
-        lock.acquire(timeout=0)
-    except (TimeoutError, PermissionError):  # filelock.Timeout is a TimeoutError
-        return True
+        is_free = lock.take()
+    except OutboxError as error:
+        yield fail(f"outbox: {error}; change its owner, or remove it")
+        return
     lock.release()
-    return False
+    if not is_free:
+        yield note("another process delivers from this outbox now; what others accept into it is delivered by that one")
