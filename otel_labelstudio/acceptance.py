@@ -22,7 +22,7 @@ from otel_labelstudio.filters.selection import RoutedCall, Selection
 from otel_labelstudio.outbox import Outbox
 from otel_labelstudio.outbox.entry import Put
 from otel_labelstudio.outbox.serialization import key_text
-from otel_labelstudio.printable import logger
+from otel_labelstudio.printable import counted, logger
 from otel_labelstudio.settle.failed_calls import with_failed_calls
 from otel_labelstudio.settle.fold import FoldedCall
 from otel_labelstudio.settle.held import fate, waits_for_log_records
@@ -260,8 +260,8 @@ class Acceptance:
         if dropped and not self._was_full:
             self._was_full = True
             _logger.error(
-                "The outbox is full (%d calls wait): new calls are dropped (outbox_max_calls, outbox_max_bytes).",
-                waiting,
+                "The outbox is full, with %s: new calls are dropped (outbox_max_calls, outbox_max_bytes).",
+                counted(waiting, "call"),
             )
 
     def _each(self, work: Callable[[_T], _R], items: Iterable[_T], lost: str = "calls.dropped") -> list[_R]:

@@ -43,7 +43,7 @@ from otel_labelstudio.outbox import Outbox
 from otel_labelstudio.outbox.entry import DeadLetter
 from otel_labelstudio.outbox.sent_to import SentTo
 from otel_labelstudio.overview import PipelineOverview
-from otel_labelstudio.printable import logger
+from otel_labelstudio.printable import counted, logger
 from otel_labelstudio.routing import Route, Router, rules_of
 from otel_labelstudio.servers import server_of
 from otel_labelstudio.settings import Settings
@@ -309,16 +309,17 @@ class Pipeline:
         except Exception as error:
             _logger.error("Cannot read what is left in the outbox: %s", safe_text(error))  # noqa: TRY400
             return
+        calls = counted(left, "call")
         if is_kept and self._worker.is_another_elected:
-            _logger.info("%d calls are delivered from the outbox %s by another process.", left, self.settings.outbox)
+            _logger.info("Another process delivers %s from the outbox %s.", calls, self.settings.outbox)
         elif is_kept:
-            _logger.warning("%d calls stay in the outbox %s for the next start.", left, self.settings.outbox)
+            _logger.warning("The outbox %s keeps %s for the next start.", self.settings.outbox, calls)
         else:
             self.telemetry.count("calls.dropped", left, reason="shutdown")
             _logger.error(
-                "%d calls were not delivered to %s before the shutdown and are lost; an outbox in a file would keep "
-                "them for the next start (outbox=, OTEL_EXPORTER_LABELSTUDIO_OUTBOX).",
-                left,
+                "Lost at the shutdown: %s not delivered to %s; an outbox in a file keeps such calls for the next start "
+                "(outbox=, OTEL_EXPORTER_LABELSTUDIO_OUTBOX).",
+                calls,
                 self.settings.url,
             )
 

@@ -17,6 +17,11 @@ def printable(text: str) -> str:
     return text if text.isprintable() else _NEXT_LINE.join(map(_escaped, text.split("\n")))
 
 
+def counted(number: int, noun: str) -> str:
+    """As a sentence says it: ``1 call``, ``2 calls``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def logger(name: str) -> logging.Logger:
     """The logger of a module, which makes the arguments of each message `printable`."""
     found = logging.getLogger(name)

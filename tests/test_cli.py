@@ -545,7 +545,7 @@ def test_send_ends_where_only_a_person_can_help(
     status, _, err = command("send", CHAT)
     assert status == 1
     assert "401" in caplog.text
-    assert "lost" not in caplog.text
+    assert "Lost at the shutdown" not in caplog.text
     assert "CANARY" not in caplog.text + err
 
 

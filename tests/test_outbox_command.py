@@ -176,7 +176,7 @@ def test_every_action_has_json(path: Path, capsys: pytest.CaptureFixture[str]) -
 def test_retry_delivers_after_all(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Once the cause is mended, the next start delivers what was dead."""
     assert main(["outbox", "retry", str(path)]) == 0
-    assert capsys.readouterr().out == "1 dead letters wait for delivery again.\n"
+    assert capsys.readouterr().out == "To be delivered again: 1 dead letter.\n"
     sink = RecordingSink()
     pipeline = Pipeline(Settings.resolve({"outbox": str(path)}, needs_server=False), sink=sink)
     assert pipeline.flush(240)
@@ -188,7 +188,7 @@ def test_purge_forgets(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """What is dead is gone, and nothing else."""
     assert main(["outbox", "purge", str(path)]) == 0
     assert main(["outbox", "list", str(path)]) == 0
-    assert capsys.readouterr().out == "1 dead letters were removed.\n"
+    assert capsys.readouterr().out == "Removed: 1 dead letter.\n"
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no database at all, but some text"])

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otel_labelstudio.cli import main
-from otel_labelstudio.printable import logger, printable
+from otel_labelstudio.printable import counted, logger, printable
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()))
 
@@ -28,6 +28,15 @@ def test_nothing_that_cannot_be_printed_is_left(text: str) -> None:
 def test_what_can_be_printed_stays_as_it_is(text: str) -> None:
     """Names in any language."""
     assert printable(text) == text
+
+
+def test_a_number_of_things() -> None:
+    """One is said as one."""
+    assert [counted(number, "dead letter") for number in (0, 1, 2)] == [
+        "0 dead letters",
+        "1 dead letter",
+        "2 dead letters",
+    ]
 
 
 def test_the_arguments_of_a_message_are_printable(caplog: pytest.LogCaptureFixture) -> None:

@@ -23,6 +23,7 @@ from otel_labelstudio.demo.label_studio import EmbeddedLabelStudio
 from otel_labelstudio.demo.labeler import label_project
 from otel_labelstudio.demo.results import DATASET, REPORT, new_directory, write_results
 from otel_labelstudio.demo.showing import PAGES, Shown, show
+from otel_labelstudio.printable import counted
 
 _NEEDED = ("langchain", "langchain_openai", "opentelemetry.instrumentation.langchain", "krippendorff", "matplotlib")
 _POLL_S = 0.5
@@ -102,7 +103,7 @@ def _print_projects(server: EmbeddedLabelStudio, shown: list[Shown]) -> None:
     print(f"\nLabel Studio  {server.url}\nLogin         {server.username}\nPassword      {server.password}")
     print(f"API key       {server.api_key}\n")
     for one in shown:
-        print(f"{one.title}: {one.task_count} tasks  {server.url}/projects/{one.project_id}/data")
+        print(f"{one.title}: {counted(one.task_count, 'task')}  {server.url}/projects/{one.project_id}/data")
     if earlier := sum(one.earlier_count for one in shown):
         print(f"\n{earlier} of these tasks are of an earlier demo: {server.data_dir} had its data.")
         print("To begin anew, delete that folder, or name another one with --data-dir.")
@@ -126,7 +127,7 @@ def _come_back(server: EmbeddedLabelStudio, projects: list[Shown], arguments: ar
 
 def _labeled(count: int) -> str:
     if count:
-        return f"A scripted labeler has worked on {count} tasks"
+        return f"A scripted labeler has worked on {counted(count, 'task')}"
     return "The scripted labeler left these projects alone, as there are labels in them"
 
 

@@ -27,7 +27,7 @@ from otel_labelstudio.outbox.entry import DeadLetter
 from otel_labelstudio.outbox.opening import format_of_file
 from otel_labelstudio.outbox.schema import OLDER_FORMATS
 from otel_labelstudio.outbox.status import OutboxStatus, TroubledDestination
-from otel_labelstudio.printable import printable
+from otel_labelstudio.printable import counted, printable
 
 _UNBOUNDED = 2**62
 
@@ -125,12 +125,14 @@ def _record(letter: DeadLetter) -> dict[str, Any]:
 
 def _retry(outbox: Outbox, options: argparse.Namespace) -> None:
     count = outbox.dead_letters.retry()
-    print(json.dumps({"retried": count}) if options.json else f"{count} dead letters wait for delivery again.")
+    letters = counted(count, "dead letter")
+    print(json.dumps({"retried": count}) if options.json else f"To be delivered again: {letters}.")
 
 
 def _purge(outbox: Outbox, options: argparse.Namespace) -> None:
     count = outbox.dead_letters.purge()
-    print(json.dumps({"removed": count}) if options.json else f"{count} dead letters were removed.")
+    letters = counted(count, "dead letter")
+    print(json.dumps({"removed": count}) if options.json else f"Removed: {letters}.")
 
 
 def _time(seconds: float) -> str:

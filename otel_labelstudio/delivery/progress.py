@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from otel_labelstudio.errors import OutboxError
-from otel_labelstudio.printable import logger
+from otel_labelstudio.printable import counted, logger
 
 _logger = logger(__name__)
 
@@ -35,7 +35,7 @@ class DeliveryProgress:
     def line(self, before: DeliveryProgress) -> str:
         """As a log line; ``before`` is what the last line told."""
         return (
-            f"Delivery: {self.delivered} calls delivered ({self.delivered - before.delivered} new), "
+            f"Delivery: {counted(self.delivered, 'call')} delivered ({self.delivered - before.delivered} new), "
             f"{self.refused} refused, {self.waiting} waiting, paused: {self._paused()}."
         )
 

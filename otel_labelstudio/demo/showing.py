@@ -14,6 +14,7 @@ from otel_labelstudio.demo.errors import DemoError
 from otel_labelstudio.demo.label_studio import EmbeddedLabelStudio
 from otel_labelstudio.demo.ports import LOOPBACK
 from otel_labelstudio.demo.running import stop
+from otel_labelstudio.printable import counted
 
 _DELIVERY_TIMEOUT_S = 60.0
 _POLL_S = 0.2
@@ -74,7 +75,7 @@ def show(server: EmbeddedLabelStudio, page: Page) -> Shown:
         if shown and shown.task_count >= earlier + calls:
             return replace(shown, earlier_count=earlier)
         time.sleep(_POLL_S)
-    raise DemoError(f"The application made {calls} calls, but not all became tasks of the project {title!r}")
+    raise DemoError(f"The application made {counted(calls, 'call')}, but not all became tasks of the project {title!r}")
 
 
 def _calls_of_application(server: EmbeddedLabelStudio, page: Page, title: str) -> int:

@@ -47,7 +47,7 @@ def test_a_firewall_that_takes_offence_at_one_prompt_costs_that_call_alone(
     assert pipeline.flush(240)
     assert delivered(labeling, title) == [f"{i:02}" for i in range(41) if i != 20]
     (letter,) = pipeline.dead_letters()
-    assert "firewall, refused an import of 1 tasks into project" in letter.reason
+    assert "firewall, refused an import of 1 task into project" in letter.reason
     assert f"HTTP status {status}" in letter.reason
     assert pipeline.progress().paused == ()
     assert PHRASE not in caplog.text

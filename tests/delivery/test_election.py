@@ -115,9 +115,9 @@ def test_who_ends_says_who_delivers_what_is_left(
     another.resign()
     said = [(record.levelno, record.getMessage()) for record in caplog.records if path in record.getMessage()]
     expected = (
-        (logging.INFO, f"1 calls are delivered from the outbox {path} by another process.")
+        (logging.INFO, f"Another process delivers 1 call from the outbox {path}.")
         if has_another
-        else (logging.WARNING, f"1 calls stay in the outbox {path} for the next start.")
+        else (logging.WARNING, f"The outbox {path} keeps 1 call for the next start.")
     )
     assert said == [expected]
 

@@ -99,7 +99,7 @@ def test_uvicorn_says_what_it_could_not_deliver(variables: dict[str, str], tmp_p
     write_application(tmp_path, "service.py", ASGI_WORK)
     nobody_is_there = {"LABEL_STUDIO_URL": f"http://127.0.0.1:{steady_port()}"}
     server = ask_and_end([*UVICORN, "service:app"], tmp_path, variables | nobody_is_there)
-    assert server.log.count(f"{len(NUMBERS)} calls were not delivered") == 1
+    assert server.log.count(f"Lost at the shutdown: {len(NUMBERS)} calls ") == 1
     assert "outbox=" in server.log
 
 

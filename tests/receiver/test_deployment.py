@@ -51,7 +51,7 @@ def test_the_container_image(tmp_path: Path) -> None:
             assert post(f"{url}/v1/traces", body, Authorization="Bearer right")[0] == 200
             assert post(f"{url}/readyz", b"", method="GET")[0] == 200
             assert image.stop(container) == 0
-            assert "1 calls stay in the outbox /var/lib/otel-labelstudio/outbox.db" in str(container.log)
+            assert "The outbox /var/lib/otel-labelstudio/outbox.db keeps 1 call " in str(container.log)
 
 
 def test_systemd_understands_the_unit(tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ from otel_labelstudio.annotations.collecting.tasks import task_of, whole_number
 from otel_labelstudio.annotations.collecting.unparsable import UnparsableItem, only_item
 from otel_labelstudio.annotations.records import UNREADABLE_TASK, AnnotatedProject, AnnotatedTask
 from otel_labelstudio.errors import ExportFileError
+from otel_labelstudio.printable import counted
 
 _TASKS_AT_ONCE = 200
 # Of tasks that do not say theirs
@@ -76,7 +77,7 @@ def _tasks(path: Path) -> Iterator[AnnotatedTask]:
         if is_parsed and not is_export and (task is None or not {"data", "annotations"} <= record.keys()):
             raise ExportFileError(f"{path} has no tasks with their annotations, as JSON_MIN has none; {_CURE}")
         if task is None:
-            raise ExportFileError(f"{path} is damaged after {number} tasks")
+            raise ExportFileError(f"{path} is damaged after {counted(number, 'task')}")
         is_export = is_export or is_parsed
         yield task
 
@@ -117,7 +118,7 @@ def _of_array(path: Path, file: TextIO) -> Iterator[Any]:
             yield _with_id(item)
             number += 1
     except ValueError:
-        raise ExportFileError(f"{path} is damaged after {number} tasks") from None
+        raise ExportFileError(f"{path} is damaged after {counted(number, 'task')}") from None
 
 
 def _of_lines(path: Path, file: TextIO) -> Iterator[Any]:

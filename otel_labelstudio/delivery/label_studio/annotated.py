@@ -19,6 +19,7 @@ from otel_labelstudio.delivery.label_studio.listing import condition, task_param
 from otel_labelstudio.delivery.label_studio.records import moment, number, text
 from otel_labelstudio.delivery.label_studio.server import LabelStudioServer
 from otel_labelstudio.errors import DeliveryError, RetryableDeliveryError
+from otel_labelstudio.printable import counted
 
 if TYPE_CHECKING:
     from otel_labelstudio.delivery.label_studio.connection import Connection
@@ -73,7 +74,7 @@ class AnnotatedTasks:
         """Those of the tasks that have annotations, in fewer at a time where all are too much at once."""
         found = self._exported(project_id, task_ids)
         if len(found.unreadable) == len(task_ids) > 1:
-            raise RetryableDeliveryError(f"{self._server.url} cannot export any of {len(task_ids)} tasks")
+            raise RetryableDeliveryError(f"{self._server.url} cannot export any of {counted(len(task_ids), 'task')}")
         return found
 
     def prediction(self, prediction_id: int) -> Any:
@@ -128,7 +129,7 @@ class AnnotatedTasks:
 
     def _export(self, project_id: int, task_ids: Sequence[int]) -> list[Any]:
         params: dict[str, str | Sequence[int]] = {"exportType": "JSON", "ids[]": list(task_ids)}
-        what = f"an export of {len(task_ids)} tasks of project {project_id}"
+        what = f"an export of {counted(len(task_ids), 'task')} of project {project_id}"
 
         def read(connection: Connection) -> list[Any]:
             try:

@@ -31,6 +31,7 @@ from otel_labelstudio.delivery.label_studio.records import (
     text,
 )
 from otel_labelstudio.errors import RetryableDeliveryError
+from otel_labelstudio.printable import counted
 
 if TYPE_CHECKING:
     from otel_labelstudio.delivery.label_studio.connection import Connection
@@ -182,7 +183,7 @@ class LabelStudioServer:
 
     def import_tasks(self, project_id: int, tasks: Sequence[Mapping[str, Any]]) -> Imported:
         """Import all of the tasks or, raising, none; `UnknownOutcomeError` where it cannot be told."""
-        what = f"an import of {len(tasks)} tasks into project {project_id}"
+        what = f"an import of {counted(len(tasks), 'task')} into project {project_id}"
         path, params = f"projects/{project_id}/import", {"return_task_ids": "true"}
         return self._api.call(
             Operation(what, has_content=True, is_import=True),
@@ -208,7 +209,7 @@ class LabelStudioServer:
         Those that do not fit the labeling configuration it leaves out without a word. For a task that is gone it
         refuses all (`RejectedTasksError`).
         """
-        what = f"an import of {len(predictions)} predictions into project {project_id}"
+        what = f"an import of {counted(len(predictions), 'prediction')} into project {project_id}"
         path = f"projects/{project_id}/import/predictions"
         return self._api.call(
             Operation(what, has_content=True),

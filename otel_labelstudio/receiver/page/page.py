@@ -22,7 +22,7 @@ from urllib.parse import parse_qs
 
 from otel_labelstudio.destinations.destination import Destination
 from otel_labelstudio.pipeline import Pipeline
-from otel_labelstudio.printable import logger
+from otel_labelstudio.printable import counted, logger
 from otel_labelstudio.receiver.admission import Share
 from otel_labelstudio.receiver.auth import Credentials
 from otel_labelstudio.receiver.browsers import BrowserGuard
@@ -106,7 +106,7 @@ class StatusPage:
         if not hmac.compare_digest(said.encode(), self._form_token.encode()):
             raise RefusedError(Outcome.ORIGIN, "this form is not one of this process: load the status page again")
         number = await self._snapshots.change(self._pipeline.retry_dead_letters)
-        _logger.info("The status page was asked to deliver %d dead letters again.", number)
+        _logger.info("The status page was asked to deliver %s again.", counted(number, "dead letter"))
         # Relative, so that it holds below any path of a proxy
         return Response(303, _TEXT, b"", (*_HEADERS, (b"location", b"../status")))
 

@@ -104,7 +104,7 @@ def test_a_server_that_drips_is_given_up(answer: Callable[[Exchange], None]) -> 
     with Wire(answer) as wire, server(wire) as label_studio, ends_soon():
         with pytest.raises(RetryableDeliveryError, match="has not answered project 1 in time"):
             label_studio.project(1)
-        with pytest.raises(UnknownOutcomeError, match="has not answered an import of 1 tasks into project 1 in time"):
+        with pytest.raises(UnknownOutcomeError, match="has not answered an import of 1 task into project 1 in time"):
             label_studio.import_tasks(1, [{"data": {}}])
 
 
