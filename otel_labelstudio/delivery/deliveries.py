@@ -82,7 +82,7 @@ class Deliveries:
         self._max_new_projects = max_new_projects
         self._known: set[str] | None = None
         self._projects: dict[str, int] = {}
-        self._is_last_try = False
+        self._is_last_try = self._is_closed = False
         self._has_said_limit = False
         # By destination, and as that was when a call was set aside last: to tell whether others of its destination pass
         self._batches: Counter[str] = Counter()
@@ -135,6 +135,7 @@ class Deliveries:
             self._lanes.close(_CLOSING_S)
             self._sink.close()  # what was under way may have opened one again
         finally:
+            self._is_closed = True
             self._lanes.when_over(at_end)
 
     def _queue_wait_s(self) -> float:
@@ -249,7 +250,7 @@ class Deliveries:
             is_paused=is_paused,
             is_whole_server=error.is_whole_server,
         )
-        if is_news:
+        if is_news and not self._is_closed:  # else what is left was said, and nothing is tried again here
             self._say_failed(destination, error)
         self._outbox.notes.delivery_failed(destination, str(error), is_paused=is_paused)
         if isinstance(error, UnknownOutcomeError | BlockedRequestError | FaultError):

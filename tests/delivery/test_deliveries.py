@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Iterator, Sequence
 
 import pytest
@@ -501,6 +502,26 @@ def test_nothing_is_in_trouble_where_the_call_to_blame_is_given_up(desk: Desk) -
     status = desk.outbox.figures.status()
     assert (desk.dead(), status.retried) == ([1], ())
     assert status.last_error_over_at is not None
+
+
+def test_what_fails_after_the_end_is_not_said_to_be_tried_again(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
+    """A request that nobody waited for any longer: its call is put back, for the next process."""
+    answers, ended = threading.Event(), threading.Event()
+
+    def late(entries: Entries, _: Terms) -> Iterator[Result]:
+        answers.wait()
+        raise RetryableDeliveryError("HTTP status 503")
+        yield Delivered(entries)
+
+    desk.sink.scripts[HERE] = [late]
+    desk.accept(1)
+    desk.run()
+    desk.deliveries.close(at_end=ended.set)
+    assert not ended.is_set()
+    answers.set()
+    assert ended.wait(60)
+    assert desk.states() == {"pending": 1}
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
 def test_there_is_a_later_time_for_what_waits_in_a_file(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
