@@ -94,26 +94,28 @@ class Deliveries:
 
     def run(self, *, is_hurried: bool) -> float:  # noqa: ARG002 - it never dawdles
         self._lanes.raise_late()
-        destinations = self._queue.destinations()
+        # What becomes due from here on is due in the next round: each is either served now, or waited for
+        looked_at, now = self._outbox.now(), time.monotonic()
+        destinations = self._queue.destinations(looked_at)
         known = [destination for destination in destinations if self._is_known(destination)]
         waiting = [destination for destination in destinations if not self._is_known(destination)]
+        due = {destination: None for destination in waiting if self._schedule.is_due(destination, now)}
+        free = [destination for destination in due if not self._lanes.is_taken(destination)]
         # What has failed makes way for what was not tried yet, however soon it is due again
-        now = time.monotonic()
-        due = [destination for destination in waiting if self._schedule.is_due(destination, now)]
-        new = min(due, key=self._schedule.due_at, default=None)
+        new = min(free, key=self._schedule.due_at, default=None)
         waits = [self._serve(destination) for destination in (known if new is None else [*known, new])]
-        if len(waiting) > 1 and new is not None:
+        if len(free) > 1:
             waits.append(0.0)
-        if self.under_way():
+        if len(free) < len(due) or self.under_way():
             waits.append(LOOK_EVERY_S)
-        return min([*waits, self._until_due(waiting), self._queue_wait_s()], default=_FOREVER)
+        later = [destination for destination in waiting if destination not in due]
+        return max(0.0, min([*waits, *map(self._due_in_s, later), self._queue.next_in_s(looked_at)]))
 
     def next_in_s(self) -> float:
         """Seconds until the next call that waits can be tried."""
-        destinations = self._queue.destinations()
-        now = time.monotonic()
-        due = (max(0.0, self._schedule.due_at(destination) - now) for destination in destinations)
-        return min(due, default=self._queue_wait_s())
+        looked_at = self._outbox.now()
+        due = map(self._due_in_s, self._queue.destinations(looked_at))
+        return max(0.0, min(due, default=self._queue.next_in_s(looked_at)))
 
     def hurry(self, deadline: float) -> None:
         """There is no time after ``deadline`` (of `time.monotonic`)."""
@@ -138,13 +140,8 @@ class Deliveries:
             self._is_closed = True
             self._lanes.when_over(at_end)
 
-    def _queue_wait_s(self) -> float:
-        return self._queue.next_in_s()
-
-    def _until_due(self, destinations: Sequence[str]) -> float:
-        now = time.monotonic()
-        waits = (self._schedule.due_at(destination) - now for destination in destinations)
-        return min((wait for wait in waits if wait > 0), default=_FOREVER)
+    def _due_in_s(self, destination: str) -> float:
+        return self._schedule.due_at(destination) - time.monotonic()
 
     def _is_known(self, destination: str) -> bool:
         if self._known is None:  # nobody else delivers while we do

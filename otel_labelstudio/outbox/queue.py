@@ -28,20 +28,26 @@ class DeliveryQueue:
     ) -> None:
         self._database, self._dead_letters, self._sent_to, self._clock = database, dead_letters, sent_to, clock
 
-    def destinations(self) -> list[str]:
-        """Every destination that has calls to deliver now, the one that has waited longest first."""
+    def destinations(self, by: float | None = None) -> list[str]:
+        """Every destination that has calls to deliver by then (seconds since 1970; None: now), the one that has waited
+        longest first."""
         with self._database.reading() as db:
-            rows = db.execute(_DESTINATIONS, (self._clock(),)).fetchall()
+            rows = db.execute(_DESTINATIONS, (self._clock() if by is None else by,)).fetchall()
         return [row[0] for row in rows]
 
-    def next_in_s(self) -> float:
-        """Seconds until the next call that was put off can be delivered; infinity when none was."""
+    def next_in_s(self, after: float | None = None) -> float:
+        """Seconds until the next call can be delivered that was put off beyond ``after`` (seconds since 1970; None:
+        now): not above 0 where it can be by now; infinity when none was.
+
+        Whoever has looked at `destinations` asks for what was not due then: nothing becomes due between the two.
+        """
         now = self._clock()
+        after = now if after is None else min(after, now)
         with self._database.reading() as db:
             at = db.execute(
                 "SELECT MIN(not_before) FROM readings INDEXED BY readings_put_off"
                 " WHERE state = 'pending' AND not_before > 0 AND not_before > ?",
-                (now,),
+                (after,),
             ).fetchone()[0]
         return _FOREVER if at is None else float(at) - now
 

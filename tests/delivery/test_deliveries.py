@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 import pytest
 
 from otel_labelstudio.delivery import retry
+from otel_labelstudio.delivery.lanes import LOOK_EVERY_S
 from otel_labelstudio.delivery.results import (
     Dead,
     Delivered,
@@ -35,6 +36,7 @@ from otel_labelstudio.errors import (
 )
 from otel_labelstudio.outbox.entry import OutboxEntry
 from tests.delivery.scripted import HERE, THERE, Desk, PanicException, Script, delivers, fails
+from tests.outbox.calls import Clock
 
 Entries = Sequence[OutboxEntry]
 
@@ -502,6 +504,60 @@ def test_nothing_is_in_trouble_where_the_call_to_blame_is_given_up(desk: Desk) -
     status = desk.outbox.figures.status()
     assert (desk.dead(), status.retried) == ([1], ())
     assert status.last_error_over_at is not None
+
+
+STEP_S = 0.125
+BETWEEN = [n * STEP_S / 2 for n in range(1, 40)]
+
+
+@pytest.mark.parametrize("after_s", BETWEEN)
+def test_a_call_that_becomes_due_during_a_round_is_waited_for(desk: Desk, after_s: float) -> None:
+    """It was not due when the round looked at what is, and is when it asks how long to wait."""
+    desk.accept(1)
+    (entry,) = desk.outbox.queue.take(HERE, limit=1, max_bytes=2**20)
+    desk.outbox.queue.put_back([entry], after_s=after_s)
+    desk.clock.step = STEP_S
+    wait_s = desk.run()
+    assert desk.batches() or wait_s <= after_s
+
+
+@pytest.mark.parametrize("after_s", BETWEEN)
+def test_a_destination_that_becomes_due_during_a_round_is_waited_for(
+    desk: Desk, after_s: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As its call is; also where the last seconds have begun, and nothing else could be waited for."""
+    clock = Clock()
+    monkeypatch.setattr("otel_labelstudio.delivery.deliveries.time.monotonic", clock)
+    monkeypatch.setattr(retry, "_FIRST_S", 2 * after_s)
+    monkeypatch.setattr(retry, "_LONGEST_S", 2 * after_s)
+    desk.sink.scripts[HERE] = [fails(RetryableDeliveryError("HTTP status 503")), delivers]
+    desk.accept(1)
+    desk.run()
+    clock.step = STEP_S
+    in_s = desk.deliveries.next_in_s()
+    wait_s = desk.run()
+    assert in_s <= 2 * after_s
+    assert len(desk.batches()) == 2 or wait_s <= 2 * after_s
+
+
+def test_a_new_destination_that_hangs_keeps_no_other_new_one_waiting(desk: Desk) -> None:
+    """However many calls wait for it: one batch at a time is under way, and nobody asks for it without a pause."""
+    desk = Desk(batch_size=1)
+    answers = threading.Event()
+
+    def late(entries: Entries, _: Terms) -> Iterator[Result]:
+        answers.wait()
+        yield Delivered(entries)
+
+    desk.sink.scripts[HERE] = [late]
+    desk.accept(1, 2, 3)
+    desk.accept(11, 12, to=THERE)
+    waits = [desk.run() for _ in range(4)]
+    assert desk.batches() == [(HERE, [1]), (THERE, [11]), (THERE, [12])]
+    assert waits[-1] == LOOK_EVERY_S
+    answers.set()
+    desk.lanes.close(60)
+    assert desk.states() == {"delivered": 3, "pending": 2}
 
 
 def test_what_fails_after_the_end_is_not_said_to_be_tried_again(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:

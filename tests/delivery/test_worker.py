@@ -182,6 +182,14 @@ def test_two_faults_by_turns_are_said_once_each(made: Made, caplog: pytest.LogCa
     assert errors_said(caplog) == ["Delivery waits: full", "Delivery waits: read-only"]
 
 
+def test_while_something_waits_the_thread_looks_again(desk: Desk, made: Made) -> None:
+    """Whatever the jobs say of it: nobody wakes the thread of an outbox in memory but the next call."""
+    desk.accept(1)
+    job = Counted()
+    made(job).notify()
+    job.wait_for(3)
+
+
 def test_stop_waits_for_the_job_that_runs_and_lets_connections_go(desk: Desk, made: Made) -> None:
     """No further round begins, and nothing starts the thread again."""
     may_end = threading.Event()
