@@ -182,12 +182,13 @@ class Deliveries:
         is_last_try = self._is_last_try and not self._outbox.is_kept
         has_more = len(entries) >= self._schedule.limit(destination)
         terms = Terms(self._may_create_project(destination), is_last_try, has_more)
-        is_done = False
+        is_done = is_put_off = False
         try:
             with closing(self._sink.deliver(destination, entries, terms)) as results:  # type: ignore[type-var]
                 for result in results:
                     self._write_down(destination, result)
                     is_done |= isinstance(result, Delivered | Dead)
+                    is_put_off |= isinstance(result, Retry | LookUpsFail)
         except DeliveryError as error:
             self._failed(destination, error, entries)
         except OutboxError:
@@ -200,6 +201,8 @@ class Deliveries:
         else:
             if is_done:
                 self._succeeded(destination)
+            elif not is_put_off:  # the same batch would be next, at once and without end
+                self._failed(destination, FaultError("nothing became of any call"), entries)
 
     def _write_down(self, destination: str, result: Result) -> None:
         queue = self._queue

@@ -560,6 +560,20 @@ def test_a_new_destination_that_hangs_keeps_no_other_new_one_waiting(desk: Desk)
     assert desk.states() == {"delivered": 3, "pending": 2}
 
 
+def test_a_batch_of_which_nothing_is_said_is_not_tried_without_a_pause(desk: Desk) -> None:
+    """As one that fails; what comes behind it goes through."""
+
+    def silent(entries: Entries, _: Terms) -> Iterator[Result]:
+        yield Sending(entries, "import")
+
+    desk.sink.scripts[HERE] = [silent, delivers]
+    desk.accept(1)
+    assert desk.run() == 0.0
+    assert desk.telemetry.counts()["deliveries.failed[FaultError]"] == 1
+    desk.run_until_nothing_is_left()
+    assert desk.states() == {"delivered": 1}
+
+
 def test_what_fails_after_the_end_is_not_said_to_be_tried_again(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
     """A request that nobody waited for any longer: its call is put back, for the next process."""
     answers, ended = threading.Event(), threading.Event()
