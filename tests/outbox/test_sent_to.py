@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from otel_labelstudio.delivery.results import Delivered, InProject, Recheck, Result, Sending
+from otel_labelstudio.delivery.results import Delivered, InProject, Recheck, Result, Retry, Sending
 from otel_labelstudio.delivery.sink import Terms
 from otel_labelstudio.outbox import Outbox, sent_to
 from otel_labelstudio.outbox.entry import OutboxEntry
@@ -56,6 +56,7 @@ def test_what_the_sink_says_is_noted_before_it_goes_on(desk: Desk) -> None:
     def is_lost(entries: Sequence[OutboxEntry], _: Terms) -> Iterator[Result]:
         yield InProject(7)
         yield Sending(entries, "import-1", 3)
+        yield Retry(entries, 0.0)
 
     def is_found(entries: Sequence[OutboxEntry], _: Terms) -> Iterator[Result]:
         known.append(entries[0].project_ids)
