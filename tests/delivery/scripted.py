@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from otel_labelstudio.delivery.deliveries import Deliveries
-from otel_labelstudio.delivery.lanes import Lanes
+from otel_labelstudio.delivery.lanes import PATIENCE_S, Lanes
 from otel_labelstudio.delivery.results import Delivered, Result
 from otel_labelstudio.delivery.sink import Terms
 from otel_labelstudio.destinations.destination import Destination
@@ -74,9 +74,10 @@ class ScriptedSink:
 
 
 class Desk:
-    """Deliveries from an outbox in memory to a scripted sink."""
+    """Deliveries from an outbox in memory to a scripted sink, which is waited for ``patience_s``."""
 
-    def __init__(self, *, batch_size: int = 100, max_new_projects: int = 100) -> None:
+    def __init__(self, *, batch_size: int = 100, max_new_projects: int = 100, patience_s: float = PATIENCE_S) -> None:
+        self._patience_s = patience_s
         self.clock, self.sink, self.telemetry = Clock(), ScriptedSink(), Telemetry()
         self.outbox = Outbox(None, **ROOMY, clock=self.clock)
         self._options = {"batch_size": batch_size, "max_new_projects": max_new_projects}
@@ -84,7 +85,7 @@ class Desk:
 
     def restart(self) -> None:
         """Another process goes on."""
-        self.lanes = Lanes()
+        self.lanes = Lanes(patience_s=self._patience_s)
         self.deliveries = Deliveries(self.outbox, self.sink, self.telemetry, self.lanes, **self._options)
 
     def accept(self, *numbers: int, to: str = HERE) -> None:

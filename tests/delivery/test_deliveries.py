@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 import pytest
 
 from otel_labelstudio.delivery import retry
-from otel_labelstudio.delivery.lanes import LOOK_EVERY_S
+from otel_labelstudio.delivery.lanes import LANES, LOOK_EVERY_S
 from otel_labelstudio.delivery.results import (
     Dead,
     Delivered,
@@ -540,16 +540,31 @@ def test_a_destination_that_becomes_due_during_a_round_is_waited_for(
     assert len(desk.batches()) == 2 or wait_s <= 2 * after_s
 
 
-def test_a_new_destination_that_hangs_keeps_no_other_new_one_waiting(desk: Desk) -> None:
-    """However many calls wait for it: one batch at a time is under way, and nobody asks for it without a pause."""
-    desk = Desk(batch_size=1)
-    answers = threading.Event()
+@pytest.fixture
+def answers() -> Iterator[threading.Event]:
+    """Set at the end at the latest."""
+    event = threading.Event()
+    yield event
+    event.set()
 
-    def late(entries: Entries, _: Terms) -> Iterator[Result]:
+
+def late(answers: threading.Event) -> Script:
+    def deliver(entries: Entries, _: Terms) -> Iterator[Result]:
         answers.wait()
         yield Delivered(entries)
 
-    desk.sink.scripts[HERE] = [late]
+    return deliver
+
+
+def silent(entries: Entries, _: Terms) -> Iterator[Result]:
+    """Says nothing of what becomes of them."""
+    yield Sending(entries, "import")
+
+
+def test_a_new_destination_that_hangs_keeps_no_other_new_one_waiting(answers: threading.Event) -> None:
+    """However many calls wait for it: one batch at a time is under way."""
+    desk = Desk(batch_size=1, patience_s=0.1)
+    desk.sink.scripts[HERE] = [late(answers)]
     desk.accept(1, 2, 3)
     desk.accept(11, 12, to=THERE)
     waits = [desk.run() for _ in range(4)]
@@ -560,12 +575,41 @@ def test_a_new_destination_that_hangs_keeps_no_other_new_one_waiting(desk: Desk)
     assert desk.states() == {"delivered": 3, "pending": 2}
 
 
+@pytest.mark.parametrize("are_known", [False, True])
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        *(RetryableDeliveryError("HTTP status 503"), PausedDeliveryError("the key is wrong"), LOST),
+        *(ProjectLimitError("too many"), KeyError("a fault"), "hangs", "says nothing"),
+    ],
+    ids=str,
+)
+def test_no_trouble_keeps_the_thread_busy(
+    trouble: Exception | str, are_known: bool, answers: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A round in which there was nothing to ask of the sink is followed by a pause, however much waits: the processor
+    is the application's."""
+    monkeypatch.setattr(retry, "_FIRST_S", 60.0)
+    scripts = {"hangs": late(answers), "says nothing": silent}
+    desk = Desk(batch_size=1, patience_s=0.02)
+    for number in range(12):
+        to = Destination(title=f"project {number}").dumps()
+        desk.sink.scripts[to] = [fails(trouble) if isinstance(trouble, Exception) else scripts[trouble]]
+        desk.accept(*range(10 * number, 10 * number + 3), to=to)
+        if are_known:
+            desk.know(to)
+    idle = 0
+    for _ in range(60):
+        asked = len(desk.sink.asked)
+        idle += desk.run() == 0.0 and len(desk.sink.asked) == asked
+    assert len(desk.sink.asked) >= LANES
+    assert idle == 0
+    answers.set()
+    assert desk.lanes.close(60)
+
+
 def test_a_batch_of_which_nothing_is_said_is_not_tried_without_a_pause(desk: Desk) -> None:
     """As one that fails; what comes behind it goes through."""
-
-    def silent(entries: Entries, _: Terms) -> Iterator[Result]:
-        yield Sending(entries, "import")
-
     desk.sink.scripts[HERE] = [silent, delivers]
     desk.accept(1)
     assert desk.run() == 0.0
