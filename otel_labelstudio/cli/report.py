@@ -22,6 +22,7 @@ from otel_labelstudio.annotations.judging import judged_or_left_out
 from otel_labelstudio.cli.collecting import add_collecting_arguments, opened_source, since_of
 from otel_labelstudio.cli.progress import shown_progress
 from otel_labelstudio.errors import ConfigError
+from otel_labelstudio.printable import counted
 
 if TYPE_CHECKING:
     from otel_labelstudio.annotations.report import Period, Report
@@ -64,7 +65,7 @@ def run(options: argparse.Namespace) -> int:
         return 0
     write_report(report, options.output, form, title=options.title or TITLE)
     judged = report.total.calls
-    print(f"{judged} judged {'call' if judged == 1 else 'calls'}: {options.output}", file=sys.stderr)
+    print(f"{counted(judged, 'judged call')}: {options.output}", file=sys.stderr)
     return 0
 
 

@@ -50,7 +50,6 @@ from otel_labelstudio.telemetry import Telemetry
 _logger = logger(__name__)
 
 _MAX_IMPORT_BYTES = 32 * 2**20
-_FOREVER = float("inf")
 # How long what is under way in a lane is waited for in the end
 _CLOSING_S = 1.0
 # New projects are counted over half a day, and those in use over a whole one: where each service has a project a day,

@@ -127,12 +127,13 @@ class Worker:
         with self._round_ended:
             self._has_news = self._is_idle = False
         wait_s = self._round()
+        # What another process accepts wakes nobody here; nor does what waits, whatever the jobs say of it
+        may_idle = wait_s == FOREVER and not self._outbox.is_durable and self._is_empty()
         with self._round_ended:
             self._round_ended.notify_all()
             if self._has_news:
                 return 0.0
-            # What another process accepts wakes nobody here; nor does what waits, whatever the jobs say of it
-            self._is_idle = wait_s == FOREVER and not self._outbox.is_durable and self._is_empty()
+            self._is_idle = may_idle
             return FOREVER if self._is_idle else min(wait_s, _LONGEST_SLEEP_S)
 
     def _is_hopeless(self, deadline: float) -> bool:

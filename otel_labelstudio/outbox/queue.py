@@ -42,7 +42,7 @@ class DeliveryQueue:
         Whoever has looked at `destinations` asks for what was not due then: nothing becomes due between the two.
         """
         now = self._clock()
-        after = now if after is None else min(after, now)
+        after = now if after is None else min(after, now)  # the clock may have been set back meanwhile
         with self._database.reading() as db:
             at = db.execute(
                 "SELECT MIN(not_before) FROM readings INDEXED BY readings_put_off"

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from otel_labelstudio.calls import LLMCall, Message, ReasoningPart, TextPart, ToolCallResponsePart
+from otel_labelstudio.printable import counted
 from otel_labelstudio.tasks import render
 from otel_labelstudio.tasks.markdown import markdown, plain
 from otel_labelstudio.tasks.markup import Html, element, fold, joined, text
@@ -116,8 +117,7 @@ def _tool_name(definition: Mapping[str, Any]) -> str:
 
 
 def _earlier(turns: Sequence[Html]) -> Html:
-    noun = "turn" if len(turns) == 1 else "turns"
-    return fold(text(f"{len(turns)} earlier {noun}"), *turns) if turns else _NOTHING
+    return fold(text(counted(len(turns), "earlier turn")), *turns) if turns else _NOTHING
 
 
 def _turn(message: Message, writer: Writer, names: Mapping[str, str]) -> Html:

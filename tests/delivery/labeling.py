@@ -78,7 +78,7 @@ class Labeling:
         return project_id
 
     def tasks(self, project: int | str) -> list[dict[str, Any]]:
-        """All tasks of a project (an id, or a title), whole, with their predictions."""
+        """All tasks of a project (an id, or a title, as `project_of` finds it), whole, with their predictions."""
         project_id = project if isinstance(project, int) else self._found(project)
         if project_id is None:
             return []

@@ -622,12 +622,12 @@ def test_what_fails_after_the_end_is_not_said_to_be_tried_again(desk: Desk, capl
     """A request that nobody waited for any longer: its call is put back, for the next process."""
     answers, ended = threading.Event(), threading.Event()
 
-    def late(entries: Entries, _: Terms) -> Iterator[Result]:
+    def fails_late(entries: Entries, _: Terms) -> Iterator[Result]:
         answers.wait()
         raise RetryableDeliveryError("HTTP status 503")
         yield Delivered(entries)
 
-    desk.sink.scripts[HERE] = [late]
+    desk.sink.scripts[HERE] = [fails_late]
     desk.accept(1)
     desk.run()
     desk.deliveries.close(at_end=ended.set)
