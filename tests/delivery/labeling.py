@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
+_TRIES = 10
 _numbers = itertools.count()
 _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -28,8 +29,11 @@ class Labeling:
     url: str
     api_key: str = field(repr=False)
 
-    def request(self, method: str, path: str, body: Any = None) -> Any:
-        """The JSON of an answer; raises `urllib.error.HTTPError`."""
+    def request(self, method: str, path: str, body: Any = None, tries: int = _TRIES) -> Any:
+        """The JSON of an answer; raises `urllib.error.HTTPError`.
+
+        Label Studio answers 500 where it removes something that it is reading: what is only read is asked for again.
+        """
         request = urllib.request.Request(
             f"{self.url}{path}",
             data=None if body is None else json.dumps(body).encode(),
@@ -40,8 +44,15 @@ class Labeling:
             },
             method=method,
         )
-        with _opener.open(request, timeout=240) as response:
-            content = response.read()
+        try:
+            with _opener.open(request, timeout=240) as response:
+                content = response.read()
+        except urllib.error.HTTPError as error:
+            if error.code != 500 or method != "GET" or tries == 1:
+                raise
+            error.close()
+            time.sleep(0.2)
+            return self.request(method, path, body, tries - 1)
         return json.loads(content) if content else None
 
     def make_project(self, title: str, label_config: str | None = None) -> int:
@@ -78,23 +89,21 @@ class Labeling:
         return project_id
 
     def tasks(self, project: int | str) -> list[dict[str, Any]]:
-        """All tasks of a project (an id, or a title, as `project_of` finds it), whole, with their predictions."""
+        """All tasks of a project (an id, or a title, as `project_of` finds it), whole, with their predictions.
+
+        Label Studio reads a list's tasks first, and then their predictions. A task that is removed between the two
+        looks as if it had lost its prediction, so that a list with such tasks is believed when the next one agrees.
+        """
         project_id = project if isinstance(project, int) else self._found(project)
         if project_id is None:
             return []
-        found = self._listed(f"/api/tasks?project={project_id}&fields=all&page_size=10000")["tasks"]
+        bare = None
+        for _ in range(_TRIES):
+            found = self.request("GET", f"/api/tasks?project={project_id}&fields=all&page_size=10000")["tasks"]
+            before, bare = bare, {task["id"] for task in found if not task["predictions"]}
+            if not bare or bare == before:
+                break
         return sorted(found, key=lambda task: task["id"])
-
-    def _listed(self, path: str, tries: int = 10) -> Any:
-        """Label Studio answers a list with 500 while one of its tasks is being removed."""
-        try:
-            return self.request("GET", path)
-        except urllib.error.HTTPError as error:
-            if error.code != 500 or tries == 1:
-                raise
-            error.close()
-            time.sleep(0.2)
-            return self._listed(path, tries - 1)
 
     def texts(self, project: int | str) -> list[list[str]]:
         """The answers of each task, as its prediction has them."""

@@ -9,6 +9,21 @@ from typing import Any
 from otel_labelstudio.pipeline import Pipeline
 from otel_labelstudio.settings import Settings
 
+HOUR_S = 3600.0
+
+
+class SettableClock:
+    """The machine's, until it is set forward: what is due in an hour is due then, and not before a test is ready."""
+
+    def __init__(self) -> None:
+        self._ahead_s = 0.0
+
+    def __call__(self) -> float:
+        return time.time() + self._ahead_s
+
+    def set_forward(self, seconds: float) -> None:
+        self._ahead_s += seconds
+
 
 class Pipelines:
     """Makes pipelines, and stops them at the end."""

@@ -25,7 +25,7 @@ from tests.delivery.faults import (
     without_predictions,
 )
 from tests.delivery.labeling import Labeling, fresh_title
-from tests.delivery.pipelines import Pipelines, until
+from tests.delivery.pipelines import HOUR_S, Pipelines, SettableClock, until
 from tests.delivery.telemetry import chat
 from tests.delivery.test_projects import WITHOUT_TEXT_AREA, messages
 
@@ -302,7 +302,8 @@ def test_a_recheck_looks_into_the_renamed_project(
     """A call that was stored twice there is found by the project's id, and the second task is deleted."""
     title = fresh_title("Twice")
     project_id = labeling.make_project(title, CHAT)
-    pipeline = pipelines(url=faulty.url, project_name=title, resend_wait_s=0.2, recheck_wait_s=8)
+    clock = SettableClock()
+    pipeline = pipelines(clock, url=faulty.url, project_name=title, resend_wait_s=0.2, recheck_wait_s=HOUR_S)
     late: list[Exchange] = []
 
     def keep(exchange: Exchange) -> None:
@@ -315,6 +316,7 @@ def test_a_recheck_looks_into_the_renamed_project(
     late[0].forward()
     assert len(labeling.tasks(project_id)) == 2
     labeling.change_project(project_id, title=fresh_title("Archive"))
+    clock.set_forward(HOUR_S)
     until(lambda: len(labeling.tasks(project_id)) == 1)
     assert labeling.project_ids(title) == []
 
@@ -328,16 +330,18 @@ def test_a_recheck_in_a_project_that_is_deleted_is_over(
     project_id = labeling.make_project(title, CHAT)
     faulty.plan(after_forwarding(reset))
     named = {"project_name": title} if is_by_title else {"project_id": project_id}
-    pipeline = pipelines(url=faulty.url, outbox=path, recheck_wait_s=8, **named)
+    pipeline = pipelines(url=faulty.url, outbox=path, recheck_wait_s=HOUR_S, **named)
     pipeline.accept_calls([chat()])
     assert pipeline.flush(60)
     pipeline.close(30)
     labeling.delete_project(project_id)
-    again = pipelines(outbox=path, **named)
+    clock = SettableClock()
+    again = pipelines(clock, outbox=path, **named)
     queue = again._outbox.queue
     assert queue.next_recheck_in_s() < FOREVER
     again.take_up_what_was_left()
-    until(lambda: queue.next_recheck_in_s() == FOREVER, 40)
+    clock.set_forward(HOUR_S)
+    until(lambda: queue.next_recheck_in_s() == FOREVER)
 
 
 def test_a_renamed_project_that_is_broken_holds_up_no_new_calls(

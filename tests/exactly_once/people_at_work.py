@@ -100,7 +100,7 @@ class PeopleAtWork:
                 self.acts[act.__name__.strip("_")] += 1
 
     def _choose(self) -> dict[str, Any] | None:
-        listed = self._person.labeling._listed(_NEWEST.format(self._person.project_id))["tasks"]
+        listed = self._person.labeling.request("GET", _NEWEST.format(self._person.project_id))["tasks"]
         times = Counter(task["data"].get(CALL_ID) for task in listed)
         twice = [task for task in listed if times[task["data"].get(CALL_ID)] > 1]
         chosen = twice if twice and self._rng.random() < 0.5 else listed
