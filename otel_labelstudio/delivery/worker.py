@@ -51,6 +51,7 @@ class Worker:
         self._is_elected = False
         self._is_another_elected = False
         self._elections = 0  # how often it was asked who delivers
+        self._answered = 0  # which of these times the answer is of
         self._said: defaultdict[Job | None, set[str]] = defaultdict(set)
         self._thread = BackgroundThread("otel-labelstudio-delivery", "Delivery", self._step, at_end=self._let_go)
         self._round_ended = threading.Condition()
@@ -110,8 +111,9 @@ class Worker:
         return self._is_another_elected
 
     def _is_left_to_another(self, elections: int) -> bool:
-        """Whether another process delivers, by an election after so many: what was known before may be over by now."""
-        return self._is_another_elected and self._elections > elections
+        """Whether another process delivers, by an election that began after so many: what was known, or asked, before
+        may be over by now."""
+        return self._is_another_elected and self._answered > elections
 
     def _is_empty(self) -> bool:
         try:
@@ -172,8 +174,9 @@ class Worker:
 
     def _elect(self) -> bool:
         """Whether this process delivers; the first time, it takes over what another may have left."""
-        self._is_another_elected = not self._election.is_won()
         self._elections += 1
+        self._is_another_elected = not self._election.is_won()
+        self._answered = self._elections
         if self._is_another_elected:
             self._is_elected = False
         elif not self._is_elected:

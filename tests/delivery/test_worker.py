@@ -224,7 +224,7 @@ def test_the_next_process_delivers_when_what_was_under_way_has_ended(tmp_path: P
         raise UnknownOutcomeError("no answer")
         yield Delivered(entries)
 
-    desk = Desk()
+    desk = Desk(patience_s=0.1)
     desk.sink.scripts[HERE] = [hang]
     desk.accept(1)
     worker = Worker(desk.outbox, desk.deliveries, [desk.deliveries], Election(path, lambda: True))
@@ -267,6 +267,30 @@ def test_the_last_of_them_delivers_what_is_left(tmp_path: Path, desk: Desk, monk
     worker.notify()
     until(lambda: worker._is_another_elected)
     other.resign()
+    assert worker.drain(DEADLINE_S, is_last=True)
+    assert desk.states() == {"delivered": 1}
+    worker.stop(DEADLINE_S)
+
+
+def test_an_election_under_way_is_none_of_the_end(desk: Desk) -> None:
+    """It was lost before the other process let go: the end waits for the next one."""
+
+    class SlowElection(Election):
+        asked = 0
+
+        def is_won(self) -> bool:
+            self.asked += 1
+            if self.asked == 1:
+                until(lambda: worker._hurry)
+                return False
+            time.sleep(0.5)
+            return super().is_won()
+
+    desk.accept(1)
+    election = SlowElection(None, lambda: True)
+    worker = Worker(desk.outbox, desk.deliveries, [desk.deliveries], election)
+    worker.notify()
+    until(lambda: election.asked)
     assert worker.drain(DEADLINE_S, is_last=True)
     assert desk.states() == {"delivered": 1}
     worker.stop(DEADLINE_S)
