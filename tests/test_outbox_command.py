@@ -44,7 +44,7 @@ def path(tmp_path: Path) -> Path:
     settings = Settings.resolve({"settle_s": 3600, "outbox": str(path)}, needs_server=False)
     pipeline = Pipeline(settings, sink=RefusingSink())
     pipeline.accept_calls(CALLS)
-    assert pipeline.close(10)
+    assert pipeline.close(240)
     return path
 
 
@@ -181,7 +181,7 @@ def test_retry_delivers_after_all(path: Path, capsys: pytest.CaptureFixture[str]
     pipeline = Pipeline(Settings.resolve({"outbox": str(path)}, needs_server=False), sink=sink)
     assert pipeline.flush(240)
     assert [call.span_id for call in sink.calls] == [CALLS[0].span_id]
-    assert pipeline.close(10)
+    assert pipeline.close(240)
 
 
 def test_purge_forgets(path: Path, capsys: pytest.CaptureFixture[str]) -> None:

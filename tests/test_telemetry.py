@@ -72,7 +72,7 @@ SCRIPT = textwrap.dedent(
     pipeline.accept_spans([Span(trace_id="1", span_id="2")])
     pipeline.accept_calls([call(1), call(2), call(3)])
     before = points()
-    pipeline.close(10)
+    pipeline.close(240)
     pipeline.telemetry.record_import(0.2, {"server.address": "localhost"})
     (bounds,) = {
         p.explicit_bounds for r in reader.get_metrics_data().resource_metrics for s in r.scope_metrics

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import Any
 
 from playwright.sync_api import Locator, Response
+from playwright.sync_api import TimeoutError as PageTimeoutError
 
 from tests.browser.labeling_page import LabelingPage
 
 # How long a draft takes to be stored after the last change
 _DRAFT_TIMEOUT_MS = 240_000
+_TRIES, _HEARD_MS = 20, 10_000
 
 
 class Acts:
@@ -66,11 +69,19 @@ class Acts:
         self.page.locator(lifted).first.wait_for()
         for key in keys:
             before = self.page.locator(lifted).first.get_attribute("style")
-            self.page.keyboard.press(key)
-            self.page.locator(f"{lifted}:not([style={json.dumps(before)}])").first.wait_for()
+            self._press_until(key, f"{lifted}:not([style={json.dumps(before)}])")
             self.page.wait_for_timeout(150)  # the next key is heard when it has arrived
         self.page.keyboard.press("Space")
         self.page.locator(lifted).first.wait_for(state="detached")
+
+    def _press_until(self, key: str, selector: str) -> None:
+        """A key that comes too early is not heard."""
+        for _ in range(_TRIES):
+            self.page.keyboard.press(key)
+            with suppress(PageTimeoutError):
+                self.page.locator(selector).first.wait_for(timeout=_HEARD_MS)
+                return
+        raise AssertionError(f"{key} does nothing")
 
 
 def _is_annotation(answer: Response) -> bool:

@@ -114,6 +114,7 @@ def deliver(server: EmbeddedLabelStudio, calls: Mapping[str, LLMCall], *, title:
         Settings.resolve({"api_key": server.api_key, "url": server.url, "project_name": title, **settings})
     )
     pipeline.accept_calls(calls.values())
+    assert pipeline.flush(240), pipeline.telemetry.counts()
     assert pipeline.close(60), pipeline.telemetry.counts()
     assert pipeline.telemetry.counts()["tasks.delivered"] == len(calls), pipeline.telemetry.counts()
     labeling = Labeling(server.url, server.api_key)

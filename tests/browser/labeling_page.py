@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, Literal
 
 from playwright.sync_api import Locator, Page
 from playwright.sync_api import TimeoutError as PageTimeoutError
@@ -134,12 +134,17 @@ class LabelingPage:
         finally:
             self.page.evaluate(f"localStorage.removeItem('{_THEME}')")
 
-    def _wait_for_answer(self) -> None:
-        self.page.wait_for_selector(_CONTROL)
+    def wait_for_prediction(self, region: str, *, is_visible: bool = True) -> None:
+        """Until it stands where the selector ``region`` says."""
+        state: Literal["visible", "attached"] = "visible" if is_visible else "attached"
         *short, last = _PREFILL_TIMEOUTS_MS
         for timeout_ms in short:
             with suppress(PageTimeoutError):
-                self.page.wait_for_selector(_REGION, timeout=timeout_ms)
+                self.page.wait_for_selector(region, timeout=timeout_ms, state=state)
                 return
             self.page.reload()
-        self.page.wait_for_selector(_REGION, timeout=last)
+        self.page.wait_for_selector(region, timeout=last, state=state)
+
+    def _wait_for_answer(self) -> None:
+        self.page.wait_for_selector(_CONTROL)
+        self.wait_for_prediction(_REGION)

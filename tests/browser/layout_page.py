@@ -70,7 +70,7 @@ class LayoutPage:
 
     def _wait(self) -> None:
         self.page.locator(".osl .osl-turn:visible").first.wait_for()
-        self.page.locator('.osl [data-testid="textarea-region"]').first.wait_for(state="attached")
+        self.labeling.wait_for_prediction('.osl [data-testid="textarea-region"]', is_visible=False)
 
 
 def results(annotation: Any) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 import pytest
-from playwright.sync_api import Frame, Page, Request
+from playwright.sync_api import Error, Frame, Page, Request
 
 from otel_labelstudio.calls import LLMCall, Message, TextPart
 from otel_labelstudio.demo.label_studio import EmbeddedLabelStudio
@@ -68,7 +68,10 @@ class Watch:
         return False
 
     def has_run(self) -> bool:
-        return bool(self.page.evaluate("window.hostile !== undefined"))
+        try:
+            return bool(self.page.evaluate("window.hostile !== undefined"))
+        except Error:  # the page is being left, which is a request
+            return False
 
     def _on_request(self, request: Request) -> None:
         if not request.url.startswith((self.own, "data:image/", "blob:")) or "hostile" in request.url:

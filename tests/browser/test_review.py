@@ -159,6 +159,7 @@ def test_the_stream_goes_from_task_to_task_by_keys(review: LayoutPage, label_stu
     review.labeling.start_stream()
     for number in (1, 2):
         review.page.locator(".osl .osl-turn").get_by_text(f"Question {number}?").wait_for()
+        review.labeling.editor.locator('[data-testid="htx-textbox-content"]', has_text=f"Answer {number}.").wait_for()
         assert review.labeling.answers() == [f"Answer {number}."]
         review.submit("1", "Control+Enter")
     assert [len(streamed.task(name)["annotations"]) for name in calls] == [1, 1]

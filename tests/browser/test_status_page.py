@@ -61,7 +61,7 @@ def test_hostile_names_do_nothing(browser: Page, receiver: Receiver) -> None:
     assert (watch.requests, watch.left) == ([], [])
     assert browser.url == f"{receiver.http}/status"
     assert browser.locator("td *").count() == 0
-    assert browser.locator("td", has_text="<script>").first.is_visible()
+    browser.locator("td", has_text="<script>").first.wait_for()
 
 
 def test_dead_letters_are_delivered_by_the_button(browser: Page, receiver: Receiver, sink: RefusingSink) -> None:
@@ -71,14 +71,14 @@ def test_dead_letters_are_delivered_by_the_button(browser: Page, receiver: Recei
     bury(receiver, "refused for its size")
     wait_for(receiver, waiting=0)
     browser.goto(f"{receiver.http}/status")
-    assert browser.locator("td", has_text="refused for its size").is_visible()
+    browser.locator("td", has_text="refused for its size").wait_for()
     sink.is_mended = True
     browser.get_by_role("button", name="Retry all 1").click()
     browser.wait_for_url(f"{receiver.http}/status")
     assert receiver.delivered(span_ids)
     wait_for(receiver, dead_letters=[], paused_count=0)
     browser.goto(f"{receiver.http}/status")
-    assert browser.get_by_text("All is well").is_visible()
+    browser.get_by_text("All is well").wait_for()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -93,6 +93,8 @@ def send(
     provider = TracerProvider()
     provider.add_span_processor(BatchSpanProcessor(exporter))
     span_ids = {name: _trace(provider, call) for name, call in calls.items()}
+    provider.force_flush()
+    exporter.force_flush(240_000)
     provider.shutdown()
     assert exporter.counts["tasks.delivered"] == len(calls), exporter.counts
     projects = answer_of(f"{server.url}/api/projects?page_size=1000", server.api_key)["results"]

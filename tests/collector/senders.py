@@ -18,6 +18,7 @@ from tests.exactly_once.application import Collected
 
 _CALLS, _OTHERS = 2, 6
 _PAUSE_S = 0.2
+_TIMEOUT_S = 60  # what takes longer is sent again, and is there twice
 _numbers = itertools.count()
 
 
@@ -52,9 +53,9 @@ class Sender(threading.Thread):
 def senders(grpc: str, http: str) -> list[Sender]:
     """Two over gRPC and one over HTTP, sending."""
     exporters: list[GrpcExporter | HttpExporter] = [
-        GrpcExporter(endpoint=f"http://{grpc}"),
-        GrpcExporter(endpoint=f"http://{grpc}"),
-        HttpExporter(endpoint=f"{http}/v1/traces"),
+        GrpcExporter(endpoint=f"http://{grpc}", timeout=_TIMEOUT_S),
+        GrpcExporter(endpoint=f"http://{grpc}", timeout=_TIMEOUT_S),
+        HttpExporter(endpoint=f"{http}/v1/traces", timeout=_TIMEOUT_S),
     ]
     made = [Sender(exporter) for exporter in exporters]
     for sender in made:

@@ -15,6 +15,9 @@ from tests.collector.collector import Collector
 from tests.collector.tenants import event_of, request_of, send, shared_id, span_of, unshared_id
 from tests.ports import steady_port
 
+# On top of a balancer's configuration: a busy machine's gateway that is slow to answer is not sent the same again
+PATIENT = "yaml:exporters::load_balancing::protocol::otlp::timeout: 240s"
+
 
 class Tiers:
     """Two balancers before two gateways, each of which has a back-end of its own. A context manager."""
@@ -33,7 +36,7 @@ class Tiers:
         ]
         environment = {"GATEWAYS": f"[{', '.join(addresses)}]"}
         self.balancers = [
-            Collector(otelcol, directory / f"balancer-{number}", ["gateway-balancer.yaml"], environment)
+            Collector(otelcol, directory / f"balancer-{number}", ["gateway-balancer.yaml", PATIENT], environment)
             for number in range(2)
         ]
         self._entered = ExitStack()

@@ -17,7 +17,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from otel_labelstudio.calls import LLMCall, TextPart
 from otel_labelstudio.recordings import Recording, read_recording
 from otel_labelstudio.spans.from_otlp import log_records_from_protobuf, spans_from_protobuf
-from tests.collector.backend import Backend
+from tests.collector.backend import PATIENT, Backend
 from tests.collector.capturing import captured_by
 from tests.collector.collector import CONFIGURATIONS, Collector
 from tests.collector.personal import FORBIDDEN, HARMLESS, PERSONAL, masked, rewrite_request, set_value, typed
@@ -42,7 +42,7 @@ def leaving() -> Iterator[Backend]:
 
 @pytest.fixture
 def collector(otelcol: Path, tmp_path: Path, backend: Backend, leaving: Backend) -> Iterator[Collector]:
-    configs = ["sidecar.yaml", "redact.yaml", captured_by(leaving)]
+    configs = ["sidecar.yaml", "redact.yaml", captured_by(leaving), PATIENT]
     with Collector(otelcol, tmp_path / "collector", configs, {"BACKEND_OTLP_ENDPOINT": backend.endpoint}) as made:
         yield made
 
@@ -51,7 +51,7 @@ def collector(otelcol: Path, tmp_path: Path, backend: Backend, leaving: Backend)
 def module_collector(otelcol: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Collector, Backend]]:
     """One for many small questions, with all that leaves it."""
     with Backend() as leaving, Backend() as backend:
-        configs = ["sidecar.yaml", "redact.yaml", captured_by(leaving)]
+        configs = ["sidecar.yaml", "redact.yaml", captured_by(leaving), PATIENT]
         environment = {"BACKEND_OTLP_ENDPOINT": backend.endpoint}
         with Collector(otelcol, tmp_path_factory.mktemp("redact"), configs, environment) as made:
             yield made, leaving

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -34,7 +35,8 @@ def pipe(otelcol: Path, tmp_path: Path, label_studio: EmbeddedLabelStudio) -> It
 
 def traced(command: list[str], cwd: Path | None = None) -> dict[str, list[str]]:
     """The span ids that an application says it has sent."""
-    run = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=600, check=False)
+    patient = {**os.environ, "OTEL_EXPORTER_OTLP_TIMEOUT": "240" if command[0] == sys.executable else "240000"}
+    run = subprocess.run(command, cwd=cwd, env=patient, capture_output=True, text=True, timeout=600, check=False)
     assert run.returncode == 0, run.stderr
     ids: dict[str, list[str]] = json.loads(run.stdout.splitlines()[-1])
     return ids

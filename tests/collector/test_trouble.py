@@ -9,7 +9,7 @@ from pathlib import Path
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from tests.collector.backend import Backend
+from tests.collector.backend import PATIENT, Backend
 from tests.collector.collector import CONFIGURATIONS, Collector
 from tests.receiver.requests_made import events, ids, traces
 from tests.receiver.serving import Receiver, post
@@ -28,7 +28,10 @@ REFUSED = {"otelcol_exporter_send_failed_spans", "otelcol_exporter_send_failed_l
 
 def sidecar(otelcol: Path, directory: Path, backend: Backend, **environment: str) -> Collector:
     return Collector(
-        otelcol, directory / "collector", ["sidecar.yaml"], {"BACKEND_OTLP_ENDPOINT": backend.endpoint, **environment}
+        otelcol,
+        directory / "collector",
+        ["sidecar.yaml", PATIENT],
+        {"BACKEND_OTLP_ENDPOINT": backend.endpoint, **environment},
     )
 
 

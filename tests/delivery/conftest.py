@@ -15,6 +15,7 @@ def pipelines(label_studio: EmbeddedLabelStudio, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("otel_labelstudio.delivery.deliveries.SET_ASIDE_S", 0.2)
     monkeypatch.setattr("otel_labelstudio.delivery.label_studio.look_ups.LOOK_UP_RETRY_S", 0.2)
     monkeypatch.setattr("otel_labelstudio.delivery.label_studio.sink.LOOK_UP_RETRY_S", 0.2)
+    monkeypatch.setattr("otel_labelstudio.delivery.label_studio.server._DECORATION_S", 240.0)
     monkeypatch.setattr("otel_labelstudio.delivery.retry._FIRST_S", 0.1)
     monkeypatch.setattr("otel_labelstudio.delivery.retry._LONGEST_S", 0.2)
     made = Pipelines(label_studio.url, label_studio.api_key)

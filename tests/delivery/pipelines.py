@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from otel_labelstudio.pipeline import Pipeline
@@ -38,8 +39,16 @@ class Pipelines:
         return pipeline
 
     def close(self) -> None:
+        """With their threads, which would log into the next test."""
         for pipeline in self._made:
             pipeline.close(timeout_s=0)
+        for pipeline in self._made:
+            until(partial(_has_ended, pipeline))
+            assert pipeline._deliveries._lanes.close(240)
+
+
+def _has_ended(pipeline: Pipeline) -> bool:
+    return not pipeline._worker._thread.is_alive
 
 
 def until(condition: Callable[[], object], timeout_s: float = 240.0) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from otel_labelstudio.delivery.deliveries import Deliveries
-from otel_labelstudio.delivery.lanes import PATIENCE_S, Lanes
+from otel_labelstudio.delivery.lanes import Lanes
 from otel_labelstudio.delivery.results import Delivered, Result
 from otel_labelstudio.delivery.sink import Terms
 from otel_labelstudio.destinations.destination import Destination
@@ -74,18 +74,19 @@ class ScriptedSink:
 
 
 class Desk:
-    """Deliveries from an outbox in memory to a scripted sink, which is waited for ``patience_s``."""
+    """Deliveries from an outbox in memory to a scripted sink, which is waited for ``patience_s``: until it has ended,
+    unless it is to hang."""
 
-    def __init__(self, *, batch_size: int = 100, max_new_projects: int = 100, patience_s: float = PATIENCE_S) -> None:
+    def __init__(self, *, batch_size: int = 100, max_new_projects: int = 100, patience_s: float = 240.0) -> None:
         self._patience_s = patience_s
         self.clock, self.sink, self.telemetry = Clock(), ScriptedSink(), Telemetry()
         self.outbox = Outbox(None, **ROOMY, clock=self.clock)
         self._options = {"batch_size": batch_size, "max_new_projects": max_new_projects}
         self.restart()
 
-    def restart(self) -> None:
+    def restart(self, patience_s: float | None = None) -> None:
         """Another process goes on."""
-        self.lanes = Lanes(patience_s=self._patience_s)
+        self.lanes = Lanes(patience_s=self._patience_s if patience_s is None else patience_s)
         self.deliveries = Deliveries(self.outbox, self.sink, self.telemetry, self.lanes, **self._options)
 
     def accept(self, *numbers: int, to: str = HERE) -> None:

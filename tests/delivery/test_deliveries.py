@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import pytest
 
@@ -35,6 +36,7 @@ from otel_labelstudio.errors import (
     UnknownOutcomeError,
 )
 from otel_labelstudio.outbox.entry import OutboxEntry
+from tests.delivery.pipelines import until
 from tests.delivery.scripted import HERE, THERE, Desk, PanicException, Script, delivers, fails
 from tests.outbox.calls import Clock
 
@@ -567,9 +569,8 @@ def test_a_new_destination_that_hangs_keeps_no_other_new_one_waiting(answers: th
     desk.sink.scripts[HERE] = [late(answers)]
     desk.accept(1, 2, 3)
     desk.accept(11, 12, to=THERE)
-    waits = [desk.run() for _ in range(4)]
+    until(lambda: desk.run() == LOOK_EVERY_S and desk.states()["delivered"] == 2)
     assert desk.batches() == [(HERE, [1]), (THERE, [11]), (THERE, [12])]
-    assert waits[-1] == LOOK_EVERY_S
     answers.set()
     desk.lanes.close(60)
     assert desk.states() == {"delivered": 3, "pending": 2}
@@ -598,11 +599,20 @@ def test_no_trouble_keeps_the_thread_busy(
         desk.accept(*range(10 * number, 10 * number + 3), to=to)
         if are_known:
             desk.know(to)
+    taken: list[OutboxEntry] = []
+    take = desk.outbox.queue.take
+
+    def take_and_note(*arguments: Any, **options: Any) -> list[OutboxEntry]:
+        entries = take(*arguments, **options)
+        taken.extend(entries)
+        return entries
+
+    monkeypatch.setattr(desk.outbox.queue, "take", take_and_note)
     idle = 0
     for _ in range(60):
-        asked = len(desk.sink.asked)
-        idle += desk.run() == 0.0 and len(desk.sink.asked) == asked
-    assert len(desk.sink.asked) >= LANES
+        before = len(taken)
+        idle += desk.run() == 0.0 and len(taken) == before
+    assert len(taken) >= LANES
     assert idle == 0
     answers.set()
     assert desk.lanes.close(60)
@@ -618,9 +628,9 @@ def test_a_batch_of_which_nothing_is_said_is_not_tried_without_a_pause(desk: Des
     assert desk.states() == {"delivered": 1}
 
 
-def test_what_fails_after_the_end_is_not_said_to_be_tried_again(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
+def test_what_fails_after_the_end_is_not_said_to_be_tried_again(caplog: pytest.LogCaptureFixture) -> None:
     """A request that nobody waited for any longer: its call is put back, for the next process."""
-    answers, ended = threading.Event(), threading.Event()
+    desk, answers, ended = Desk(patience_s=0.1), threading.Event(), threading.Event()
 
     def fails_late(entries: Entries, _: Terms) -> Iterator[Result]:
         answers.wait()

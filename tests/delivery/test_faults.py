@@ -159,12 +159,15 @@ def test_an_import_that_outlasts_our_patience_is_not_repeated(
     pipelines: Pipelines, labeling: Labeling, faulty: FaultyServer, fault: Fault
 ) -> None:
     """Label Studio has stored the tasks when we give up, or is still at it: it is given as long again."""
-    title = fresh_title("Late")
+    clock, title = SettableClock(), fresh_title("Late")
     faulty.plan(fault)
-    pipeline = pipelines(url=faulty.url, project_name=title, timeout_s=0.6, import_timeout_s=0.6, resend_wait_s=8)
+    waits = {"timeout_s": 0.6, "import_timeout_s": 0.6, "resend_wait_s": HOUR_S}
+    pipeline = pipelines(clock, url=faulty.url, project_name=title, **waits)
     pipeline.accept_calls([chat(answer="once")])
-    assert pipeline.flush(240)
+    until(lambda: pipeline.telemetry.counts().get("deliveries.failed[UnknownOutcomeError]"))
     until(lambda: faulty.imports_under_way == 0)
+    clock.set_forward(HOUR_S)
+    assert pipeline.flush(240)
     assert delivered(labeling, title) == ["once"]
 
 
@@ -394,8 +397,11 @@ def test_calls_travel_in_batches(pipelines: Pipelines, labeling: Labeling, fault
     assert delivered(labeling, title) == sorted(str(i) for i in range(25))
 
 
-def test_one_import_at_a_time_for_one_server(pipelines: Pipelines, labeling: Labeling, faulty: FaultyServer) -> None:
+def test_one_import_at_a_time_for_one_server(
+    pipelines: Pipelines, labeling: Labeling, faulty: FaultyServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Two exporters of one process, two projects, one server: concurrent writes are what loses predictions."""
+    monkeypatch.setattr("otel_labelstudio.delivery.label_studio.turns.PATIENCE_S", 240.0)
     faulty.plan(late(0.1), times=float("inf"))
     titles = [fresh_title("Together") for _ in range(2)]
     made = [pipelines(url=faulty.url, project_name=title, batch_size=2) for title in titles]

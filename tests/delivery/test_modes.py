@@ -139,7 +139,7 @@ def test_dead_letters_are_bounded(pipelines: Pipelines) -> None:
     for i in range(5):
         pipeline.accept_calls([chat(answer=f"{i}{j}") for j in range(5)])
         assert pipeline.flush(240)
-    assert pipeline.telemetry.counts()["tasks.rejected[refused]"] == 25
+    until(lambda: pipeline.telemetry.counts()["tasks.rejected[refused]"] == 25)
     kept = [letter.call.output_messages[0].parts[0].content for letter in pipeline.dead_letters()]  # type: ignore[union-attr]
     assert kept == [f"{i}{j}" for i in (3, 4) for j in range(5)]
 

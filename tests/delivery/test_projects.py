@@ -17,7 +17,7 @@ from otel_labelstudio.settings import Settings
 from otel_labelstudio.tasks.binding import Mode, default_label_config
 from otel_labelstudio.tasks.build import Task
 from otel_labelstudio.tasks.layouts import Layout, layout_instructions
-from tests.delivery.faults import Fault, FaultyServer, answers, late
+from tests.delivery.faults import Exchange, Fault, FaultyServer, answers, late
 from tests.delivery.labeling import Labeling, fresh_title
 from tests.delivery.pipelines import Pipelines, until
 from tests.delivery.telemetry import chat
@@ -149,7 +149,7 @@ def test_a_missing_id_pauses_delivery_and_loses_nothing(
     (error,) = messages(caplog, logging.ERROR)
     assert f"project {project_id} is paused" in error
     assert "check url and project_id" in error
-    assert f"Delivery to project {project_id} resumed." in messages(caplog, logging.WARNING)
+    until(lambda: f"Delivery to project {project_id} resumed." in messages(caplog, logging.WARNING))
 
 
 def test_a_really_missing_id_is_said_by_the_real_server(pipelines: Pipelines, caplog: pytest.LogCaptureFixture) -> None:
@@ -339,8 +339,13 @@ def test_a_view_that_cannot_be_made_holds_up_nothing(
     pipelines: Pipelines, labeling: Labeling, faulty: FaultyServer, fault: Fault, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever is answered, or nothing at all: the task is stored, and the instructions are there."""
+
+    def then_instructions(exchange: Exchange) -> None:
+        monkeypatch.setattr("otel_labelstudio.delivery.label_studio.server._DECORATION_S", 240.0)
+        fault(exchange)
+
     monkeypatch.setattr("otel_labelstudio.delivery.label_studio.server._DECORATION_S", 0.5)
-    faulty.plan(fault, "dm/views", times=float("inf"))
+    faulty.plan(then_instructions, "dm/views", times=float("inf"))
     title = fresh_title("Plain")
     pipeline = pipelines(project_name=title, mode="chat", url=faulty.url)
     pipeline.accept_calls([chat(answer="stored")])

@@ -172,6 +172,7 @@ def test_a_call_of_which_nothing_was_said_is_not_asked_for_without_end(desk: Des
 def test_a_server_that_does_not_answer_a_look_up_holds_up_no_delivery(desk: Desk, sink: LookingSink) -> None:
     """As one that searches a large project: the look-up goes on beside what is delivered, and is not begun twice."""
     (call,) = due(desk, 1)
+    desk.restart(patience_s=0.1)
     sink.answers.clear()
     rechecks = Rechecks(desk.outbox.queue, sink, desk.lanes)
     rechecks.run(is_hurried=False)
@@ -189,6 +190,7 @@ def test_the_end_waits_for_no_look_up(desk: Desk, sink: LookingSink) -> None:
     """What is under way stops behind the call that it is at, and no other is begun: the rest is due still."""
     first, *rest = due(desk, 3)
     others = due(desk, 2, to=THERE, first=1000)
+    desk.restart(patience_s=0.1)
     sink.answers.clear()
     rechecks = Rechecks(desk.outbox.queue, sink, desk.lanes)
     rechecks.run(is_hurried=False)

@@ -146,7 +146,7 @@ def assert_made(pipeline: Pipeline, labeling: Labeling, title: str) -> None:
     assert len(labeling.tasks(project_id)) == 1
     assert len(labeling.request("GET", f"/api/dm/views/?project={project_id}")) == 1
     assert labeling.project(project_id)["expert_instruction"]
-    assert pipeline._outbox.queue.in_use_and_created(60, 60) == (0, 1)
+    assert pipeline._outbox.queue.in_use_and_created(HOUR_S, HOUR_S) == (0, 1)
 
 
 def test_a_creation_that_comes_late_is_waited_for(
@@ -197,7 +197,7 @@ def test_a_project_that_is_never_listed_is_created_once(
         pipeline.accept_calls([chat(answer=answer)])
         assert pipeline.flush(240)
     assert labeling.texts(title) == [["first"], ["second"]]
-    assert pipeline._outbox.queue.in_use_and_created(60, 60) == (0, 1)
+    assert pipeline._outbox.queue.in_use_and_created(HOUR_S, HOUR_S) == (0, 1)
 
 
 def test_a_surplus_project_is_said_once_and_left(

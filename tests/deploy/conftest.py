@@ -26,7 +26,7 @@ def hurried(rules: str) -> str:
     An alert that waits does so for longer than a busy receiver that is well is missed by one look or two; what happens
     once is seen for a minute.
     """
-    rules = re.sub(r"^( +for:) \d+m$", r"\1 5s", rules, flags=re.MULTILINE)
+    rules = re.sub(r"^( +for:) \d+m$", r"\1 20s", rules, flags=re.MULTILINE)
     rules = re.sub(r"\[\d+[mh]\]", "[60s]", rules)
     return re.sub(r"(_seconds\)?) > \d+$", r"\1 > 1", rules, flags=re.MULTILINE)
 

@@ -27,7 +27,7 @@ from otel_labelstudio.outbox.accepting import Accepting
 from otel_labelstudio.outbox.queue import DeliveryQueue
 from tests.delivery.telemetry import trace_chat
 
-RESEND_WAIT_S, RECHECK_WAIT_S = 2.0, 4.0
+RESEND_WAIT_S, RECHECK_WAIT_S = 2.0, 12.0
 _PER_BATCH = 5
 
 

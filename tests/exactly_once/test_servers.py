@@ -24,6 +24,7 @@ from tests.delivery.faults import (
     FaultyServer,
     after_forwarding,
     answers,
+    forwarded,
     late,
     reset,
     truncated,
@@ -39,6 +40,16 @@ TIMEOUT_S = 3.0
 
 
 RECHECKED_IN_AN_HOUR = {"settle_s": HOUR_S, "resend_wait_s": 0.3, "recheck_wait_s": HOUR_S}
+
+
+def kept_for_later(kept: list[Exchange]) -> Fault:
+    """The connection breaks; Label Studio carries the request out when the test forwards it."""
+
+    def lose(exchange: Exchange) -> None:
+        kept.append(exchange)
+        reset(exchange)
+
+    return lose
 
 
 def late_commit(seconds: float) -> Fault:
@@ -79,13 +90,13 @@ FAULTS: Sequence[Fault] = (
 
 
 @contextmanager
-def load(pipeline: Pipeline, per_second: int) -> Iterator[None]:
-    """Calls numbered from 0 come in, for as long as this lasts."""
+def load(pipeline: Pipeline, per_second: int, most: int = 5000) -> Iterator[None]:
+    """Calls numbered from 0 come in, for as long as this lasts, and not many more than ``most``."""
     is_over = threading.Event()
 
     def accept() -> None:
         number = 0
-        while not is_over.wait(0.1):
+        while number < most and not is_over.wait(0.1):
             count = max(1, per_second // 10)
             numbers = range(number, number + count)
             assert pipeline.accept_calls([chat(f"Question {n}.", str(n)) for n in numbers])
@@ -167,13 +178,14 @@ def test_an_import_carried_out_after_all_is_removed_by_the_audit(
 ) -> None:
     """Later than anybody waits: for a while the calls stand there twice, after the audit once, each with its
     prediction. A person has annotated one of the later tasks meanwhile: that one is kept, beside the older one."""
-    clock, title = SettableClock(), fresh_title("Very late")
-    faulty.plan(late_commit(2.0))
+    clock, title, kept = SettableClock(), fresh_title("Very late"), list[Exchange]()
+    faulty.plan(kept_for_later(kept))
     pipeline = pipelines(clock, url=faulty.url, project_name=title, **RECHECKED_IN_AN_HOUR)
     calls = [chat(f"Question {n}.", str(n)) for n in range(3)]
     pipeline.accept_calls(calls)
     assert pipeline.flush(240)
-    until(lambda: len(labeling.tasks(title)) == 6)
+    kept[0].forward()
+    assert len(labeling.tasks(title)) == 6
     stored = [task["id"] for task in labeling.tasks(title)]
     labeling.request("POST", f"/api/tasks/{stored[4]}/annotations/", {"result": []})
     clock.set_forward(HOUR_S)
@@ -191,13 +203,14 @@ def test_predictions_added_twice_are_removed_by_the_audit(
     pipelines: Pipelines, labeling: Labeling, faulty: FaultyServer
 ) -> None:
     """Label Studio lost the predictions, and the first repair is carried out late; somebody else's prediction stays."""
-    clock, title = SettableClock(), fresh_title("Late repair")
+    clock, title, kept = SettableClock(), fresh_title("Late repair"), list[Exchange]()
     faulty.plan(without_predictions)
-    faulty.plan(late_commit(2.0), "projects/import/predictions")
+    faulty.plan(kept_for_later(kept), "projects/import/predictions")
     pipeline = pipelines(clock, url=faulty.url, project_name=title, **RECHECKED_IN_AN_HOUR)
     pipeline.accept_calls([chat(f"Question {n}.", str(n)) for n in range(2)])
     assert pipeline.flush(240)
-    until(lambda: sorted(map(len, labeling.texts(title))) == [2, 2])
+    kept[0].forward()
+    assert sorted(map(len, labeling.texts(title))) == [2, 2]
     theirs = labeling.tasks(title)[0]["predictions"][0]["result"]
     theirs[0]["value"]["text"] = ["another model's answer"]
     labeling.request(
@@ -213,23 +226,20 @@ def test_two_imports_of_a_call_leave_the_one_with_its_prediction(
     pipelines: Pipelines, labeling: Labeling, faulty: FaultyServer
 ) -> None:
     """The older of two twins lost its prediction: the younger one stays."""
-    clock, title = SettableClock(), fresh_title("Lost")
+    clock, title, kept = SettableClock(), fresh_title("Lost"), list[Exchange]()
 
-    def store_without_predictions(exchange: Exchange) -> None:
+    def behind_the_first(exchange: Exchange) -> None:
         with suppress(OSError, ValueError):  # nobody is there to be answered
-            without_predictions(exchange)
+            without_predictions(kept[0])
+        forwarded(exchange)
 
-    def commit_without_predictions(exchange: Exchange) -> None:
-        threading.Timer(1.0, store_without_predictions, [exchange]).start()
-        reset(exchange)
-
-    faulty.plan(commit_without_predictions)
+    faulty.plan(kept_for_later(kept))
+    faulty.plan(behind_the_first)
     pipeline = pipelines(clock, url=faulty.url, project_name=title, **RECHECKED_IN_AN_HOUR)
-    faulty.plan(late(1.5))  # the repetition arrives first and is stored last
     call = chat("Question 0.", "0")
     pipeline.accept_calls([call])
     assert pipeline.flush(240)
-    until(lambda: len(labeling.tasks(title)) == 2)
+    assert len(labeling.tasks(title)) == 2
     clock.set_forward(HOUR_S)
     until(lambda: pipeline.telemetry.counts().get("tasks.duplicates_removed") == 1)
     audit(labeling, title, [key_of(call)]).assert_exactly_once()

@@ -10,11 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from jupyter_client.manager import KernelManager
 
 from tests.delivery.labeling import Labeling
 from tests.delivery.pipelines import until
 from tests.examples.applications import ANSWER, EXAMPLES, QUESTION, ask_and_end, copied, dialogues, told
+from tests.kernels import running_kernel
 from tests.last_seconds.processes import DEADLINE_S, started
 
 # A busy machine's worker is not killed for being slow
@@ -81,7 +81,7 @@ def test_a_notebook_whose_cells_are_run_twice(
     tracing up was run again; and the counts are not those of an exporter that nobody uses."""
     notebook = json.loads((EXAMPLES / "notebook" / "support_bot.ipynb").read_text(encoding="utf-8"))
     setup, ask, counts = ("".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code")
-    with running_kernel(variables, tmp_path) as run:
+    with running_cells(variables, tmp_path) as run:
         for number in (1, 2):
             said = "".join(map(run, (setup, ask, counts)))
             assert dialogues(labeling, title) == [(QUESTION, [ANSWER])] * number
@@ -90,27 +90,19 @@ def test_a_notebook_whose_cells_are_run_twice(
 
 
 @contextmanager
-def running_kernel(variables: dict[str, str], folder: Path) -> Iterator[Callable[[str], str]]:
+def running_cells(variables: dict[str, str], folder: Path) -> Iterator[Callable[[str], str]]:
     """Runs a cell, and gives what it shows."""
-    kernel = KernelManager(kernel_name="python3")
-    kernel.start_kernel(env=variables, cwd=str(folder))
-    client = kernel.client()
-    client.start_channels()
+    with running_kernel(variables, folder) as (_, client):
 
-    def run(cell: str) -> str:
-        shown: list[str] = []
-        reply = client.execute_interactive(
-            cell, timeout=DEADLINE_S, output_hook=lambda message: shown.append(str(message["content"]))
-        )
-        assert reply["content"]["status"] == "ok", reply["content"]
-        return "".join(shown)
+        def run(cell: str) -> str:
+            shown: list[str] = []
+            reply = client.execute_interactive(
+                cell, timeout=DEADLINE_S, output_hook=lambda message: shown.append(str(message["content"]))
+            )
+            assert reply["content"]["status"] == "ok", reply["content"]
+            return "".join(shown)
 
-    try:
-        client.wait_for_ready(DEADLINE_S)
         yield run
-    finally:
-        client.stop_channels()
-        kernel.shutdown_kernel(now=True)
 
 
 def test_every_example_is_run() -> None:

@@ -78,6 +78,7 @@ for log_exporter in (records, LabelStudioLogRecordExporter()):
     logs.add_log_record_processor(SimpleLogRecordProcessor(log_exporter))
 LangchainInstrumentor(use_attributes=form == "attributes").instrument(tracer_provider=tracing, logger_provider=logs)
 fail()
+exporter.force_flush(240_000)
 tracing.shutdown()
 logs.shutdown()
 (folder / "traces.pb").write_bytes(encode_spans(spans.get_finished_spans()).SerializeToString())

@@ -57,7 +57,7 @@ def ran(
         "LABEL_STUDIO_API_KEY": label_studio.api_key,
         "OTEL_EXPORTER_LABELSTUDIO_MODE": "auto",
         "OTEL_EXPORTER_LABELSTUDIO_PROJECT_NAME": title,
-        "OTEL_EXPORTER_LABELSTUDIO_SETTLE_S": "1",
+        "OTEL_EXPORTER_LABELSTUDIO_SETTLE_S": "3600",
         "OTEL_EXPORTER_LABELSTUDIO_FAILED_CALLS": "true",
     }
     command = [sys.executable, str(Path(__file__).with_name("application.py")), request.param, str(folder)]
@@ -128,7 +128,7 @@ def test_a_file_is_converted_to_the_same_tasks(
 
 def test_the_receiver_reads_the_same_calls(ran: Ran, tmp_path: Path) -> None:
     """What an application sends to it is settled as it is in the application."""
-    with Receiver(tmp_path / "outbox.db", pipeline={"failed_calls": True, "settle_s": 1}) as receiver:
+    with Receiver(tmp_path / "outbox.db", pipeline={"failed_calls": True, "settle_s": 3600}) as receiver:
         for signal in ("logs", "traces"):
             body = (ran.folder / f"{signal}.pb").read_bytes()
             headers = {"Content-Type": "application/x-protobuf"}

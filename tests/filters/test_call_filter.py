@@ -38,7 +38,7 @@ def delivered(call_filter: Any, tmp_path: Path, accept: Callable[[Pipeline], obj
     sink = RecordingSink()
     pipeline = Pipeline(Settings.resolve(settings, needs_server=False), sink=sink)
     accept(pipeline)
-    assert pipeline.close(10)
+    assert pipeline.close(240)
     return sink.calls, pipeline
 
 

@@ -56,7 +56,7 @@ def test_what_is_answered_with_success_stops_nothing(items: list[Item], tmp_path
         assert answers.count(200) > len(items) / 2
         request = json.dumps(traces(chat(ORDINARY))).encode()
         assert post(f"{receiver.http}/v1/traces", request, "application/json")[0] == 200
-        assert receiver.read(30), "something that was answered is not read"
+        assert receiver.read(), "something that was answered is not read"
         (call,) = receiver.delivered([chat(ORDINARY)["spanId"]])
         assert ORDINARY in json.dumps(call.to_dict())
 

@@ -15,8 +15,8 @@ from tests.last_seconds.processes import TITLE, environment, started, until_exit
 from tests.last_seconds.recipes import WORK, recipe
 from tests.ports import steady_port
 
-# It was 21 to 30 seconds. What a busy machine needs to import what the first delivery needs is in it
-WITHIN_S = 20.0
+# Far from the minutes that there are for it (`be_patient`); what a busy machine needs for its imports is in it
+WITHIN_S = 100.0
 SCRIPT = f"{recipe('tracing.py')}\n{WORK}\nimport time\ntrace_number(1)\nprint(time.time())"
 NO_TEXT_AREA = (
     '<View><Text name="t" value="$prompt"/><Choices name="c" toName="t"><Choice value="good"/></Choices></View>'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -220,30 +221,35 @@ def test_a_provider_that_cannot_be_shut_down_holds_up_no_other(
     assert "question" not in caplog.text
 
 
-def test_a_lifespan_delivers_at_its_end(application: Application) -> None:
+def test_a_lifespan_delivers_at_its_end(application: Application, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also where the application fails; the event loop goes on meanwhile."""
     application.register(BatchSpanProcessor(application.exporter))
-    turns = []
+    deliver, has_turned = application.sink.deliver, threading.Event()
 
-    async def count_turns() -> None:
+    def deliver_after_a_turn(*arguments: Any) -> Any:
+        has_turned.wait(240)
+        return deliver(*arguments)
+
+    async def turn() -> None:
         while True:
-            turns.append(len(application.sink.calls))
+            has_turned.set()
             await asyncio.sleep(0.001)
 
     async def serve() -> None:
-        counting = asyncio.create_task(count_turns())
+        turning = asyncio.create_task(turn())
         try:
             async with otel_labelstudio.lifespan():
+                has_turned.clear()
                 application.trace_number(1)
-                turns.clear()
                 raise KeyError
         finally:
-            counting.cancel()
+            turning.cancel()
 
+    monkeypatch.setattr(application.sink, "deliver", deliver_after_a_turn)
     with pytest.raises(KeyError):
         asyncio.run(serve())
     assert len(application.sink.calls) == 1
-    assert turns
+    assert has_turned.is_set()
 
 
 def test_without_a_provider_there_is_nothing_to_do() -> None:

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from jupyter_client.manager import KernelManager
 
 from tests.delivery.pipelines import until
+from tests.kernels import running_kernel
 from tests.last_seconds.conftest import Arrivals
 from tests.last_seconds.processes import DEADLINE_S, Application, started
 from tests.last_seconds.recipes import WORK, recipe, write_application
@@ -180,18 +180,10 @@ def test_a_function_that_flushes(function: Application, arrivals: Arrivals) -> N
 
 def test_a_notebook_whose_kernel_is_restarted(variables: dict[str, str], arrivals: Arrivals, tmp_path: Path) -> None:
     """What a cell traced has arrived when it has run; the restart loses nothing, and neither does a kill."""
-    kernel = KernelManager(kernel_name="python3")
-    kernel.start_kernel(env=variables, cwd=str(tmp_path))
-    try:
-        client = kernel.client()
-        client.start_channels()
-        client.wait_for_ready(DEADLINE_S)
+    with running_kernel(variables, tmp_path) as (kernel, client):
         cells = [recipe("tracing.py"), recipe("cell.py"), WORK, "trace_number(1)"]
         for cell in cells:
             assert client.execute_interactive(cell, timeout=DEADLINE_S)["content"]["status"] == "ok"
         assert arrivals.numbers() == [1]
         kernel.restart_kernel(now=False)
-        client.stop_channels()
-    finally:
-        kernel.shutdown_kernel(now=True)
     assert arrivals.numbers() == [1]

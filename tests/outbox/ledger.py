@@ -45,4 +45,5 @@ def deliverers(path: Path) -> dict[int, int]:
 def _lines(path: Path) -> list[tuple[int, int]]:
     if not path.exists():
         return []
-    return [(int(number), int(process)) for number, process in map(str.split, path.read_text().splitlines())]
+    whole = path.read_text().rpartition("\n")[0]  # the end of a large write may not be there yet
+    return [(int(number), int(process)) for number, process in map(str.split, whole.splitlines())]

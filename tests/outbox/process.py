@@ -49,7 +49,7 @@ def main() -> None:
     accept(pipeline, first, arguments.count)
     say("done")
     select.select([sys.stdin], [], [])
-    pipeline.close(timeout_s=120)
+    pipeline.close(timeout_s=600)
 
 
 def accept(pipeline: Pipeline, first: int, count: int) -> None:

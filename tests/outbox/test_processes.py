@@ -54,7 +54,7 @@ class Processes:
                 process.stdin.close()
         for process in self._started:
             with killed_in_the_end(process):
-                process.wait(240)
+                process.wait(900)
 
 
 @contextmanager
@@ -77,7 +77,7 @@ def test_one_of_several_processes_delivers_for_all(processes: Processes) -> None
     """Three processes accept at once; each call is delivered once, by one and the same process."""
     for i in range(3):
         processes.start(1000 * i + 1, 40)
-    until(lambda: len(numbers(processes.ledger)) == 120)
+    until(lambda: len(numbers(processes.ledger)) == 120 and processes.said().count("done") == 3)
     assert sorted(numbers(processes.ledger)) == sorted(processes.accepted())
     assert len(set(deliverers(processes.ledger).values())) == 1
 

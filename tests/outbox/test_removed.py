@@ -91,6 +91,7 @@ def test_nothing_is_accepted_and_the_log_says_what_to_do(
     exporter.export = lambda spans: results.append(export(spans)) or results[-1]  # type: ignore[method-assign,func-returns-value]
     tracer = tracer_with(exporter)
     trace_chat(tracer)
+    until(lambda: exporter._pipeline._worker._is_elected)  # type: ignore[union-attr]
     HOW[how](path)
     for _ in range(3):
         trace_chat(tracer)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from typing import Any
 
 import pytest
@@ -11,6 +10,7 @@ from langchain_core.language_models import FakeListChatModel, FakeListLLM
 from langchain_core.runnables import RunnableConfig
 
 from otel_labelstudio import ConfigError, LabelStudioSpanExporter
+from tests.delivery.pipelines import until
 from tests.parity.sides import Sides, new_title
 
 _WITHOUT_TEXT_AREA = '<View><Text name="prompt" value="$prompt"/><Rating name="rating" toName="prompt"/></View>'
@@ -24,11 +24,9 @@ def _completion(config: RunnableConfig | None = None) -> None:
     FakeListLLM(responses=["Fine."]).invoke("How are you?", config)
 
 
-def _wait_until_paused(exporter: LabelStudioSpanExporter) -> None:
+def _wait_until_paused(exporter: LabelStudioSpanExporter, caplog: pytest.LogCaptureFixture) -> None:
     """The first delivery has failed for a reason that a person must mend; no more is tried."""
-    until_s = time.monotonic() + 240
-    while "deliveries.failed[PausedDeliveryError]" not in exporter.counts and time.monotonic() < until_s:
-        time.sleep(0.05)
+    until(lambda: " is paused: " in caplog.text)
     assert exporter.counts["deliveries.failed[PausedDeliveryError]"] == 1
     exporter.shutdown(timeout_millis=0)
 
@@ -53,7 +51,7 @@ def test_a_call_that_does_not_fit_the_project(
         misfit()
         assert exporter.force_flush(240_000)
         [letter] = exporter.dead_letters
-        assert exporter.counts["tasks.rejected[refused]"] == 1
+        until(lambda: exporter.counts.get("tasks.rejected[refused]") == 1)
     assert sides.shown(title) == []
     [error] = [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
     for text in (error, letter.reason):
@@ -92,7 +90,7 @@ def test_a_project_without_a_text_area(sides: Sides, caplog: pytest.LogCaptureFi
         sides.handler(project_name=title).__enter__()
     with sides.exporter(project_name=title, settle_s=0.0) as exporter:
         _completion()
-        _wait_until_paused(exporter)
+        _wait_until_paused(exporter, caplog)
     assert sides.shown(title) == []
     assert f'"{title}"' in caplog.text
     assert "TextArea" in caplog.text
@@ -129,7 +127,7 @@ def test_an_id_of_no_project(sides: Sides, caplog: pytest.LogCaptureFixture) -> 
         sides.handler(project_id=10**9).__enter__()
     with sides.exporter(project_id=10**9, settle_s=0.0) as exporter:
         _completion()
-        _wait_until_paused(exporter)
+        _wait_until_paused(exporter, caplog)
     assert "project_id" in caplog.text
 
 
@@ -141,6 +139,6 @@ def test_a_wrong_key(sides: Sides, caplog: pytest.LogCaptureFixture) -> None:
     caplog.clear()
     with sides.exporter(api_key=key, settle_s=0.0) as exporter:
         _completion()
-        _wait_until_paused(exporter)
+        _wait_until_paused(exporter, caplog)
     assert "LABEL_STUDIO_API_KEY" in caplog.text
     assert key not in caplog.text

@@ -10,7 +10,9 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from otel_labelstudio import LabelStudioSpanExporter
+from tests.patience import be_patient
 
+be_patient()
 provider = TracerProvider()  # delivers what is pending when the interpreter exits
 provider.add_span_processor(BatchSpanProcessor(LabelStudioSpanExporter()))
 LangchainInstrumentor().instrument(tracer_provider=provider)

@@ -36,6 +36,7 @@ _GATEWAY = {
     **dict.fromkeys((f"LITELLM_LOCAL_{name}" for name in _FETCHED), "True"),
     "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
     "OTEL_BSP_SCHEDULE_DELAY": "200",
+    "OTEL_EXPORTER_OTLP_TIMEOUT": "240",
     "OTEL_BLRP_SCHEDULE_DELAY": "200",
     "PYTHONUNBUFFERED": "1",
 }
@@ -71,7 +72,7 @@ def record_application(
 ) -> Recorded:
     """An application that makes the calls itself, traced by an instrumentation package."""
     with StandIn() as stand_in, Capture(directory) as capture:
-        variables = {**environment, _ENDPOINT: capture.endpoint}
+        variables = {**environment, _ENDPOINT: capture.endpoint, "OTEL_EXPORTER_OTLP_TIMEOUT": "240"}
         _run_application(python_with(peer), peer, stand_in.url, scenarios, directory, variables)
         return _recorded(stand_in, capture, scenarios)
 

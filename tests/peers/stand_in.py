@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -88,14 +89,13 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(json.dumps(exchange.answer).encode())
 
     def _stream(self, pieces: Iterable[Json], *, is_named: bool) -> None:
-        try:
-            for piece in pieces:
-                name = f"event: {piece['type']}\n" if is_named else ""
-                self.wfile.write(f"{name}data: {json.dumps(piece)}\n\n".encode())
-            if not is_named:
-                self.wfile.write(b"data: [DONE]\n\n")
-        except ConnectionError:
-            """The application has read as much as it wanted."""
+        """In one write: a gateway that passes it on has all of it, also where the application reads only a part."""
+        stream = ""
+        for piece in pieces:
+            stream += f"event: {piece['type']}\n" if is_named else ""
+            stream += f"data: {json.dumps(piece)}\n\n"
+        with suppress(ConnectionError):  # the application has read as much as it wanted
+            self.wfile.write((stream if is_named else f"{stream}data: [DONE]\n\n").encode())
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the standard library's name
         """Nothing: it is all in `StandIn.exchanges`."""

@@ -76,7 +76,7 @@ class ContainerImage:
     def stop(self, container: Process) -> int:
         """Send the image's stop signal to what runs inside, as an engine does; the exit status."""
         os.kill(_innermost(container.process.pid), signal.Signals[self.config()["StopSignal"]])
-        return container.process.wait(240)
+        return container.exit_status()
 
     def _build(self, tag: str, *arguments: str) -> None:
         _run(*self._buildah, "build", "--isolation=chroot", "--pull-never", f"--tag={tag}", *arguments)

@@ -175,6 +175,10 @@ class Process:
     def wait_after(self, number: signal.Signals, timeout_s: float = 240.0) -> int:
         """Send it a signal; its exit status."""
         self.process.send_signal(number)
+        return self.exit_status(timeout_s)
+
+    def exit_status(self, timeout_s: float = 240.0) -> int:
+        """Once it has ended, and all that it has said is in the log."""
         status = self.process.wait(timeout_s)
         self._reader.join(240)
         return status

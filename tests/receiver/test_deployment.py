@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.delivery.pipelines import until
 from tests.missing import missing
 from tests.receiver.container_image import built_image
 from tests.receiver.requests_made import traces
@@ -49,7 +50,7 @@ def test_the_container_image(tmp_path: Path) -> None:
             url = container.http.replace("0.0.0.0", "127.0.0.1")
             assert post(f"{url}/v1/traces", body)[0] == 401
             assert post(f"{url}/v1/traces", body, Authorization="Bearer right")[0] == 200
-            assert post(f"{url}/readyz", b"", method="GET")[0] == 200
+            until(lambda: post(f"{url}/readyz", b"", method="GET")[0] == 200)  # the disk has just taken the image
             assert image.stop(container) == 0
             assert "The outbox /var/lib/otel-labelstudio/outbox.db keeps 1 call " in str(container.log)
 

@@ -135,8 +135,9 @@ def test_a_message_that_does_not_come(outbox: Path) -> None:
 
 
 @pytest.mark.usefixtures("patient")
-def test_slow_messages_while_memory_is_short(outbox: Path) -> None:
+def test_slow_messages_while_memory_is_short(outbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One of them is waited for, the others are told to come again at once; what is there at once is read."""
+    monkeypatch.setattr(grpc_body, "_MOMENT_S", 2.0)
     hold = threading.Event()
 
     def nothing() -> Iterator[bytes]:

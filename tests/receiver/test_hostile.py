@@ -26,11 +26,12 @@ MOST_MEMORY = 900 * MIB
 
 
 @pytest.fixture
-def process(tmp_path: Path) -> Iterator[Process]:
-    """A receiver in a process of its own, whose memory can be looked at."""
+def process(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Process]:
+    """A receiver in a process of its own, whose memory can be looked at; it waits long for a body, or as long as the
+    test says."""
     with serve_command(
         f"--outbox={tmp_path / 'outbox.db'}",
-        "--body-timeout-s=5",
+        f"--body-timeout-s={getattr(request, 'param', 240)}",
         LABEL_STUDIO_API_KEY="key",
         LABEL_STUDIO_URL="http://127.0.0.1:9",
     ) as made:
@@ -89,6 +90,7 @@ def test_oversize_and_deep(process: Process) -> None:
     assert process.peak_memory < MOST_MEMORY
 
 
+@pytest.mark.parametrize("process", [5], indirect=True)
 def test_slow_bodies_and_heads(process: Process) -> None:
     """A hundred senders who begin and do not go on are put off after the time for a body."""
     slow = [connected(process) for _ in range(100)]

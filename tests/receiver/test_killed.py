@@ -49,6 +49,7 @@ class Sender(threading.Thread):
 def test_what_was_answered_is_delivered_once(tmp_path: Path) -> None:
     """Whenever the receiver dies, whatever it was at; the next one goes on where it was."""
     tasks = tmp_path / "tasks"
+    tasks.touch()
     command = [sys.executable, str(Path(__file__).with_name("killed.py")), str(tmp_path / "outbox.db"), str(tasks)]
     chance = random.Random(11)
     answered: list[str] = []

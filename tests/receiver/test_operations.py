@@ -102,8 +102,8 @@ def test_requests_under_way_are_finished(outbox: Path) -> None:
         stopping.join(240)
         connection.close()
         assert not stopping.is_alive()
-    assert status == 200
-    assert receiver.delivered(ids(request))
+        assert status == 200
+        assert receiver.delivered(ids(request))
 
 
 def test_the_metrics_page(tmp_path: Path) -> None:

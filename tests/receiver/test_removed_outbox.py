@@ -13,7 +13,7 @@ import pytest
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthStub
 
-from otel_labelstudio.receiver import readiness
+from otel_labelstudio.receiver import reader, readiness
 from otel_labelstudio.receiver.requests import Request, Signal
 from otel_labelstudio.receiver.status import PROTOBUF
 from tests.delivery.pipelines import until
@@ -92,9 +92,12 @@ def test_nothing_that_was_answered_after_the_removal_is_lost(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("is_made_again", [False, True])
-def test_a_directory_that_was_moved_takes_no_requests(outbox: Path, tmp_path: Path, is_made_again: bool) -> None:
+def test_a_directory_that_was_moved_takes_no_requests(
+    outbox: Path, tmp_path: Path, is_made_again: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The inbox' files are open and would take more, where no next receiver looks: a request is refused, or goes into
     the directory that stands there now."""
+    monkeypatch.setattr(reader, "_QUIET_S", 3600.0)
     with Receiver(outbox) as receiver:
         inbox = outbox.with_name("outbox.db.inbox")
         assert post(f"{receiver.http}/v1/traces", traces("Before?").SerializeToString())[0] == 200

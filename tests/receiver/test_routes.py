@@ -240,7 +240,7 @@ def test_the_title_is_of_when_a_request_was_received(tmp_path: Path) -> None:
     received_at = datetime(2020, 2, 29, 23, 59, 59).timestamp()
     telemetry = decoded(Signal.TRACES, PROTOBUF, traces("When?").SerializeToString())
     pipeline.accept_spans(telemetry.spans, position=Position("inbox", 1, received_at))
-    assert pipeline.close(10)
+    assert pipeline.close(240)
     (entry,) = sink.entries
     assert Destination.loads(entry.destination) == Destination(title="2020-02-29")
 
@@ -273,7 +273,7 @@ def test_failed_calls_go_to_a_project_of_their_own(tmp_path: Path) -> None:
     sink = RecordingSink()
     pipeline = Pipeline(settings, sink=sink, routes=file.resolved_routes(settings), is_all_or_nothing=True)
     pipeline.accept_spans([span({**asked, "error.type": "TimeoutError"})])
-    assert pipeline.close(10)
+    assert pipeline.close(240)
     (entry,) = sink.entries
     assert entry.call.is_unanswered
     assert Destination.loads(entry.destination) == Destination(title="Failed calls", route="failures")

@@ -31,16 +31,25 @@ WHY = "Label Studio says 401; check the API key"
 DEADLINE_S = 240.0
 
 
+def shown(receiver: Receiver, path: str, **headers: str) -> tuple[int, dict[str, str], bytes]:
+    """What is answered; a busy machine's disk may be too late for it, and answers the next time."""
+    end = time.monotonic() + DEADLINE_S
+    while (answer := post(f"{receiver.http}/{path}", b"", method="GET", **headers))[0] == 503:
+        assert time.monotonic() < end, answer
+        time.sleep(0.1)
+    return answer
+
+
 def page(receiver: Receiver, **headers: str) -> str:
     """The page's HTML."""
-    status, _, body = post(f"{receiver.http}/status", b"", method="GET", **headers)
+    status, _, body = shown(receiver, "status", **headers)
     assert status == 200
     return body.decode()
 
 
 def record(receiver: Receiver) -> dict[str, Any]:
     """The same as JSON, as it is a second later at the latest."""
-    status, headers, body = post(f"{receiver.http}/status?format=json", b"", method="GET")
+    status, headers, body = shown(receiver, "status?format=json")
     assert (status, headers["content-type"]) == (200, "application/json")
     found: dict[str, Any] = json.loads(body)
     return found

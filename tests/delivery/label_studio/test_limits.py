@@ -81,9 +81,15 @@ ENDLESS: dict[str, Callable[[Exchange], None]] = {
 }
 
 
+def connected(made: LabelStudioServer) -> LabelStudioServer:
+    """Its HTTP client is there: what a request waits for is the server alone."""
+    made._api._connected()
+    return made
+
+
 @contextmanager
 def server(wire: Wire, timeout_s: float = 0.5, api_key: str = "key") -> Iterator[LabelStudioServer]:
-    made = LabelStudioServer(wire.url, api_key, timeout_s, timeout_s)
+    made = connected(LabelStudioServer(wire.url, api_key, timeout_s, timeout_s))
     try:
         yield made
     finally:
@@ -124,7 +130,7 @@ def test_a_proxy_of_the_environment_is_limited_too(
     """The HTTP library makes the connections to it in another way."""
     with Wire(answer) as proxy:
         monkeypatch.setenv("HTTP_PROXY", proxy.url)
-        label_studio = LabelStudioServer("http://labeling.example.com", "key", 0.5, 0.5)
+        label_studio = connected(LabelStudioServer("http://labeling.example.com", "key", 0.5, 0.5))
         with ends_soon(), pytest.raises(RetryableDeliveryError, match="has not answered project 1 in time"):
             label_studio.project(1)
         label_studio.close()
@@ -168,7 +174,7 @@ def test_a_server_that_does_not_take_the_request_in_is_given_up(monkeypatch: pyt
     tasks = [{"data": {"prompt": "x" * 20 * MIB}}]
     with (
         Wire(never) as wire,
-        server(wire) as label_studio,
+        server(wire, timeout_s=5) as label_studio,
         ends_soon(),
         pytest.raises(UnknownOutcomeError, match="in time"),
     ):

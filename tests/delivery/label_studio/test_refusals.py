@@ -64,7 +64,7 @@ def standing_before(refusal: Said, whoami: Callable[[Exchange], None] = OURS) ->
         (whoami if exchange.path == WHOAMI else refusal)(exchange)
 
     with Wire(answer) as wire:
-        server = LabelStudioServer(wire.url, "CANARY-key", 10, 10)
+        server = LabelStudioServer(wire.url, "CANARY-key", 60, 60)
         yield server
         server.close()
 
@@ -175,7 +175,7 @@ def test_whose_refusal_it_is_cannot_be_told_now() -> None:
 def test_the_exchange_of_a_token_is_refused(refusal: Said) -> None:
     """The SDK makes that request, before ours, and after it before we ask who we are."""
     with Wire(refusal) as wire:
-        server = LabelStudioServer(wire.url, TOKEN, 10, 10)
+        server = LabelStudioServer(wire.url, TOKEN, 60, 60)
         error = failure(lambda: server.import_tasks(1, TASKS))
         server.close()
         assert set(wire.paths) == {"/api/token/refresh/"}
@@ -186,7 +186,7 @@ def test_the_exchange_of_a_token_is_refused(refusal: Said) -> None:
 def test_a_token_that_has_run_out() -> None:
     """It says so itself: nothing is sent."""
     ran_out = TOKEN.replace(TOKEN.split(".")[1], "eyJ0b2tlbl90eXBlIjoicmVmcmVzaCIsImV4cCI6MTAwMDAwMDAwMH0")
-    server = LabelStudioServer("http://127.0.0.1:9", ran_out, 10, 10)
+    server = LabelStudioServer("http://127.0.0.1:9", ran_out, 60, 60)
     error = failure(server.user)
     assert isinstance(error, PausedDeliveryError)
     assert "expired" in str(error)
@@ -250,7 +250,7 @@ def test_a_search_whose_address_is_too_long_is_parted(status: int) -> None:
             as_json(200, total=len(tasks), tasks=tasks)(exchange)
 
     with Wire(answer) as wire:
-        server = LabelStudioServer(wire.url, "key", 10, 10)
+        server = LabelStudioServer(wire.url, "key", 60, 60)
         found = server.stored_tasks(1, "call_id", values)
         server.close()
     assert {value: [task.id for task in tasks] for value, tasks in found.items()} == {
@@ -265,7 +265,7 @@ def task_of(number: int, value: str) -> dict[str, Any]:
 def test_a_search_that_is_refused_for_one_value_too_ends() -> None:
     """It is asked for fewer and fewer, not for ever."""
     with Wire(Said(414)) as wire:
-        server = LabelStudioServer(wire.url, "key", 10, 10)
+        server = LabelStudioServer(wire.url, "key", 60, 60)
         error = failure(lambda: server.stored_tasks(1, "call_id", [str(number) for number in range(100)]))
         server.close()
         assert len(wire.paths) < 10

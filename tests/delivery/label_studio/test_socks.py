@@ -47,7 +47,7 @@ def test_calls_arrive_through_it(
         title = fresh_title("SOCKS")
         pipeline = pipelines(project_name=title)
         assert sends_a_call(pipeline, labeling, title)
-        assert pipeline.close(10)
+        assert pipeline.close(60)
     assert set(proxy.asked) == {label_studio.url.removeprefix("http://")}
 
 
@@ -162,6 +162,6 @@ def test_one_that_says_nothing(started: ExitStack, monkeypatch: pytest.MonkeyPat
     """As an HTTP proxy, which waits for the end of a line; it is named beside the server."""
     proxy = started.enter_context(ForwardProxy())
     monkeypatch.setenv("ALL_PROXY", f"socks5://{proxy.address}")
-    assert str(failure(SERVER, timeout_s=2)) == (
+    assert str(failure(SERVER, timeout_s=5)) == (
         f"{SERVER} has not answered the version in time by way of the proxy socks5://{proxy.address} (ALL_PROXY)"
     )

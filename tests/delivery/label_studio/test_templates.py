@@ -159,7 +159,7 @@ def test_a_text_area_that_comes_later_gets_the_answers(pipelines: Pipelines, lab
     project_id = labeling.make_project(fresh_title("Rated"), config.format(""))
     pipeline = pipelines(project_id=project_id, mode="auto", require_prediction=False)
     pipeline.accept_calls([chat(answer="before")])
-    assert pipeline.flush(240)
+    assert pipeline.close(240)  # with the look at the project behind the delivery
     labeling.change_project(project_id, label_config=config.format('<TextArea name="a" toName="t"/>'))
     later = pipelines(project_id=project_id, mode="auto", require_prediction=False)
     later.accept_calls([chat(answer="after")])

@@ -98,7 +98,9 @@ class Exchange:
         """The whole body of the request."""
         length = re.search(rb"(?i)content-length: (\d+)", self.head)
         while length and len(self.body) < int(length[1]):
-            self.body += self.connection.recv(65536)
+            if not (part := self.connection.recv(65536)):
+                raise ConnectionError("the client has gone")
+            self.body += part
         return self.body
 
     def send_json(self, body: bytes) -> None:

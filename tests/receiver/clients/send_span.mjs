@@ -7,7 +7,7 @@ import { resourceFromAttributes } from "@opentelemetry/resources";
 import { BasicTracerProvider, SimpleSpanProcessor } from "@opentelemetry/sdk-trace-base";
 
 const [protocol, url, attributes] = process.argv.slice(2);
-const exporter = new { grpc: Grpc, json: Json, protobuf: Protobuf }[protocol]({ url });
+const exporter = new { grpc: Grpc, json: Json, protobuf: Protobuf }[protocol]({ url, timeoutMillis: 240_000 });
 const results = [];
 const reporting = {
   export: (spans, done) => exporter.export(spans, (result) => (results.push(result), done(result))),

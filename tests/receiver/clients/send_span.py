@@ -19,7 +19,7 @@ MODULES = {
 
 protocol, endpoint, attributes = sys.argv[1:]
 module = import_module(MODULES[protocol])
-exporter = (getattr(module, "OTLPSpanExporter", None) or module.OTLPJSONSpanExporter)(endpoint=endpoint)
+exporter = (getattr(module, "OTLPSpanExporter", None) or module.OTLPJSONSpanExporter)(endpoint=endpoint, timeout=240)
 results: list[SpanExportResult] = []
 export = exporter.export
 
