@@ -309,6 +309,8 @@ class Pipeline:
         except Exception as error:
             _logger.error("Cannot read what is left in the outbox: %s", safe_text(error))  # noqa: TRY400
             return
+        if not left:  # the last ones were delivered just after the time
+            return
         calls = counted(left, "call")
         if is_kept and self._worker.is_another_elected:
             _logger.info("Another process delivers %s from the outbox %s.", calls, self.settings.outbox)

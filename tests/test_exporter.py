@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor
 from opentelemetry.instrumentation.requests import RequestsInstrumentor
+from opentelemetry.sdk._shared_internal import BatchProcessor
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor, SpanExportResult
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -194,7 +195,9 @@ def test_the_exporters_own_requests_are_not_traced(
             instrumentor.uninstrument()
 
 
-def test_shutdown_delivers_what_waits(exporters: Callable[..., LabelStudioSpanExporter], labeling: Labeling) -> None:
+def test_shutdown_delivers_what_waits(
+    exporters: Callable[..., LabelStudioSpanExporter], labeling: Labeling, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Calls that still settle are delivered at once; nothing is accepted afterwards, and again is no matter."""
     title = fresh_title("Shutdown")
     exporter = exporters(project_name=title, settle_s=3600)
@@ -203,11 +206,24 @@ def test_shutdown_delivers_what_waits(exporters: Callable[..., LabelStudioSpanEx
     tracer = provider.get_tracer("test")
     for i in range(30):
         trace_chat(tracer, answers=[str(i)])
+    monkeypatch.setattr(BatchProcessor.shutdown, "__defaults__", (LONG_S * 1000,))
     provider.shutdown()
     assert len(labeling.tasks(title)) == 30
     exporter.shutdown()
     assert exporter.export([]) is SpanExportResult.FAILURE
     assert exporter.counts["tasks.delivered"] == 30
+
+
+def test_where_nothing_is_left_nothing_is_lost(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The last call was delivered just after the time."""
+    exporter = LabelStudioSpanExporter(url="http://127.0.0.1:1", api_key="key")
+    assert exporter._pipeline is not None
+    monkeypatch.setattr(exporter._pipeline._worker, "drain", lambda *_, **__: False)
+    exporter.shutdown(timeout_millis=0)
+    assert caplog.messages == []
+    assert "calls.dropped[shutdown]" not in exporter.counts
 
 
 @pytest.mark.parametrize("state", ["down", "hanging"])

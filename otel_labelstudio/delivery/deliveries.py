@@ -7,6 +7,7 @@ nobody else's. Nor does a destination that never answers (`lanes`).
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -83,6 +84,8 @@ class Deliveries:
         self._projects: dict[str, int] = {}
         self._is_last_try = self._is_closed = False
         self._has_said_limit = False
+        # Held from when a call leaves the outbox until it is counted
+        self._counting = threading.Lock()
         # By destination, and as that was when a call was set aside last: to tell whether others of its destination pass
         self._batches: Counter[str] = Counter()
         self._batches_at_failure: dict[int, int] = {}
@@ -122,6 +125,13 @@ class Deliveries:
         self._lanes.hurry()
         self._sink.hurry(deadline)
         self._schedule.hurry()
+
+    def wait_until_counted(self, timeout_s: float) -> bool:
+        """Until all that has left the outbox is counted as delivered or rejected; whether that was within the time."""
+        is_counted = self._counting.acquire(timeout=max(0.0, timeout_s))
+        if is_counted:
+            self._counting.release()
+        return is_counted
 
     def under_way(self) -> list[str]:
         """The destinations whose batch takes long, and is not waited for."""
@@ -219,18 +229,23 @@ class Deliveries:
             case ProjectCreated():
                 self._mark_known(destination, is_created=True)
             case Delivered(entries):
-                with self._outbox.transaction():
-                    queue.mark_delivered(entries)
-                    self._mark_known(destination)
-                self._telemetry.count("tasks.delivered", len(entries))
+                with self._counting:
+                    with self._outbox.transaction():
+                        queue.mark_delivered(entries)
+                        self._mark_known(destination)
+                    self._telemetry.count("tasks.delivered", len(entries))
             case Dead(entry, reason, kind):
-                self._outbox.dead_letters.bury([(entry.seq, reason)])
-                self._telemetry.count("tasks.rejected", reason=kind)
+                self._bury(entry, reason, kind)
             case Retry(entries, after_s):
                 queue.put_back(entries, after_s=after_s)
             case LookUpsFail(entries, after_s):
                 queue.put_back(entries, after_s=after_s)
                 queue.put_off_look_ups(destination, after_s)
+
+    def _bury(self, entry: OutboxEntry, reason: str, kind: str) -> None:
+        with self._counting:
+            self._outbox.dead_letters.bury([(entry.seq, reason)])
+            self._telemetry.count("tasks.rejected", reason=kind)
 
     def _may_create_project(self, destination: str) -> bool:
         if self._is_known(destination):
@@ -261,9 +276,8 @@ class Deliveries:
             return
         (entry,) = entries
         if self._do_others_pass(destination, entry, error) and self._queue.mark_failed(entry) >= GIVE_UP_AFTER:
-            self._outbox.dead_letters.bury([(entry.seq, f"failed by itself again and again: {error}")])
+            self._bury(entry, f"failed by itself again and again: {error}", "failed")
             self._outbox.notes.delivery_resumed(destination)  # the call was to blame; others may be all that waits
-            self._telemetry.count("tasks.rejected", reason="failed")
             _logger.error("A call became a dead letter: %s. Further ones are only counted.", error)
         elif len(self._outbox) > 1:
             self._queue.put_back(entries, after_s=SET_ASIDE_S)

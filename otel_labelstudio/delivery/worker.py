@@ -77,7 +77,7 @@ class Worker:
         put off, no request may outlast the time, and what another process delivers is left to it.
         """
         deadline = time.monotonic() + timeout_s
-        if self._is_empty():
+        if self._is_done(deadline):
             return True
         with self._round_ended:
             self._hurry += 1
@@ -96,7 +96,7 @@ class Worker:
                     # The interpreter is shutting down and starts no more threads: do its work here
                     wait_s = self._round()
                     time.sleep(max(0.0, min(wait_s, 0.2, deadline - time.monotonic())))
-            return self._is_empty()
+            return self._is_done(deadline)
         finally:
             with self._round_ended:
                 self._hurry -= 1
@@ -114,6 +114,10 @@ class Worker:
         """Whether another process delivers, by an election that began after so many: what was known, or asked, before
         may be over by now."""
         return self._is_another_elected and self._answered > elections
+
+    def _is_done(self, deadline: float) -> bool:
+        """Whether the outbox is empty, and what became of its calls is counted."""
+        return self._is_empty() and self._deliveries.wait_until_counted(deadline - time.monotonic())
 
     def _is_empty(self) -> bool:
         try:

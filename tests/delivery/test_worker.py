@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -269,6 +270,22 @@ def test_the_last_of_them_delivers_what_is_left(tmp_path: Path, desk: Desk, monk
     other.resign()
     assert worker.drain(DEADLINE_S, is_last=True)
     assert desk.states() == {"delivered": 1}
+    worker.stop(DEADLINE_S)
+
+
+def test_what_is_delivered_is_counted(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When a flush says that nothing is left, also where counting takes long."""
+    count = desk.telemetry.count
+
+    def count_late(*arguments: Any, **options: Any) -> None:
+        time.sleep(0.5)
+        count(*arguments, **options)
+
+    monkeypatch.setattr(desk.telemetry, "count", count_late)
+    desk.accept(1)
+    worker = Worker(desk.outbox, desk.deliveries, [desk.deliveries], Election(None, lambda: True))
+    assert worker.drain(DEADLINE_S)
+    assert desk.telemetry.counts()["tasks.delivered"] == 1
     worker.stop(DEADLINE_S)
 
 
