@@ -149,7 +149,9 @@ class FaultyServer:
     def __post_init__(self) -> None:
         self._plans: list[Plan] = []
         self._lock = threading.Lock()
-        self.imports_under_way = 0
+        self.imports_under_way = self._imports_at_work = (
+            0  # requests not yet answered; those that Label Studio works on
+        )
         self._server: ThreadingHTTPServer | None = None
         self._port = 0
 
@@ -230,10 +232,21 @@ class FaultyServer:
 
     @contextmanager
     def _counted(self, exchange: Exchange) -> Iterator[None]:
-        is_import = exchange.kind == "projects/import"
+        is_import, forward = exchange.kind == "projects/import", exchange.forward
+
+        def forward_and_count() -> tuple[int, dict[str, str], bytes]:
+            with self._lock:
+                self._imports_at_work += is_import
+                self.most_imports_at_once = max(self.most_imports_at_once, self._imports_at_work)
+            try:
+                return forward()
+            finally:
+                with self._lock:
+                    self._imports_at_work -= is_import
+
+        exchange.forward = forward_and_count  # type: ignore[method-assign]
         with self._lock:
             self.imports_under_way += is_import
-            self.most_imports_at_once = max(self.most_imports_at_once, self.imports_under_way)
         try:
             yield
         finally:

@@ -7,7 +7,7 @@ import re
 import threading
 import time
 import urllib.error
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -30,16 +30,19 @@ class PeopleAtWork:
         self._other_project_id, self._rng = other_project_id, rng
         self._lock = threading.Lock()
         self.acts: Counter[str] = Counter()
-        # By task: since when somebody has had to do with it, and the annotations and drafts that were made there
+        # By task: since when somebody has had to do with it, by which acts, and the annotations and drafts of them
         self.touched: dict[int, float] = {}
+        self.acts_on: defaultdict[int, list[str]] = defaultdict(list)
+        # Of those, the ones of which nothing is known but that an act was answered with an error
+        self.perhaps_touched: set[int] = set()
         self.work: dict[int, list[tuple[str, int]]] = {}
         self.copies: set[int] = set()
         # Of calls that may have a copy more, since its import was answered with an error
         self.perhaps_copied: set[str] = set()
         self.removed_calls: set[str] = set()
-        # What the exporter did: tasks deleted, and those of them that somebody had touched before it looked
+        # What the exporter did: tasks deleted; those of them that somebody had touched before it looked, with the acts
         self.deletions: list[int] = []
-        self.wrong_deletions: list[int] = []
+        self.wrong_deletions: list[tuple[int, list[str]]] = []
         self._looked_at: dict[int, float] = {}
 
     @contextmanager
@@ -78,8 +81,8 @@ class PeopleAtWork:
             touched_at = self.touched.get(task_id)
             if touched_at is not None and touched_at > self._looked_at.get(task_id, 0.0):
                 return answers(503)(exchange)
-            if touched_at is not None:
-                self.wrong_deletions.append(task_id)
+            if touched_at is not None and task_id not in self.perhaps_touched:
+                self.wrong_deletions.append((task_id, self.acts_on[task_id]))
             self.deletions.append(task_id)
             self._forget(task_id)
             return forwarded(exchange)
@@ -93,7 +96,10 @@ class PeopleAtWork:
                 act(self, task)
             except urllib.error.HTTPError as error:  # the database was locked, perhaps: it may have happened
                 error.close()
-                self._touch(task["id"])
+                if task["id"] not in self.touched:
+                    self.perhaps_touched.add(task["id"])
+                self.touched[task["id"]] = time.monotonic()
+                self.acts_on[task["id"]].append(f"{act.__name__.strip('_')}, answered with {error.code}")
                 if act is PeopleAtWork._copy:
                     self.perhaps_copied.add(task["data"][CALL_ID])
             else:
@@ -106,17 +112,21 @@ class PeopleAtWork:
         chosen = twice if twice and self._rng.random() < 0.5 else listed
         return self._rng.choice(chosen) if chosen else None
 
-    def _touch(self, task_id: int) -> None:
+    def _touch(self, task_id: int, act: str) -> None:
         self.touched[task_id] = time.monotonic()
+        self.perhaps_touched.discard(task_id)
+        self.acts_on[task_id].append(act)
 
     def _forget(self, task_id: int) -> None:
         """It is gone: Label Studio on SQLite gives its id to the next one."""
         self.touched.pop(task_id, None)
+        self.perhaps_touched.discard(task_id)
+        self.acts_on.pop(task_id, None)
         self.work.pop(task_id, None)
         self.copies.discard(task_id)
 
     def _made(self, task_id: int, kind: str, number: int) -> None:
-        self._touch(task_id)
+        self._touch(task_id, kind)
         self.work.setdefault(task_id, []).append((kind, number))
 
     def _annotate(self, task: dict[str, Any]) -> None:
@@ -130,16 +140,16 @@ class PeopleAtWork:
 
     def _edit(self, task: dict[str, Any]) -> None:
         self._person.edit_data(task["id"])
-        self._touch(task["id"])
+        self._touch(task["id"], "edit")
 
     def _copy(self, task: dict[str, Any]) -> None:
         copy_id = self._person.copy(task["id"], with_meta=self._rng.random() < 0.7)
         self.copies.add(copy_id)
-        self._touch(copy_id)
+        self._touch(copy_id, "copy")
 
     def _move(self, task: dict[str, Any]) -> None:
         self._person.move(task["id"], self._other_project_id)
-        self._touch(task["id"])
+        self._touch(task["id"], "move")
         self.removed_calls.add(task["data"][CALL_ID])
 
     def _delete(self, task: dict[str, Any]) -> None:
