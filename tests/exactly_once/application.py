@@ -27,7 +27,7 @@ from otel_labelstudio.outbox.accepting import Accepting
 from otel_labelstudio.outbox.queue import DeliveryQueue
 from tests.delivery.telemetry import trace_chat
 
-RESEND_WAIT_S, RECHECK_WAIT_S = 2.0, 12.0
+RESEND_WAIT_S = 2.0
 _PER_BATCH = 5
 
 
@@ -125,6 +125,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=float("inf"))
     parser.add_argument("--pause-s", type=float, default=0.05)
     parser.add_argument("--linger-s", type=float, default=0.0)
+    # Later than what a killed process was sending is stored, also where the database was locked
+    parser.add_argument("--recheck-wait-s", type=float, default=12.0)
     parser.add_argument("--die", default="")
     arguments = parser.parse_args()
     retry._FIRST_S, retry._LONGEST_S = 0.2, 1.0
@@ -136,7 +138,7 @@ def main() -> None:
         settle_s=0.1,
         batch_size=50,
         resend_wait_s=RESEND_WAIT_S,
-        recheck_wait_s=RECHECK_WAIT_S,
+        recheck_wait_s=arguments.recheck_wait_s,
     )
     if arguments.die:
         point, _, nth = arguments.die.partition(":")

@@ -25,7 +25,7 @@ from tests.delivery.faults import (
 )
 from tests.delivery.labeling import Labeling, fresh_title
 from tests.delivery.pipelines import until
-from tests.exactly_once.application import POINTS, RECHECK_WAIT_S, RESEND_WAIT_S
+from tests.exactly_once.application import POINTS, RESEND_WAIT_S
 from tests.exactly_once.audit import accepted_calls, left_to_do
 from tests.exactly_once.conftest import Applications
 from tests.exactly_once.people_at_work import PeopleAtWork
@@ -34,6 +34,7 @@ from tests.exactly_once.test_servers import late_commit
 SECONDS = float(os.environ.get("EXACTLY_ONCE_PEOPLE_S", "8"))
 SEED = int(os.environ.get("EXACTLY_ONCE_PEOPLE_SEED", "11"))
 _NUMBERS = 10_000
+_RECHECK_WAIT_S = 4.0
 # Longer than the exporter waits before it sends again, and so long before it looks again that people find both
 _STORED_TWICE_S = RESEND_WAIT_S + 0.4
 _FAULTS = (
@@ -76,12 +77,13 @@ def test_nothing_that_a_person_touched_is_deleted_and_no_call_is_lost(
         # On a busy machine people may have been quicker with all that was stored twice
         while time.monotonic() < ends_at + (0 if people.deletions else 30 * SECONDS):
             point = f"{POINTS[kills % len(POINTS)]}:{rng.randint(1, 2)}"
-            options = ("--calls", 40, "--linger-s", 90, "--die", point)
+            options = ("--calls", 40, "--linger-s", 90, "--die", point, "--recheck-wait-s", _RECHECK_WAIT_S)
             applications.start(behind, outbox, title, kills * _NUMBERS, *options).wait(240)
             kills += 1
         # What is left is delivered and rechecked while people go on
         first = kills * _NUMBERS
-        applications.start(behind, outbox, title, first, "--calls", 20, "--linger-s", 10**6)
+        last = ("--calls", 20, "--linger-s", 10**6, "--recheck-wait-s", _RECHECK_WAIT_S)
+        applications.start(behind, outbox, title, first, *last)
         until(lambda: sum(number >= first for number in applications.said()) == 20)
         until(lambda: left_to_do(outbox) == 0, 600 + SECONDS)
     accepted = set(accepted_calls(outbox))
@@ -100,7 +102,7 @@ def watch_commit(exchange: Exchange, too_late: set[str]) -> None:
 
     def timed() -> tuple[int, dict[str, str], bytes]:
         answer = forward()
-        if time.monotonic() - began_at > RECHECK_WAIT_S and exchange.kind == "projects/import":
+        if time.monotonic() - began_at > _RECHECK_WAIT_S and exchange.kind == "projects/import":
             too_late.update(task["data"][CALL_ID] for task in json.loads(exchange.body))
         return answer
 
