@@ -77,12 +77,14 @@ class PeopleAtWork:
         return forwarded(exchange)
 
     def _watch_deletion(self, task_id: int, exchange: Exchange) -> None:
+        looked_at = self._looked_at.get(task_id, 0.0)  # before the lock: the next process may look while this one waits
         with self._lock:
             touched_at = self.touched.get(task_id)
-            if touched_at is not None and touched_at > self._looked_at.get(task_id, 0.0):
+            if touched_at is not None and touched_at > looked_at:
                 return answers(503)(exchange)
             if touched_at is not None and task_id not in self.perhaps_touched:
-                self.wrong_deletions.append((task_id, self.acts_on[task_id]))
+                acts = [*self.acts_on[task_id], f"{looked_at - touched_at:.3f} s later it was looked at"]
+                self.wrong_deletions.append((task_id, acts))
             self.deletions.append(task_id)
             self._forget(task_id)
             return forwarded(exchange)
