@@ -107,10 +107,9 @@ def test_poison_does_not_block_a_partition_and_takes_no_neighbour_with_it(
         metrics = consumer.metrics()
         names = re.findall(r"^\w+", producer.metrics() + metrics, re.MULTILINE)
     found.assert_exactly_once(range(12))
-    # A group whose session has ended, on a busy machine, reads some of it again
-    assert _value(metrics, "otelcol_kafka_receiver_unmarshal_failed_spans") >= 3
-    assert _value(metrics, "otelcol_kafka_receiver_unmarshal_failed_log_records") >= 3
-    assert _value(metrics, "otelcol_exporter_send_failed_spans") >= 1
+    assert _value(metrics, "otelcol_kafka_receiver_unmarshal_failed_spans") == 3
+    assert _value(metrics, "otelcol_kafka_receiver_unmarshal_failed_log_records") == 3
+    assert _value(metrics, "otelcol_exporter_send_failed_spans") == 1
     assert "HTTP Status Code 400" in consumer.log
     assert set(_documented_metrics()) <= set(names)
 
@@ -151,7 +150,7 @@ def test_what_the_broker_delivers_twice_is_one_task(
             assert topics.lag() == 20
             consumer.start()
             until(lambda: topics.lag() == 0)
-            assert _value(consumer.metrics(), "otelcol_exporter_sent_spans") >= 20
+            assert _value(consumer.metrics(), "otelcol_exporter_sent_spans") == 20
         until(lambda: serve.is_done)
         serve.audit().assert_exactly_once(range(20))
 

@@ -149,9 +149,9 @@ class FaultyServer:
     def __post_init__(self) -> None:
         self._plans: list[Plan] = []
         self._lock = threading.Lock()
-        self.imports_under_way = self._imports_at_work = (
-            0  # requests not yet answered; those that Label Studio works on
-        )
+        self.imports_under_way = 0
+        """Requests that are not answered yet."""
+        self._imports_at_work = 0  # those that Label Studio works on
         self._server: ThreadingHTTPServer | None = None
         self._port = 0
 
